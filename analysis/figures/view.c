@@ -1,0 +1,284 @@
+#include "figures/view.h"
+
+#include "figures/label.h"
+#include "mat.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LAYERS_MAX = 9999 }; /* beyond it is no depth of a network */
+
+static const char control_name[] = "control";
+
+/* Columns that say whose a row is. */
+typedef struct {
+    size_t model, tensor, role, layer, rows, cols, spec, what;
+} places;
+
+static bool any_matches(const rsd_list *globs, const char *text)
+{
+    for (size_t i = 0; i < globs->count; i++)
+        if (fnmatch(globs->item[i], text, 0) == 0)
+            return true;
+    return false;
+}
+
+static int find_places(const view *v, places *p)
+{
+    const struct {
+        const char *name;
+        size_t *at;
+        rsd_column_type type;
+    } need[] = {
+        { "model", &p->model, RSD_COLUMN_TEXT },   { "tensor", &p->tensor, RSD_COLUMN_TEXT },
+        { "role", &p->role, RSD_COLUMN_TEXT },     { "layer", &p->layer, RSD_COLUMN_INT },
+        { "rows", &p->rows, RSD_COLUMN_INT },      { "cols", &p->cols, RSD_COLUMN_INT },
+        { "spec", &p->spec, RSD_COLUMN_TEXT },     { "what", &p->what, RSD_COLUMN_TEXT },
+    };
+    for (size_t i = 0; i < sizeof need / sizeof *need; i++) {
+        *need[i].at = rsd_table_column(&v->table, need[i].name);
+        if (*need[i].at == SIZE_MAX || v->table.column[*need[i].at].type != need[i].type)
+            return RSD_FAIL(RSD_EFORMAT, "%s: /spectra has no column %s of its type",
+                            rsd_store_path(v->store), need[i].name);
+    }
+    return RSD_OK;
+}
+
+static const rsd_value *row_at(const view *v, size_t i)
+{
+    return v->table.value + i * v->table.columns;
+}
+
+static bool takes(const view_selection *s, const char *model, const char *tensor)
+{
+    if (s->models.count && !any_matches(&s->models, model))
+        return false;
+    return !any_matches(&s->exclude, tensor) &&
+           (s->include.count == 0 || any_matches(&s->include, tensor));
+}
+
+/* Does the control stand among the models?  Else it is their companion. */
+static bool control_is_model(const view *v, const places *p, const view_selection *s)
+{
+    if (s->models.count)
+        return any_matches(&s->models, control_name);
+    for (size_t i = 0; i < v->table.rows; i++)
+        if (strcmp(row_at(v, i)[p->model].text, control_name) != 0)
+            return false;
+    return true;
+}
+
+static size_t find_spec(const view *v, const char *text)
+{
+    for (size_t i = 0; i < v->specs; i++)
+        if (strcmp(v->spec[i].text, text) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+static void free_spec(view_spec *s)
+{
+    free(s->label);
+    free(s->title);
+}
+
+static int make_spec(const char *text, view_spec *out)
+{
+    *out = (view_spec){ text, label_of_spec(text), NULL };
+    if (!out->label)
+        return RSD_FAIL(RSD_ENOMEM, "label of %s", text);
+    const bool same = strcmp(out->label, text) == 0;
+    if (same)
+        out->title = strdup(text);
+    else if (asprintf(&out->title, "%s (%s)", out->label, text) < 0)
+        out->title = NULL;
+    return out->title ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "title of %s", text);
+}
+
+/* Take the spec in, unless it is known or not selected. */
+static int add_spec(view *v, const char *text, const view_selection *s)
+{
+    view_spec spec;
+    if (!*text || find_spec(v, text) != SIZE_MAX)
+        return RSD_OK;
+    view_spec *grown = realloc(v->spec, (v->specs + 1) * sizeof *grown);
+    if (!grown)
+        return RSD_FAIL(RSD_ENOMEM, "list of quantizers");
+    v->spec = grown;
+    const int err = make_spec(text, &spec);
+    if (!err && (s->specs.count == 0 || any_matches(&s->specs, text) ||
+                 any_matches(&s->specs, spec.label)))
+        v->spec[v->specs++] = spec;
+    else
+        free_spec(&spec);
+    return err;
+}
+
+static int collect_specs(view *v, const places *p, const view_selection *s)
+{
+    for (size_t i = 0; i < v->table.rows; i++)
+        RSD_TRY(add_spec(v, row_at(v, i)[p->spec].text, s));
+    return RSD_OK;
+}
+
+/* Rows of a matrix follow each other but for those that a later run added: look from the end. */
+static size_t find_matrix(const view *v, const char *model, const char *tensor)
+{
+    for (size_t i = v->matrices; i-- > 0;)
+        if (strcmp(v->matrix[i].tensor, tensor) == 0 && strcmp(v->matrix[i].model, model) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+/* Roles in the order in which data flow through a block; others as the file has them. */
+static size_t rank_of_role(const view *v, const char *role)
+{
+    static const char *const known[] = { "qkv", "q", "k", "v", "o", "gate", "up", "down" };
+    enum { KNOWN = sizeof known / sizeof *known };
+    for (size_t i = 0; i < KNOWN; i++)
+        if (strcmp(known[i], role) == 0)
+            return i;
+    for (size_t i = 0; i < v->matrices; i++)
+        if (strcmp(v->matrix[i].role, role) == 0)
+            return v->matrix[i].role_rank;
+    return KNOWN + v->matrices;
+}
+
+static size_t rank_of_model(const view *v, const char *model)
+{
+    for (size_t i = v->matrices; i-- > 0;)
+        if (strcmp(v->matrix[i].model, model) == 0)
+            return v->matrix[i].model_rank;
+    return v->matrices;
+}
+
+/* One entry per matrix; *owner gets the matrix of every row, SIZE_MAX for rows left out. */
+static int collect_matrices(view *v, const places *p, const view_selection *s, size_t *owner)
+{
+    const bool companion = !control_is_model(v, p, s);
+    for (size_t i = 0; i < v->table.rows; i++) {
+        const rsd_value *row = row_at(v, i);
+        const char *model = row[p->model].text, *tensor = row[p->tensor].text;
+        const bool control = companion && strcmp(model, control_name) == 0;
+        owner[i] = SIZE_MAX;
+        if (!control && !takes(s, model, tensor))
+            continue;
+        owner[i] = find_matrix(v, model, tensor);
+        if (owner[i] != SIZE_MAX)
+            continue;
+        owner[i] = v->matrices;
+        v->matrix[v->matrices] = (view_matrix){
+            .model = model, .tensor = tensor, .role = row[p->role].text,
+            .layer = row[p->layer].integer, .rows = row[p->rows].integer,
+            .cols = row[p->cols].integer, .order = v->matrices,
+            .model_rank = control ? SIZE_MAX : rank_of_model(v, model),
+            .role_rank = rank_of_role(v, row[p->role].text),
+        };
+        v->matrices++;
+    }
+    return RSD_OK;
+}
+
+static int assign_rows(view *v, const places *p, const size_t *owner)
+{
+    const size_t cells = 2 * v->specs;
+    RSD_TRY(rsd_array_alloc(v->matrices, cells, sizeof *v->cell, &v->cell));
+    memset(v->cell, 0, v->matrices * cells * sizeof *v->cell);
+    for (size_t i = 0; i < v->matrices; i++) {
+        v->matrix[i].wq = v->cell + i * cells;
+        v->matrix[i].r = v->cell + i * cells + v->specs;
+    }
+    for (size_t i = 0; i < v->table.rows; i++) {
+        if (owner[i] == SIZE_MAX)
+            continue;
+        const rsd_value *row = row_at(v, i);
+        view_matrix *m = &v->matrix[owner[i]];
+        const size_t spec = find_spec(v, row[p->spec].text);
+        if (strcmp(row[p->what].text, "W") == 0)
+            m->w = row;
+        else if (spec != SIZE_MAX && strcmp(row[p->what].text, "Wq") == 0)
+            m->wq[spec] = row;
+        else if (spec != SIZE_MAX && strcmp(row[p->what].text, "R") == 0)
+            m->r[spec] = row;
+    }
+    return RSD_OK;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const view_matrix *x = a, *y = b;
+    if (x->model_rank != y->model_rank)
+        return x->model_rank < y->model_rank ? -1 : 1;
+    if (x->role_rank != y->role_rank)
+        return x->role_rank < y->role_rank ? -1 : 1;
+    if (x->layer != y->layer)
+        return x->layer < y->layer ? -1 : 1;
+    return x->order < y->order ? -1 : 1;
+}
+
+static bool told_by_layer(const view_group *g)
+{
+    for (size_t i = 0; i < g->count; i++)
+        if (g->matrix[i].layer < 0 || g->matrix[i].layer > LAYERS_MAX || (i && g->matrix[i].layer == g->matrix[i - 1].layer))
+            return false;
+    return true;
+}
+
+/* Runs of equal model and role; the companion sorts last and is no group. */
+static int make_groups(view *v)
+{
+    qsort(v->matrix, v->matrices, sizeof *v->matrix, compare);
+    RSD_TRY(rsd_array_alloc(v->matrices, 1, sizeof *v->group, &v->group));
+    for (size_t i = 0; i < v->matrices; i++) {
+        const view_matrix *m = &v->matrix[i];
+        if (m->model_rank == SIZE_MAX) {
+            v->control = m;
+            break;
+        }
+        view_group *last = v->groups ? &v->group[v->groups - 1] : NULL;
+        if (last && last->matrix->model_rank == m->model_rank &&
+            last->matrix->role_rank == m->role_rank)
+            last->count++;
+        else
+            v->group[v->groups++] = (view_group){ m->model, m->role, m, 1, false };
+    }
+    for (size_t i = 0; i < v->groups; i++)
+        v->group[i].by_layer = told_by_layer(&v->group[i]);
+    return RSD_OK;
+}
+
+int view_open(const rsd_store *store, const view_selection *selection, view *out)
+{
+    places p;
+    size_t *owner = NULL;
+    int err = RSD_OK;
+    *out = (view){ .store = store };
+    RSD_TRY(rsd_store_read_table(store, "/spectra", &out->table));
+    RSD_TRY(find_places(out, &p));
+    RSD_TRY(collect_specs(out, &p, selection));
+    RSD_TRY(rsd_array_alloc(out->table.rows, 1, sizeof *out->matrix, &out->matrix));
+    RSD_TRY(rsd_array_alloc(out->table.rows, 1, sizeof *owner, &owner));
+    RSD_TRY_DONE(collect_matrices(out, &p, selection, owner));
+    RSD_TRY_DONE(assign_rows(out, &p, owner));
+    RSD_TRY_DONE(make_groups(out));
+    if (out->groups == 0)
+        err = RSD_FAIL(RSD_ENOTFOUND, "%s: no matrix is selected among %zu spectra",
+                       rsd_store_path(store), out->table.rows);
+done:
+    free(owner);
+    return err;
+}
+
+void view_close(view *v)
+{
+    for (size_t i = 0; i < v->specs; i++)
+        free_spec(&v->spec[i]);
+    free(v->spec);
+    free(v->cell);
+    free(v->group);
+    free(v->matrix);
+    rsd_table_free(&v->table);
+    *v = (view){ 0 };
+}

@@ -1,0 +1,110 @@
+/* What a view says of its groups and matrices, and what it reads of their spectra. */
+#include "figures/view.h"
+
+#include "figures/label.h"
+#include "result.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t view_model_groups(const view *v, size_t first)
+{
+    size_t n = 1;
+    while (first + n < v->groups &&
+           v->group[first + n].matrix->model_rank == v->group[first].matrix->model_rank)
+        n++;
+    return n;
+}
+
+double view_number(const view *v, const rsd_value *row, const char *column)
+{
+    const size_t c = rsd_table_column(&v->table, column);
+    if (!row || c == SIZE_MAX || v->table.column[c].type == RSD_COLUMN_TEXT)
+        return NAN;
+    return v->table.column[c].type == RSD_COLUMN_REAL ? row[c].real : (double)row[c].integer;
+}
+
+bool view_group_has(const view_group *g, size_t spec)
+{
+    for (size_t i = 0; i < g->count; i++)
+        if (g->matrix[i].r[spec])
+            return true;
+    return false;
+}
+
+double view_matrix_position(const view_group *g, const view_matrix *m)
+{
+    return g->by_layer ? (double)m->layer : (double)(m - g->matrix);
+}
+
+void view_matrix_label(const view_group *g, const view_matrix *m, char *out, size_t size)
+{
+    if (g->by_layer)
+        snprintf(out, size, "layer %lld", (long long)m->layer);
+    else
+        label_shorten(m->tensor, 24, out, size);
+}
+
+void view_group_label(const view_group *g, char *out, size_t size)
+{
+    for (size_t i = 1; i < g->count; i++)
+        if (g->matrix[i].rows != g->matrix->rows || g->matrix[i].cols != g->matrix->cols) {
+            snprintf(out, size, "%s", g->role);
+            return;
+        }
+    snprintf(out, size, "%s (%lld×%lld)", g->role, (long long)g->matrix->rows,
+             (long long)g->matrix->cols);
+}
+
+static char *spectrum_path(const view *v, const view_matrix *m, size_t spec, const char *what)
+{
+    const result_record r = { .place = { .model = m->model, .tensor = m->tensor },
+                              .spec = strcmp(what, "W") == 0 ? "" : v->spec[spec].text,
+                              .what = what };
+    return result_spectrum_path(&r);
+}
+
+int view_read(const view *v, const view_matrix *m, size_t spec, const char *what,
+              const char *name, view_array *out)
+{
+    size_t ndim = 0, shape[2] = { 0 };
+    char *base = spectrum_path(v, m, spec, what), *path = NULL;
+    int err = RSD_OK;
+    *out = (view_array){ 0 };
+    if (!base || asprintf(&path, "%s/%s", base, name) < 0) {
+        path = NULL;
+        err = RSD_FAIL(RSD_ENOMEM, "path of %s", name);
+    } else if (rsd_store_exists(v->store, path)) {
+        err = rsd_store_read_array(v->store, path, &out->x, &ndim, shape);
+        if (!err && ndim != 1)
+            err = RSD_FAIL(RSD_EFORMAT, "%s: %s has %zu dimensions, want 1",
+                           rsd_store_path(v->store), path, ndim);
+        out->n = shape[0];
+    }
+    if (err) {
+        free(out->x);
+        *out = (view_array){ 0 };
+    }
+    free(path);
+    free(base);
+    return err;
+}
+
+int view_null(const view *v, const view_matrix *m, size_t spec, const char **name)
+{
+    *name = NULL;
+    char *base = spectrum_path(v, m, spec, "R");
+    int err = base ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of a null");
+    for (int n = 0; !err && !*name && n < RSD_NULLS; n++) {
+        char *path = NULL;
+        if (asprintf(&path, "%s/null/%s", base, rsd_null_name((rsd_null)n)) < 0)
+            err = RSD_FAIL(RSD_ENOMEM, "path of a null");
+        else if (rsd_store_exists(v->store, path))
+            *name = rsd_null_name((rsd_null)n);
+        free(path);
+    }
+    free(base);
+    return err;
+}

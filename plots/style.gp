@@ -1,0 +1,66 @@
+# What every figure shares: colours, grid, where heading, legend and panels stand.
+#
+# The colours are those of Okabe & Ito (2008), which colour-blind readers tell apart; lines differ in
+# dash, width or marker too, for print in grey.  Lengths are inches: page_*, margin_* come from the
+# program, and gap_* are the room that a script leaves around its panels for titles and numbers.
+
+set encoding utf8
+set datafile separator tab
+set datafile missing "NaN"
+unset key
+
+# Curves of W, W_q, R, of R's null, and its Marchenko-Pastur edge.
+set style line 1 linecolor rgb "#0072B2" linewidth 2.6 dashtype solid
+set style line 2 linecolor rgb "#009E73" linewidth 1.3 dashtype (12,6)
+set style line 3 linecolor rgb '#D55E00' linewidth 1.2 dashtype solid pointtype 7 pointsize 0.35
+set style line 4 linecolor rgb '#BEBEBE' linewidth 4.5 dashtype solid
+set style line 5 linecolor rgb '#000000' linewidth 0.9 dashtype (2,2)
+
+# Quantizers, and roles.
+set linetype 1 linecolor rgb '#E69F00' linewidth 1.6 dashtype solid     pointtype 7
+set linetype 2 linecolor rgb '#009E73' linewidth 1.4 dashtype (8,3)     pointtype 5
+set linetype 3 linecolor rgb '#CC79A7' linewidth 1.6 dashtype (3,2)     pointtype 9
+set linetype 4 linecolor rgb '#D55E00' linewidth 1.4 dashtype (8,3,2,3) pointtype 13
+set linetype 5 linecolor rgb '#56B4E9' linewidth 1.4 dashtype solid     pointtype 6
+set linetype 6 linecolor rgb '#000000' linewidth 1.0 dashtype (8,3)     pointtype 4
+set linetype 7 linecolor rgb '#0072B2' linewidth 1.4 dashtype (3,2)     pointtype 8
+set linetype 8 linecolor rgb '#8C6D00' linewidth 1.4 dashtype (8,3,2,3) pointtype 12
+set linetype cycle 8
+
+# Edges of panel i, counted by rows from the upper left, as shares of the page.
+gap_left = 0.08; gap_right = 0.1; gap_top = 0.2; gap_bottom = 0.06
+cell_width = (page_width - margin_left - margin_right) / cols
+cell_height = (page_height - margin_top - margin_bottom) / rows
+col(i) = (i - 1) % cols
+row(i) = (i - 1) / cols
+edge_left(i) = (margin_left + col(i) * cell_width + gap_left) / page_width
+edge_right(i) = (margin_left + (col(i) + 1) * cell_width - gap_right) / page_width
+edge_top(i) = 1 - (margin_top + row(i) * cell_height + gap_top) / page_height
+edge_bottom(i) = 1 - (margin_top + (row(i) + 1) * cell_height - gap_bottom) / page_height
+first_in_row(i) = col(i) == 0
+last_in_col(i) = i + cols > panels
+
+# eval place(i) puts what is plotted next into panel i.
+place(i) = sprintf("set lmargin at screen %f; set rmargin at screen %f; ".\
+                   "set tmargin at screen %f; set bmargin at screen %f",\
+                   edge_left(i), edge_right(i), edge_top(i), edge_bottom(i))
+panel_title(i) = value(sprintf("panel_%d", i))
+series_title(j) = value(sprintf("series_%d", j))
+
+# The page as a whole: heading, names of the axes, legend, on axes in inches.  A script gives labels 3
+# and 4 the names of its axes, puts labels beside the legend's samples, plots these from $legend and
+# evals panels_begin.
+set multiplot
+set lmargin at screen 0; set rmargin at screen 1; set tmargin at screen 1; set bmargin at screen 0
+set xrange [0:page_width]; set yrange [0:page_height]
+unset border; unset tics
+set label 1 title at page_width / 2, page_height - 0.16 center noenhanced font "sans-serif:Bold,10"
+set label 2 subtitle at page_width / 2, page_height - 0.36 center noenhanced
+set label 3 "" at (margin_left + page_width - margin_right) / 2, 0.12 center
+set label 4 "" at 0.12, (page_height - margin_top + margin_bottom) / 2 center rotate by 90
+legend_x(j) = value(sprintf("legend_x_%d", j))
+legend_y(j) = value(sprintf("legend_y_%d", j))
+panels_begin = "unset label; set border 3 linewidth 0.6 linecolor rgb '#404040'; ".\
+    "set grid back linetype 1 linewidth 0.4 linecolor rgb '#D4D4D4' dashtype solid; ".\
+    "set xtics scale 0.5 nomirror offset 0,0.3 textcolor rgb 'black'; ".\
+    "set ytics scale 0.5 nomirror offset 0.4,0 textcolor rgb 'black'"

@@ -1,0 +1,49 @@
+/* Number types of model files, and their conversion to float32. */
+#ifndef RSD_IO_DTYPE_H
+#define RSD_IO_DTYPE_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* ENTRY(code, name in safetensors, bytes, NumPy's descr or "", a real number that converts) */
+#define RSD_DTYPE_LIST(ENTRY)                                                                      \
+    ENTRY(F64, "F64", 8, "<f8", true)                                                              \
+    ENTRY(F32, "F32", 4, "<f4", true)                                                              \
+    ENTRY(F16, "F16", 2, "<f2", true)                                                              \
+    ENTRY(BF16, "BF16", 2, "", true)                                                               \
+    ENTRY(E4M3, "F8_E4M3", 1, "", true)                                                            \
+    ENTRY(E5M2, "F8_E5M2", 1, "", true)                                                            \
+    ENTRY(I64, "I64", 8, "<i8", false)                                                             \
+    ENTRY(U64, "U64", 8, "<u8", false)                                                             \
+    ENTRY(I32, "I32", 4, "<i4", false)                                                             \
+    ENTRY(U32, "U32", 4, "<u4", false)                                                             \
+    ENTRY(I16, "I16", 2, "<i2", false)                                                             \
+    ENTRY(U16, "U16", 2, "<u2", false)                                                             \
+    ENTRY(I8, "I8", 1, "|i1", false)                                                               \
+    ENTRY(U8, "U8", 1, "|u1", false)                                                               \
+    ENTRY(BOOL, "BOOL", 1, "|b1", false)
+
+typedef enum {
+#define RSD_ENUM(code, name, bytes, numpy, real) RSD_##code,
+    RSD_DTYPE_LIST(RSD_ENUM)
+#undef RSD_ENUM
+        RSD_DTYPES
+} rsd_dtype;
+
+const char *rsd_dtype_name(rsd_dtype t); /* "F32" */
+size_t rsd_dtype_bytes(rsd_dtype t);
+bool rsd_dtype_is_real(rsd_dtype t);
+
+/* The type called name ("BF16") or with this NumPy descr ("<f4"); false when there is none. */
+bool rsd_dtype_find(const char *name, rsd_dtype *out);
+bool rsd_dtype_find_numpy(const char *descr, rsd_dtype *out);
+const char *rsd_dtype_numpy(rsd_dtype t);
+
+/* x[i] = the i-th of n values at data (any alignment, little-endian), i.e. float32 by rounding to
+ * nearest where the type is wider.  A real type (asserted).  F64 beyond float32's range becomes Inf
+ * and is caught by the finiteness check like any other. */
+void rsd_dtype_to_f32(rsd_dtype t, const void *data, float *x, size_t n);
+
+#endif

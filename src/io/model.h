@@ -1,0 +1,60 @@
+/* A model: named tensors read from wherever they are stored.
+ *
+ * Sources: a Hugging Face folder (config.json; model.safetensors or shards with
+ * model.safetensors.index.json), one .safetensors, one .npy, `synthetic:...`.  A Python pickle
+ * (.bin, .pt, .pth, .ckpt) is refused with the one-line conversion; never executed. */
+#ifndef RSD_IO_MODEL_H
+#define RSD_IO_MODEL_H
+
+#include "err.h"
+#include "io/dtype.h"
+#include "io/npy.h"
+#include "io/roles.h"
+#include "mat.h"
+
+typedef struct {
+    const char *name;
+    rsd_dtype dtype;
+    size_t ndim, shape[RSD_DIMS_MAX]; /* as stored */
+    rsd_role role;
+    size_t rows, cols; /* of the matrix out x in; 0 unless matrix */
+    bool matrix;       /* 2-D and of a real type: can be analyzed */
+    size_t elements;
+} rsd_tensor;
+
+typedef struct rsd_model rsd_model;
+
+/* Memory-mapped; nothing is read but headers.  Free with rsd_model_close.
+ * Errors: RSD_ENOTFOUND/RSD_EIO (no such path, missing shard), RSD_EFORMAT, RSD_EUSAGE. */
+RSD_CHECK int rsd_model_open(const char *source, rsd_model **out);
+void rsd_model_close(rsd_model *model);
+
+const char *rsd_model_source(const rsd_model *model);       /* as given */
+const char *rsd_model_name(const rsd_model *model);         /* last part of the path */
+const char *rsd_model_architecture(const rsd_model *model); /* model_type, "unknown", "synthetic" */
+const char *rsd_model_config(const rsd_model *model);       /* JSON text, or "{}" */
+size_t rsd_model_parameters(const rsd_model *model);        /* elements of all real tensors */
+
+/* Tensors in natural order: outside the blocks first, then by layer, then as stored. */
+size_t rsd_model_count(const rsd_model *model);
+const rsd_tensor *rsd_model_tensor(const rsd_model *model, size_t i);
+const rsd_tensor *rsd_model_find(const rsd_model *model, const char *name); /* or NULL */
+
+/* W, out x in (Conv1D already turned), as float32; W has the tensor's rows x cols.  The file's
+ * pages are given back.  Threads may read different tensors at once.  NaN is not looked for here.
+ * Errors: RSD_EIO (the file was cut meanwhile), RSD_ENOMEM. */
+RSD_CHECK int rsd_model_read(const rsd_model *model, const rsd_tensor *t, rsd_mat W);
+
+/* Any real tensor, flat, as stored: x[t->elements]. */
+RSD_CHECK int rsd_model_read_flat(const rsd_model *model, const rsd_tensor *t, float *x);
+
+/* The stored bytes, for copying a tensor that is not touched.  Valid while the model is open;
+ * NULL for synthetic. */
+const void *rsd_model_bytes(const rsd_model *model, const rsd_tensor *t, size_t *bytes);
+
+/* SHA-256 that names the weights.  One file: the file's.  Shards: that of the lines
+ * "<sha256>  <file name>\n" sorted by name, which `sha256sum *.safetensors | sha256sum` prints.
+ * synthetic: of its canonical text.  Reads every byte. */
+RSD_CHECK int rsd_model_sha256(const rsd_model *model, char hex[65]);
+
+#endif

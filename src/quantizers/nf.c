@@ -1,0 +1,73 @@
+#include "quantizers/codebook.h"
+#include "quantizers/quantizer.h"
+
+/* Levels at quantiles of the normal distribution, so that weights drawn from one use every code
+ * about equally often.  With k = 2^(bits-1) and o = 1 - (1/32 + 1/30)/2: the k upper ones of the
+ * k+1 quantiles evenly spaced from 1/2 to o, the k-1 lower ones of k, mirrored, and 0, divided by
+ * the largest.  o is that of 4 bits for every width.  The constants are the published float32
+ * ones; recomputed in double, some differ in the last bit. */
+static const rsd_codebook books[] = {
+    { 2, { -1, 0, 0.33791524f, 1 } },
+    { 3, { -1, -0.4786292f, -0.21714179f, 0, 0.1609302f, 0.33791524f, 0.562617f, 1 } },
+    { 4,
+      { -1, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f,
+        -0.28444138169288635f, -0.18477343022823334f, -0.09105003625154495f, 0,
+        0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f,
+        0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1 } },
+};
+
+typedef struct {
+    size_t bits, block;
+    bool double_quant;
+} params;
+
+static const params defaults = { .bits = 4, .block = 64 };
+
+static const rsd_opt options[] = {
+    { "bits", 0, RSD_OPT_SIZE, offsetof(params, bits), 2, 4, "bits", "bits per code" },
+    { "block", 0, RSD_OPT_SIZE, offsetof(params, block), 8, 65536, "weights",
+      "weights that share an absmax, a multiple of 8; blocks run over the flat tensor" },
+    { "double", 0, RSD_OPT_FLAG, offsetof(params, double_quant), 0, 0, NULL,
+      "store each absmax in 8 bits (double quantization)" },
+    { 0 },
+};
+
+static const rsd_alias aliases[] = {
+    { "nf4", "bits=4" }, { "nf3", "bits=3" }, { "nf2", "bits=2" }, { 0 }
+};
+
+static bool idempotent(const void *p)
+{
+    return !((const params *)p)->double_quant;
+}
+
+static int settle(void *p)
+{
+    return rsd_codebook_check_block(((const params *)p)->block);
+}
+
+static int pack(const void *p, rsd_mat W, rsd_packed *out)
+{
+    const params *a = p;
+    return rsd_codebook_pack(&books[a->bits - 2], a->block, a->double_quant, W, out);
+}
+
+static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
+{
+    const params *a = p;
+    return rsd_codebook_unpack(&books[a->bits - 2], a->block, a->double_quant, in, Wq);
+}
+
+const rsd_quantizer rsd_quantizer_nf = {
+    .name = "nf",
+    .summary = "NormalFloat: blockwise absmax, levels at normal quantiles",
+    .source = "Dettmers et al., QLoRA, NeurIPS 2023; bitsandbytes",
+    .options = options,
+    .defaults = &defaults,
+    .params_size = sizeof(params),
+    .aliases = aliases,
+    .idempotent = idempotent,
+    .settle = settle,
+    .pack = pack,
+    .unpack = unpack,
+};

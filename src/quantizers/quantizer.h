@@ -1,0 +1,80 @@
+/* A quantizer packs a weight matrix into bytes and unpacks them.  Each lives in one file of this
+ * folder, whose name is its name, and is listed once: in QUANTIZERS of Makefile.am. */
+#ifndef RSD_QUANTIZERS_QUANTIZER_H
+#define RSD_QUANTIZERS_QUANTIZER_H
+
+#include "err.h"
+#include "mat.h"
+#include "opt.h"
+#include "quantizers/packed.h"
+
+enum { RSD_PARAMS_MAX = 64, RSD_SPEC_MAX = 160 };
+
+typedef struct {
+    const char *alias;  /* "nf4" */
+    const char *params; /* "bits=4": what it stands for, before the keys that follow it */
+} rsd_alias;
+
+typedef struct {
+    const char *name;
+    const char *summary;      /* one line, for `residuum list` */
+    const char *source;       /* paper or code it follows */
+    const rsd_opt *options;   /* table over the parameter struct */
+    const void *defaults;     /* a static const parameter struct */
+    size_t params_size;       /* its size, <= RSD_PARAMS_MAX */
+    const rsd_alias *aliases; /* ends in alias == NULL; NULL for none */
+
+    /* Is a dequantized matrix left as it is when it is quantized again?  (Scales that are
+     * subnormal in float32 aside.)  NULL: never. */
+    bool (*idempotent)(const void *params);
+
+    /* After parsing: refuse what no table row can refuse alone, and replace "auto" by what it
+     * stands for.  Settling twice changes nothing.  NULL: nothing to do.  Errors: RSD_EUSAGE. */
+    int (*settle)(void *params);
+
+    /* Add sections to an initialised *out and fill them.  W is finite, not empty, any shape and ld.
+     * What comes out of unpack must be finite too, also for W near the ends of float32. */
+    int (*pack)(const void *params, rsd_mat W, rsd_packed *out);
+
+    /* Wq = what the bytes stand for.  Shape is the packed one. */
+    int (*unpack)(const void *params, const rsd_packed *in, rsd_mat Wq);
+} rsd_quantizer;
+
+/* NULL-terminated, in Makefile order. */
+extern const rsd_quantizer *const rsd_quantizers[];
+
+/* A SPEC of the command line, parsed: `name[:key[=value],...]`, name or alias. */
+typedef struct {
+    const rsd_quantizer *quantizer;
+    _Alignas(max_align_t) unsigned char params[RSD_PARAMS_MAX];
+    char text[RSD_SPEC_MAX]; /* canonical: `nf:bits=4,block=64` */
+} rsd_spec;
+
+/* Errors: RSD_ENOTFOUND for an unknown name (the message lists the known ones), RSD_EUSAGE (the
+ * message begins with the text that was given). */
+RSD_CHECK int rsd_spec_parse(const char *text, rsd_spec *out);
+
+/* Pack W; free *out with rsd_packed_free also after a failure.  The only way in: shapes and
+ * finiteness are checked here, so methods contain only the method.  Not threaded inside: callers
+ * run matrices side by side.
+ * Errors: RSD_EDOM (NaN or Inf, says where), RSD_EARG (empty), the method's own, RSD_ENOMEM. */
+RSD_CHECK int rsd_pack(const rsd_spec *spec, rsd_mat W, rsd_packed *out);
+
+/* Wq from bytes; Wq has the packed shape (RSD_EARG otherwise). */
+RSD_CHECK int rsd_unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq);
+
+/* How far Wq is from W. */
+typedef struct {
+    double bits_per_weight;
+    size_t packed_bytes;
+    double relative_error; /* ||W - Wq||_F / ||W||_F; 0 for two zero matrices */
+    double sqnr_db;        /* -20 log10 relative_error; +Inf for no error */
+    double max_abs_error;
+} rsd_quant_stats;
+
+/* Pack, unpack into Wq (not W), measure.  keep, if not NULL, gets the packed bytes: free them with
+ * rsd_packed_free, also after a failure.  Errors: as rsd_pack. */
+RSD_CHECK int rsd_quantize(const rsd_spec *spec, rsd_mat W, rsd_mat Wq, rsd_quant_stats *stats,
+                           rsd_packed *keep);
+
+#endif

@@ -1,0 +1,28 @@
+/* The library, in the order the data flow through it. */
+#ifndef RSD_H
+#define RSD_H
+
+#include "err.h"
+#include "fp.h"
+#include "mat.h"
+#include "opt.h"
+#include "par.h"
+#include "rng.h"
+
+#include "io/model.h"
+#include "quantizers/quantizer.h"
+
+#include "linalg/lowrank.h"
+#include "linalg/spectrum.h"
+#include "linalg/subspace.h"
+
+#include "spectra/curves.h"
+#include "spectra/leak.h"
+#include "spectra/marchenko_pastur.h"
+#include "spectra/metrics.h"
+#include "spectra/nulls.h"
+#include "spectra/powerlaw.h"
+
+#include "io/store.h"
+
+#endif

@@ -1,0 +1,92 @@
+/* Speed of every quantizer on one core: MB/s of float32 weights packed and unpacked, the best of
+ * several passes, beside what memcpy does with the same bytes.
+ *
+ *     bench_quantize [SPEC...]      a table to standard output */
+#include "quantizers/quantizer.h"
+#include "rng.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { ROWS = 2048, COLUMNS = 2048, PASSES = 7 };
+
+static const char *const usual[] = {
+    "nf4",  "nf4:double",
+    "nf3",  "nf2",
+    "fp4",  "int8",
+    "int4", "int4:scheme=affine",
+    "int3", "int2",
+    "fp16", "bf16",
+    "fp8",  "float:format=e4m3,scale=row",
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int bench(const char *text, rsd_mat W, rsd_mat Wq)
+{
+    rsd_spec spec;
+    rsd_packed packed;
+    double pack = 1e30, unpack = 1e30;
+    RSD_TRY(rsd_spec_parse(text, &spec));
+    for (int i = 0; i < PASSES; i++) {
+        const double start = now();
+        int err = rsd_pack(&spec, W, &packed);
+        const double middle = now();
+        if (!err)
+            err = rsd_unpack(&spec, &packed, Wq);
+        const double end = now();
+        rsd_packed_free(&packed);
+        RSD_TRY(err);
+        pack = middle - start < pack ? middle - start : pack;
+        unpack = end - middle < unpack ? end - middle : unpack;
+    }
+    const double mb = 4e-6 * (double)W.m * (double)W.n;
+    printf("%-44s %10.0f %10.0f\n", spec.text, mb / pack, mb / unpack);
+    return RSD_OK;
+}
+
+static void bench_memcpy(rsd_mat W, rsd_mat Wq)
+{
+    double best = 1e30;
+    for (int i = 0; i < PASSES; i++) {
+        const double start = now();
+        rsd_mat_copy(W, Wq);
+        const double time = now() - start;
+        best = time < best ? time : best;
+    }
+    printf("%-44s %10.0f\n", "memcpy", 4e-6 * (double)W.m * (double)W.n / best);
+}
+
+int main(int argc, char **argv)
+{
+    rsd_mat W, Wq;
+    rsd_rng *rng;
+    if (rsd_mat_alloc(ROWS, COLUMNS, &W) || rsd_mat_alloc(ROWS, COLUMNS, &Wq) ||
+        rsd_rng_alloc(1, "bench_quantize", &rng)) {
+        fprintf(stderr, "%s\n", rsd_errmsg());
+        return 1;
+    }
+    rsd_rng_normals(rng, W.x, W.m * W.n);
+    rsd_rng_free(rng);
+    memset(Wq.x, 0, W.m * W.n * sizeof(float)); /* its pages exist before the clock runs */
+
+    printf("%-44s %10s %10s\n", "MB/s of float32, one core", "pack", "unpack");
+    bench_memcpy(W, Wq);
+    const char *const *specs = argc > 1 ? (const char *const *)argv + 1 : usual;
+    const size_t count = argc > 1 ? (size_t)argc - 1 : sizeof usual / sizeof *usual;
+    int failures = 0;
+    for (size_t i = 0; i < count; i++)
+        if (bench(specs[i], W, Wq)) {
+            fprintf(stderr, "%s\n", rsd_errmsg());
+            failures++;
+        }
+    rsd_mat_free(&Wq);
+    rsd_mat_free(&W);
+    return failures != 0;
+}

@@ -1,0 +1,26 @@
+#!/bin/sh
+# The layer rule: err mat rng par opt fp <- linalg <- spectra, quantizers; io beside the first
+# group; src never sees analysis; src neither prints nor exits; each library is seen where it belongs.
+set -u
+cd "$srcdir" || exit 99
+n=0
+deny() { # deny WHERE PATTERN WHAT
+    n=$((n + 1))
+    if grep -nE "$2" -r $1 --include='*.[ch]'; then
+        echo "not ok $n - $3"
+    else
+        echo "ok $n - $3"
+    fi
+}
+deny "$(ls src/*.[ch] | grep -v rsd.h)" '#include "(io|linalg|spectra|quantizers|transformer|adapters|train)/' \
+    'the base group includes no folder'
+deny src/linalg '#include "(io|spectra|quantizers|transformer|adapters|train)/' 'linalg sees the base group only'
+deny src/spectra '#include "(io|quantizers|transformer|adapters|train)/' 'spectra sees linalg and the base group'
+deny src/quantizers '#include "(io|spectra|transformer|adapters|train)/' 'quantizers see linalg and the base group'
+deny src/io '#include "(linalg|spectra|quantizers|transformer|adapters|train)/' 'io sees the base group only'
+deny src '#include "(analysis/|command|console|figures/)' 'src never includes analysis'
+deny src '\<(printf|puts|putchar|perror|exit|_exit|abort)[[:space:]]*\(' 'src neither prints nor exits'
+deny 'analysis tests' '#include <hdf5' 'HDF5 is seen by the store alone'
+deny "$(ls -d src/*/ src/*.[ch] | grep -v src/io)" '#include <(hdf5|jansson)' 'HDF5 and jansson are seen in io alone'
+deny 'src analysis plots tests' '(/work|/home|/root)/' 'no path of a machine'
+echo "1..$n"
