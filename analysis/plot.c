@@ -51,17 +51,17 @@ static const rsd_opt options[] = {
 
 typedef struct {
     const plot_params *params;
-    const char **file;      /* [files] */
-    const figure **wanted;  /* [wanted_count] */
+    const char **file;     /* [files] */
+    const figure **wanted; /* [wanted_count] */
     size_t files, wanted_count;
-    bool named;             /* figures were asked for by name */
-    size_t *drawn;          /* [wanted_count] pages of each */
+    bool named;    /* figures were asked for by name */
+    size_t *drawn; /* [wanted_count] pages of each */
     char *scripts;
     gnuplot_pool *pool;
-    const char *stem;       /* what the names of pages begin with, "" for a single file */
-    char **name;            /* [names] pictures of this run, without suffix */
+    const char *stem; /* what the names of pages begin with, "" for a single file */
+    char **name;      /* [names] pictures of this run, without suffix */
     size_t names, room;
-    size_t *now;            /* counts the pages of the figure at hand */
+    size_t *now; /* counts the pages of the figure at hand */
 } run;
 
 static bool is_file(const char *word)
@@ -208,7 +208,7 @@ static int draw_figures(run *r, const view *v, const char *path)
         const size_t before = r->drawn[i];
         r->now = &r->drawn[i];
         RSD_TRY(f->pages(v, &r->params->figure, &sink));
-        if (r->drawn[i] == before)
+        if (r->drawn[i] == before && !r->named) /* else check_drawn says so */
             console_note("%s: nothing for figure %s, which needs %s", path, f->name, f->needs);
         console_progress_step(f->name, 1);
     }
@@ -264,8 +264,9 @@ static int check_drawn(const run *r)
 {
     for (size_t i = 0; r->named && i < r->wanted_count; i++)
         if (r->drawn[i] == 0)
-            return RSD_FAIL(RSD_ENOTFOUND, "figure %s: nothing to draw in %s%s", r->wanted[i]->name,
-                            r->file[0], r->files > 1 ? " and the other files" : "");
+            return RSD_FAIL(RSD_ENOTFOUND, "figure %s: nothing to draw in %s%s, it needs %s",
+                            r->wanted[i]->name, r->file[0],
+                            r->files > 1 ? " and the other files" : "", r->wanted[i]->needs);
     return RSD_OK;
 }
 
@@ -280,7 +281,8 @@ static int plot(run *r, const rsd_list *words)
     if (!err)
         err = draw_files(r);
     RSD_TRY(gnuplot_pool_close(r->pool, err));
-    console_note("%zu pictures in %s", r->names, folder);
+    if (r->names)
+        console_note("%zu pictures in %s", r->names, folder);
     return check_drawn(r);
 }
 
@@ -303,9 +305,10 @@ const rsd_command rsd_command_plot = {
     .name = "plot",
     .usage = "F.h5... [FIGURE...] [-o DIR] [--format png|svg|pdf]",
     .summary = "pictures of result files, by gnuplot",
-    .details = "Without FIGURE every figure is drawn; `residuum list figures` names them.  A picture\n"
-               "is called FIGURE-MODEL-ROLE-SPEC, with the file's name in front where there are\n"
-               "several; PATH of -o is the folder.\n",
+    .details =
+        "Without FIGURE every figure is drawn; `residuum list figures` names them.  A picture\n"
+        "is called FIGURE-MODEL-ROLE-SPEC, with the file's name in front where there are\n"
+        "several; PATH of -o is the folder.\n",
     .options = options,
     .common = RSD_TAKES_OUTPUT | RSD_TAKES_THREADS,
     .min_words = 1,

@@ -1,6 +1,6 @@
 # W, W_q and R along rank, a panel per layer: what cumulative.gp, energy.gp and spectrum.gp share.
-# They set labels 3 and 4 and `logarithmic`; quantized, nulls, bands and edges say whether there are such
-# curves, own_axis whether the last panel, the control's, has its own numbers at its right.
+# They set labels 3 and 4 and `logarithmic`; quantized, nulls, bands and edges say whether there are
+# such curves, own_axis whether the last panel, the control's, has its own numbers at its right.
 set label 11 "{/:Italic W}" at legend_x(1), legend_y(1)
 if (quantized) {
     set label 12 "{/:Italic W_q}" at legend_x(2), legend_y(2)
@@ -10,7 +10,8 @@ if (nulls) {
     set label 14 null_title at legend_x(4), legend_y(4) noenhanced
 }
 if (edges) {
-    set label 15 "Marchenko–Pastur edge of {/:Italic R}" at legend_x(4 + nulls), legend_y(4 + nulls)
+    set label 15 "Marchenko–Pastur edge of {/:Italic R}" \
+        at legend_x(4 + nulls), legend_y(4 + nulls)
 }
 plot $legend index 0 with lines linestyle 1, \
      for [j=1:quantized] $legend index 1 with lines linestyle 2, \
@@ -23,24 +24,28 @@ eval panels_begin
 set xrange [x_min:x_max]
 set xtics x_step
 set yrange [y_min:y_max]
-y_format = "%g"
 if (logarithmic) {
     set logscale y
-    y_format = "10^{%T}"
+    few = few_decades(y_min, y_max)
+    power = few ? "%g" : "10^{%T}"
 } else {
     set ytics 0.25
+    few = 0
+    power = "%g"
 }
 every = x_max > 8 ? int(x_max / 8) : 1
 do for [i=1:panels] {
     eval place(i)
     set title "".panel_title(i) noenhanced offset 0,-0.7
     set format x (last_in_col(i) ? "%g" : "")
-    set format y (first_in_row(i) ? y_format : "")
+    y_format = first_in_row(i) ? power : ""
+    set format y y_format
+    if (few) { eval numbers_at_2_and_5 }
     if (own_axis && i == panels) {
         set yrange [own_min:own_max]
         set logscale y2
         set y2range [own_min:own_max]
-        set format y2 y_format
+        set format y2 "10^{%T}"
         set y2tics scale 0.5 offset -0.8,0 textcolor rgb 'black'
         unset ytics
         set border 9

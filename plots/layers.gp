@@ -1,7 +1,7 @@
 # A metric along depth: the panels W and R of each quantizer, a line per role.
 load scripts."/style.gp"
 gap_left = 0.34; gap_bottom = 0.2
-set label 3 x_label
+set label 3 x_label at (margin_left + page_width - margin_right) / 2, 0.3
 set label 4 y_label noenhanced
 do for [j=1:series] {
     set label 10+j "".series_title(j) at legend_x(j), legend_y(j) noenhanced

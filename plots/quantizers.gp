@@ -16,11 +16,14 @@ eval panels_begin
 set xrange [x_min:x_max]
 set xtics x_step
 do for [i=1:panels] {
-    set format y (first_in_row(i) ? "%g" : "")
+    y_format = first_in_row(i) ? "%g" : ""
+    set format y y_format
 
     eval place(i)
     set title "".panel_title(i) noenhanced offset 0,-0.7
     set logscale y
+    set ytics autofreq
+    if (few_decades(y_min, y_max)) { eval numbers_at_2_and_5 }
     set yrange [y_min:y_max]
     set format x ""
     plot for [j=1:series] $table index i-1 using 1:1+j with linespoints linetype j pointsize 0.6
@@ -29,7 +32,9 @@ do for [i=1:panels] {
     unset title
     unset logscale y
     set yrange [0:bits_max]
+    set ytics bits_step
     set format x "%g"
-    plot for [j=1:series] $table index i-1 using 1:1+series+j with linespoints linetype j pointsize 0.6
+    plot for [j=1:series] $table index i-1 using 1:1+series+j \
+             with linespoints linetype j pointsize 0.6
 }
 unset multiplot

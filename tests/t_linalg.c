@@ -278,7 +278,8 @@ static void low_rank_shows_as_zeros(void **state)
         if (top[i] == 0)
             assert_int_equal(s.method, RSD_METHOD_GESDD);
         check_values(A, &s);
-        check_vectors(A, &s, 1e-6);
+        if (top[i])
+            check_vectors(A, &s, 1e-6);
         rsd_spectrum_free(&s);
     }
     rsd_mat_free(&A);

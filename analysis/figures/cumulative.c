@@ -2,11 +2,12 @@
 
 static int pages(const view *v, const figure_options *options, const page_sink *sink)
 {
-    static const curve_figure f = { .figure = "cumulative",
-                                    .title = "Cumulative sum of singular values",
-                                    .curve = "cumulative_sum",
-                                    .top = 200,
-                                    .share = true,
+    static const curve_figure f = {
+        .figure = "cumulative",
+        .title = "Cumulative sum of singular values",
+        .curve = "cumulative_sum",
+        .top = 200,
+        .share = true,
     };
     return curve_pages(&f, v, options, sink);
 }

@@ -22,11 +22,11 @@ typedef struct {
     size_t top;       /* SIZE_MAX: all ranks */
     const char *null; /* which null the page shows, or NULL */
     page page;
-    size_t longest;   /* ranks of the longest curve shown */
-    axis_range y;     /* of the group's panels */
+    size_t longest;     /* ranks of the longest curve of the group's panels */
+    axis_range y;       /* of the group's panels */
     axis_range control; /* of the control's, whose scale is its own */
-    bool banded;      /* the null has a band */
-    bool drawable;    /* a panel of the group's own has a number in it */
+    bool banded;        /* the null has a band */
+    bool drawable;      /* a panel of the group's own has a number in it */
 } sheet;
 
 static int read_null(const sheet *s, const view_matrix *m, const char *suffix, view_array *out)
@@ -108,6 +108,7 @@ static int put_panels(sheet *s, size_t shown)
         RSD_TRY(put_panel(s, m, title, &s->y));
     }
     s->drawable = s->y.any;
+    s->top = s->longest; /* the control may be larger: the page ends where the model does */
     return s->v->control ? put_control(s) : RSD_OK;
 }
 
@@ -161,9 +162,12 @@ static int find_null(sheet *s)
     return RSD_OK;
 }
 
-/* Does the control's panel, the last one, have its own numbers, at its right?  Its scale has nothing
- * to do with the model's. */
-static bool own_axis(const sheet *s) { return !s->f->share && s->control.any; }
+/* Does the control's panel, the last one, have its own numbers, at its right?  Its scale has
+ * nothing to do with the model's. */
+static bool own_axis(const sheet *s)
+{
+    return !s->f->share && s->control.any;
+}
 
 static void put_ranges(sheet *s)
 {
@@ -191,8 +195,8 @@ static int draw_sheet(sheet *s, const page_sink *sink)
     RSD_TRY_DONE(put_panels(s, shown));
     put_legend(s);
     put_ranges(s);
-    RSD_TRY_DONE(page_finish(&s->page, (page_shape){ .width = 1.75, .height = 1.5,
-                                                     .right = own_axis(s) ? 0.35 : 0 }));
+    RSD_TRY_DONE(page_finish(
+        &s->page, (page_shape){ .width = 1.75, .height = 1.5, .right = own_axis(s) ? 0.35 : 0 }));
     if (s->drawable)
         err = sink->draw(sink->context, &s->page);
 done:

@@ -2,11 +2,12 @@
 
 static int pages(const view *v, const figure_options *options, const page_sink *sink)
 {
-    static const curve_figure f = { .figure = "energy",
-                                    .title = "Cumulative energy: sum of squared singular values",
-                                    .curve = "cumulative_energy",
-                                    .top = 200,
-                                    .share = true,
+    static const curve_figure f = {
+        .figure = "energy",
+        .title = "Cumulative energy: sum of squared singular values",
+        .curve = "cumulative_energy",
+        .top = 200,
+        .share = true,
     };
     return curve_pages(&f, v, options, sink);
 }

@@ -25,8 +25,8 @@ RSD_CHECK int gnuplot_pool_open(const char *scripts, size_t width, gnuplot_pool 
 RSD_CHECK int gnuplot_pool_draw(gnuplot_pool *pool, const page *p, picture_format format,
                                 const char *path);
 
-/* Wait for every program; free the pool.  Returns err with its message, the caller's failure so far;
- * where that is RSD_OK, the first of the programs' failures.  NULL is fine. */
+/* Wait for every program; free the pool.  Returns err with its message, the caller's failure so
+ * far; where that is RSD_OK, the first of the programs' failures.  NULL is fine. */
 RSD_CHECK int gnuplot_pool_close(gnuplot_pool *pool, int err);
 
 #endif

@@ -62,7 +62,10 @@ char *label_of_spec(const char *canonical)
 }
 
 /* First bytes of characters are those that are no continuation, 10xxxxxx. */
-static bool starts(char c) { return ((unsigned char)c & 0xC0) != 0x80; }
+static bool starts(char c)
+{
+    return ((unsigned char)c & 0xC0) != 0x80;
+}
 
 static size_t length(const char *text)
 {
@@ -72,14 +75,16 @@ static size_t length(const char *text)
     return n;
 }
 
-/* Three classes are enough to set words beside each other. */
+/* Four classes are enough to set words beside each other. */
 double label_width(const char *text)
 {
     double width = 0;
     for (; *text; text++)
         if (strchr(" ijltfr.,:;|'!()[]/", *text))
             width += 0.36;
-        else if (strchr("mwMW@%", *text) || (*text >= 'A' && *text <= 'Z'))
+        else if (strchr("mMW@%", *text))
+            width += 0.97;
+        else if ((*text >= 'A' && *text <= 'Z') || *text == '=' || *text == 'w')
             width += 0.8;
         else
             width += starts(*text) ? 0.62 : 0;

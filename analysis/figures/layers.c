@@ -7,6 +7,8 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +19,7 @@ typedef struct {
     const char *metric;
     const char **names; /* [1 + groups] of columns */
     double *row;        /* likewise */
-    size_t depth;       /* positions 0..depth-1 */
+    size_t first, end;  /* positions first..end-1 */
     page page;
 } sheet;
 
@@ -41,7 +43,7 @@ static void put_panel(sheet *s, size_t spec)
     else
         snprintf(title, sizeof title, "R, %s", s->v->spec[spec].label);
     page_panel(&s->page, title, s->names, 1 + s->groups);
-    for (size_t x = 0; x < s->depth; x++) {
+    for (size_t x = s->first; x < s->end; x++) {
         s->row[0] = (double)x;
         for (size_t g = 0; g < s->groups; g++)
             s->row[1 + g] = value_at(s, g, spec, x);
@@ -52,7 +54,7 @@ static void put_panel(sheet *s, size_t spec)
 static axis_range range_of(const sheet *s, size_t spec)
 {
     axis_range y = { 0 };
-    for (size_t x = 0; x < s->depth; x++)
+    for (size_t x = s->first; x < s->end; x++)
         for (size_t g = 0; g < s->groups; g++)
             axis_take(&y, value_at(s, g, spec, x));
     return y;
@@ -110,21 +112,25 @@ static int draw_sheet(sheet *s, const page_sink *sink)
     int err = RSD_OK;
     RSD_TRY_DONE(page_open(&s->page, "layers", parts));
     put_heading(s);
-    s->depth = 0;
+    s->first = SIZE_MAX;
+    s->end = 0;
     s->names[0] = "position";
     for (size_t g = 0; g < s->groups; g++) {
         const view_group *group = &s->g[g];
         const view_matrix *last = &group->matrix[group->count - 1];
-        const size_t end = 1 + (size_t)view_matrix_position(group, last);
-        s->depth = end > s->depth ? end : s->depth;
+        const size_t first = (size_t)view_matrix_position(group, group->matrix);
+        const size_t end = (size_t)view_matrix_position(group, last) + 1;
+        s->first = first < s->first ? first : s->first;
+        s->end = end > s->end ? end : s->end;
         by_layer &= group->by_layer;
         s->names[1 + g] = group->role;
         page_series(&s->page, g + 1, group->role);
     }
     page_number(&s->page, "series", (double)s->groups);
     page_text(&s->page, "x_label", by_layer ? "layer" : "matrix of its role, in file order");
-    page_range(&s->page, 'x', -0.5, (double)s->depth - 0.5);
-    page_number(&s->page, "x_step", fmax(1, axis_step(0, (double)s->depth, 6)));
+    const double low = (double)s->first - 0.5, high = (double)s->end - 0.5;
+    page_range(&s->page, 'x', low, high);
+    page_number(&s->page, "x_step", fmax(1, axis_step(low, high, 6)));
     put_panels(s);
     RSD_TRY_DONE(page_finish(&s->page, (page_shape){ .width = 2.3, .height = 1.8 }));
     if (s->page.panels)

@@ -12,9 +12,12 @@
 static const double text_size = 9.0 / 72, heading_size = 10.0 / 72, line = 0.17;
 static const double sample = 0.36, sample_gap = 0.07, entry_gap = 0.2; /* of the legend */
 static const double margin_left = 0.58, margin_right = 0.15, margin_bottom = 0.46;
-static const double heading_height = 0.5, legend_gap = 0.05, least_width = 4.5;
+static const double heading_height = 0.5, legend_gap = 0.05, least_width = 5.5;
 
-static int no_memory(const page *p) { return RSD_FAIL(RSD_ENOMEM, "page of figure %s", p->figure); }
+static int no_memory(const page *p)
+{
+    return RSD_FAIL(RSD_ENOMEM, "page of figure %s", p->figure);
+}
 
 int page_open(page *p, const char *figure, const char *const parts[3])
 {
@@ -217,7 +220,8 @@ int page_finish(page *p, page_shape shape)
     const size_t cols = shape.cols ? shape.cols : best_cols(panels);
     const size_t rows = (panels + cols - 1) / cols;
     const double grow = cols <= 2 ? 1.7 : cols == 3 ? 1.3 : 1; /* few panels: larger ones */
-    const double wanted = margin_left + margin_right + shape.right + grow * shape.width * (double)cols;
+    const double wanted =
+        margin_left + margin_right + shape.right + grow * shape.width * (double)cols;
     p->width = fmax(fmax(wanted, p->heading + 2 * margin_right), least_width);
     const double margin_top = heading_height + line * (double)legend_lines(p) + legend_gap;
     p->height = margin_top + margin_bottom + grow * shape.height * (double)rows;

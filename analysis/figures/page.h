@@ -21,16 +21,16 @@
 
 typedef struct {
     const char *figure;
-    char *name;              /* of the picture, without suffix: "cumulative-gpt2-qkv-nf4" */
-    FILE *settings, *table;  /* memory streams into the texts below */
+    char *name;             /* of the picture, without suffix: "cumulative-gpt2-qkv-nf4" */
+    FILE *settings, *table; /* memory streams into the texts below */
     char *settings_text, *table_text;
     size_t settings_size, table_size;
     size_t panels, columns;
-    double heading;          /* inches of the longer line of the heading */
-    double *legend;          /* [entries] inches that each takes */
+    double heading; /* inches of the longer line of the heading */
+    double *legend; /* [entries] inches that each takes */
     size_t entries;
-    bool starved;            /* memory ran out */
-    double width, height;    /* inches, set by page_finish */
+    bool starved;         /* memory ran out */
+    double width, height; /* inches, set by page_finish */
 } page;
 
 /* Start a page whose picture is called FIGURE-PART-PART..., empty parts left out.  Free with

@@ -14,8 +14,8 @@ typedef struct {
     const view *v;
     const view_group *g; /* the model's */
     size_t groups;
-    char **names;        /* [1 + 2 specs] of columns: "position", "error nf4", ..., "bits nf4", ... */
-    double *row;         /* likewise */
+    char **names; /* [1 + 2 specs] of columns: "position", "error nf4", ..., "bits nf4", ... */
+    double *row;  /* likewise */
     page page;
     axis_range x, error, bits;
 } sheet;
@@ -108,7 +108,9 @@ static int draw_sheet(sheet *s, const page_sink *sink)
     page_number(&s->page, "x_step", fmax(1, axis_step(s->x.low, s->x.high, 4)));
     page_range(&s->page, 'y', error.low, error.high);
     page_number(&s->page, "bits_max", 1.1 * s->bits.high);
-    RSD_TRY_DONE(page_finish(&s->page, (page_shape){ .width = 1.6, .height = 3.2, .cols = shown }));
+    page_number(&s->page, "bits_step", axis_step(0, s->bits.high, 5));
+    RSD_TRY_DONE(
+        page_finish(&s->page, (page_shape){ .width = 1.45, .height = 3.0, .cols = shown }));
     if (s->bits.any)
         err = sink->draw(sink->context, &s->page);
 done:

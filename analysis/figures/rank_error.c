@@ -17,15 +17,15 @@ static const double place_of_zero = 0.5;
 typedef struct {
     const view *v;
     const view_group *g;
-    size_t top;            /* SIZE_MAX: all ranks */
-    const char **names;    /* [FIXED + specs] of columns */
-    double *row;           /* likewise */
-    view_array *energy;    /* likewise; energy shares of W and of each R, [0] unused */
-    double *scale;         /* likewise; error at rank 0 */
+    size_t top;         /* SIZE_MAX: all ranks */
+    const char **names; /* [FIXED + specs] of columns */
+    double *row;        /* likewise */
+    view_array *energy; /* likewise; energy shares of W and of each R, [0] unused */
+    double *scale;      /* likewise; error at rank 0 */
     page page;
     size_t longest;
     axis_range y;
-    double smallest;       /* error at rank 0 */
+    double smallest; /* error at rank 0 */
     bool drawable;
 } sheet;
 
@@ -149,7 +149,8 @@ done:
 extern const figure figure_rank_error;
 const figure figure_rank_error = {
     .name = "rank_error",
-    .summary = "relative Frobenius error ||W - Wq - SVD_r(R)|| / ||W|| against rank, every quantizer",
+    .summary =
+        "relative Frobenius error ||W - Wq - SVD_r(R)|| / ||W|| against rank, every quantizer",
     .needs = "residuals of a quantizer (analyze -q)",
     .pages = pages,
 };

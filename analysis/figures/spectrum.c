@@ -2,9 +2,10 @@
 
 static int pages(const view *v, const figure_options *options, const page_sink *sink)
 {
-    static const curve_figure f = { .figure = "spectrum",
-                                    .title = "Singular values",
-                                    .curve = "singular_values",
+    static const curve_figure f = {
+        .figure = "spectrum",
+        .title = "Singular values",
+        .curve = "singular_values",
     };
     return curve_pages(&f, v, options, sink);
 }

@@ -32,10 +32,10 @@ static int find_places(const view *v, places *p)
         size_t *at;
         rsd_column_type type;
     } need[] = {
-        { "model", &p->model, RSD_COLUMN_TEXT },   { "tensor", &p->tensor, RSD_COLUMN_TEXT },
-        { "role", &p->role, RSD_COLUMN_TEXT },     { "layer", &p->layer, RSD_COLUMN_INT },
-        { "rows", &p->rows, RSD_COLUMN_INT },      { "cols", &p->cols, RSD_COLUMN_INT },
-        { "spec", &p->spec, RSD_COLUMN_TEXT },     { "what", &p->what, RSD_COLUMN_TEXT },
+        { "model", &p->model, RSD_COLUMN_TEXT }, { "tensor", &p->tensor, RSD_COLUMN_TEXT },
+        { "role", &p->role, RSD_COLUMN_TEXT },   { "layer", &p->layer, RSD_COLUMN_INT },
+        { "rows", &p->rows, RSD_COLUMN_INT },    { "cols", &p->cols, RSD_COLUMN_INT },
+        { "spec", &p->spec, RSD_COLUMN_TEXT },   { "what", &p->what, RSD_COLUMN_TEXT },
     };
     for (size_t i = 0; i < sizeof need / sizeof *need; i++) {
         *need[i].at = rsd_table_column(&v->table, need[i].name);
@@ -108,8 +108,8 @@ static int add_spec(view *v, const char *text, const view_selection *s)
         return RSD_FAIL(RSD_ENOMEM, "list of quantizers");
     v->spec = grown;
     const int err = make_spec(text, &spec);
-    if (!err && (s->specs.count == 0 || any_matches(&s->specs, text) ||
-                 any_matches(&s->specs, spec.label)))
+    if (!err &&
+        (s->specs.count == 0 || any_matches(&s->specs, text) || any_matches(&s->specs, spec.label)))
         v->spec[v->specs++] = spec;
     else
         free_spec(&spec);
@@ -170,9 +170,13 @@ static int collect_matrices(view *v, const places *p, const view_selection *s, s
             continue;
         owner[i] = v->matrices;
         v->matrix[v->matrices] = (view_matrix){
-            .model = model, .tensor = tensor, .role = row[p->role].text,
-            .layer = row[p->layer].integer, .rows = row[p->rows].integer,
-            .cols = row[p->cols].integer, .order = v->matrices,
+            .model = model,
+            .tensor = tensor,
+            .role = row[p->role].text,
+            .layer = row[p->layer].integer,
+            .rows = row[p->rows].integer,
+            .cols = row[p->cols].integer,
+            .order = v->matrices,
             .model_rank = control ? SIZE_MAX : rank_of_model(v, model),
             .role_rank = rank_of_role(v, row[p->role].text),
         };
@@ -221,7 +225,8 @@ static int compare(const void *a, const void *b)
 static bool told_by_layer(const view_group *g)
 {
     for (size_t i = 0; i < g->count; i++)
-        if (g->matrix[i].layer < 0 || g->matrix[i].layer > LAYERS_MAX || (i && g->matrix[i].layer == g->matrix[i - 1].layer))
+        if (g->matrix[i].layer < 0 || g->matrix[i].layer > LAYERS_MAX ||
+            (i && g->matrix[i].layer == g->matrix[i - 1].layer))
             return false;
     return true;
 }

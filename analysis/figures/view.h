@@ -43,13 +43,14 @@ typedef struct {
     size_t specs, matrices, groups;
     view_spec *spec;
     view_matrix *matrix;
-    const rsd_value **cell; /* what wq and r point into */
-    view_group *group;      /* the pages; groups of a model follow each other */
+    const rsd_value **cell;     /* what wq and r point into */
+    view_group *group;          /* the pages; groups of a model follow each other */
     const view_matrix *control; /* the companion, or NULL */
 } view;
 
 /* The store must outlive the view; free with view_close also after a failure.
- * Errors: RSD_ENOTFOUND when there is no /spectra or nothing is selected; RSD_EFORMAT; RSD_ENOMEM. */
+ * Errors: RSD_ENOTFOUND when there is no /spectra or nothing is selected; RSD_EFORMAT; RSD_ENOMEM.
+ */
 RSD_CHECK int view_open(const rsd_store *store, const view_selection *selection, view *out);
 void view_close(view *v);
 

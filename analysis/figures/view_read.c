@@ -66,8 +66,8 @@ static char *spectrum_path(const view *v, const view_matrix *m, size_t spec, con
     return result_spectrum_path(&r);
 }
 
-int view_read(const view *v, const view_matrix *m, size_t spec, const char *what,
-              const char *name, view_array *out)
+int view_read(const view *v, const view_matrix *m, size_t spec, const char *what, const char *name,
+              view_array *out)
 {
     size_t ndim = 0, shape[2] = { 0 };
     char *base = spectrum_path(v, m, spec, what), *path = NULL;

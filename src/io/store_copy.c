@@ -6,79 +6,105 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* H5Ocopy copies object references as they stand: addresses in the old file.  So the attributes
- * that hold them are written anew in the new one: DIMENSION_LIST of every dataset from the paths of
- * its axes, and REFERENCE_LIST of every axis when the file is closed. */
+/* Not H5Ocopy: it copies references as addresses in the old file, and HDF5 1.10.8 crashes in it when
+ * the old file cannot be read, or keeps texts among attributes that are in a heap.
+ *
+ * Groups and datasets are made anew in the order of their creation, arrays chunk by chunk as they are
+ * packed.  The attributes that hold references are left out: DIMENSION_LIST is written at the end
+ * from the paths of the axes, REFERENCE_LIST of every axis when the file is closed. */
 
-typedef struct {
-    const rsd_store *from;
-    rsd_store *to;
-    const char *path, *to_path;
-    rsd_names users, scales; /* datasets with axes, and axes; relative to path */
-    size_t users_room, scales_room;
-    int err;
-} copying;
+enum { DEPTH_MAX = 64 }; /* a group that contains itself would not end */
 
 static char *join(const char *base, const char *rest)
 {
     char *out = NULL;
-    return asprintf(&out, "%s%s%s", strcmp(base, "/") == 0 ? "" : base, *rest ? "/" : "", rest) < 0
+    const bool slash = *rest && *rest != '/';
+    return asprintf(&out, "%s%s%s", strcmp(base, "/") == 0 ? "" : base, slash ? "/" : "", rest) < 0
                ? NULL
                : out;
 }
 
-static int no_memory(const copying *c)
+int rsd_copy_no_memory(const rsd_copying *c)
 {
     return RSD_FAIL(RSD_ENOMEM, "%s: no memory to copy %s", c->from->path, c->path);
 }
 
-static int keep(const copying *c, rsd_names *list, size_t *room, const char *name)
+/* Remember a dataset with axes; enter an axis in the list of its file: no search for it later. */
+static int note_axes(rsd_copying *c, const char *path, hid_t dataset)
 {
-    RSD_TRY(rsd_store_grow(&list->name, list->count, room, sizeof *list->name));
-    if (!(list->name[list->count] = strdup(name)))
-        return no_memory(c);
-    list->count++;
+    rsd_axis *axis;
+    const htri_t has_axes = H5Aexists(dataset, "DIMENSION_LIST"), is_axis = H5DSis_scale(dataset);
+    if (has_axes < 0 || is_axis < 0)
+        return STORE_FAIL(c->from, "read", path);
+    if (is_axis)
+        RSD_TRY(rsd_axes_find(c->from, path, &axis));
+    if (!has_axes)
+        return RSD_OK;
+    RSD_TRY(rsd_store_grow(&c->users.name, c->users.count, &c->room, sizeof *c->users.name));
+    const size_t above = strcmp(c->path, "/") == 0 ? 0 : strlen(c->path);
+    if (!(c->users.name[c->users.count] = strdup(path + above)))
+        return rsd_copy_no_memory(c);
+    c->users.count++;
     return RSD_OK;
 }
 
-/* An axis that is copied is also entered in the list of its file: no search for its name later. */
-static int keep_scale(copying *c, const char *name)
+static int copy_dataset(rsd_copying *c, const char *path, hid_t old, const char *to_path)
 {
-    rsd_axis *axis;
-    char *path = join(c->path, name);
-    int err = path ? rsd_axes_find(c->from, path, &axis) : no_memory(c);
-    free(path);
-    RSD_TRY(err);
-    return keep(c, &c->scales, &c->scales_room, name);
+    RSD_TRY(rsd_copy_dataset(c, path, old, to_path));
+    return note_axes(c, path, old);
 }
 
-static herr_t visit(hid_t root, const char *name, const H5O_info_t *info, void *context)
+static int copy_object(rsd_copying *c, const char *path, const char *to_path, int depth);
+
+static int copy_member(rsd_copying *c, const char *path, const char *to_path, const char *name,
+                       int depth)
 {
-    copying *c = context;
-    if (info->meta_size.attr.heap_size) {
-        /* It would crash.  Only files that other programs have changed have such objects. */
-        c->err = RSD_FAIL(RSD_EFORMAT, "%s: the attributes of %s in %s are stored such that HDF5 "
-                          "cannot copy them", c->from->path, name, c->path);
-        return -1;
+    char *inner = join(path, name), *to_inner = join(to_path, name);
+    const int err = inner && to_inner ? copy_object(c, inner, to_inner, depth)
+                                      : rsd_copy_no_memory(c);
+    free(inner);
+    free(to_inner);
+    return err;
+}
+
+static int copy_group(rsd_copying *c, const char *path, hid_t old, const char *to_path, int depth)
+{
+    int err = RSD_OK;
+    rsd_names names = { 0 };
+    const hid_t new =
+        H5Gcreate2(c->to->file, to_path, c->to->link_plist, c->to->group_plist, H5P_DEFAULT);
+    if (new < 0) {
+        err = STORE_FAIL(c->to, "make group", to_path);
+        goto done;
     }
-    if (info->type != H5O_TYPE_DATASET)
-        return 0;
-    const char *relative = strcmp(name, ".") == 0 ? "" : name;
-    const hid_t dataset = H5Oopen(root, name, H5P_DEFAULT);
-    const htri_t has_axes = dataset < 0 ? -1 : H5Aexists(dataset, "DIMENSION_LIST");
-    const htri_t is_scale = dataset < 0 ? -1 : H5DSis_scale(dataset);
-    if (has_axes < 0 || is_scale < 0)
-        c->err = STORE_FAIL(c->from, "copy", c->path);
-    if (!c->err && has_axes)
-        c->err = keep(c, &c->users, &c->users_room, relative);
-    if (!c->err && is_scale)
-        c->err = keep_scale(c, relative);
-    c->err = STORE_DROP(c->from, c->path, c->err, dataset);
-    return c->err ? -1 : 0;
+    RSD_TRY_DONE(rsd_copy_attributes(c, path, old, to_path, new));
+    RSD_TRY_DONE(rsd_store_members(c->from, path, &names));
+    for (size_t i = 0; i < names.count; i++)
+        RSD_TRY_DONE(copy_member(c, path, to_path, names.name[i], depth + 1));
+done:
+    rsd_names_free(&names);
+    return STORE_DROP(c->to, to_path, err, new);
+}
+
+static int copy_object(rsd_copying *c, const char *path, const char *to_path, int depth)
+{
+    int err = RSD_OK;
+    const hid_t old = H5Oopen(c->from->file, path, H5P_DEFAULT);
+    const H5I_type_t type = old < 0 ? H5I_BADID : H5Iget_type(old);
+    if (old < 0)
+        err = rsd_store_fail_open(c->from, path);
+    else if (type == H5I_DATASET)
+        err = copy_dataset(c, path, old, to_path);
+    else if (type == H5I_GROUP && depth < DEPTH_MAX)
+        err = copy_group(c, path, old, to_path, depth);
+    else
+        err = RSD_FAIL(RSD_EFORMAT, "%s: cannot copy %s: %s", c->from->path, path,
+                       type == H5I_GROUP ? "nested too deeply" : "neither group nor dataset");
+    return STORE_DROP(c->from, path, err, old);
 }
 
 /* The rest of path when it is c->path or below it, else NULL. */
-static const char *below(const copying *c, const char *path)
+static const char *below(const rsd_copying *c, const char *path)
 {
     const size_t n = strcmp(c->path, "/") == 0 ? 0 : strlen(c->path);
     if (strncmp(path, c->path, n) != 0 || (path[n] && path[n] != '/'))
@@ -88,14 +114,14 @@ static const char *below(const copying *c, const char *path)
 
 /* Where the axis is in the new file: copied with the rest, or at the same path as in the old one,
  * copied now if it is not there yet. */
-static int place_axis(const copying *c, hobj_ref_t reference, char **out)
+static int place_axis(const rsd_copying *c, hobj_ref_t reference, char **out)
 {
     const char *path;
     rsd_axis *old, *new;
     RSD_TRY(rsd_axes_resolve(c->from, reference, &path));
     const char *rest = below(c, path);
     if (!(*out = rest ? join(c->to_path, rest) : strdup(path)))
-        return no_memory(c);
+        return rsd_copy_no_memory(c);
     if (rest)
         return RSD_OK;
     int err = rsd_axes_find(c->to, path, &new);
@@ -111,7 +137,7 @@ static int place_axis(const copying *c, hobj_ref_t reference, char **out)
 }
 
 /* DIMENSION_LIST of a dataset of the old file: list[*ndim], to be reclaimed. */
-static int read_list(const copying *c, const char *path, hid_t dataset, hvl_t *list, size_t *ndim,
+static int read_list(const rsd_copying *c, const char *path, hid_t dataset, hvl_t *list, size_t *ndim,
                      hid_t *space)
 {
     const rsd_store *s = c->from;
@@ -134,7 +160,7 @@ static int read_list(const copying *c, const char *path, hid_t dataset, hvl_t *l
     return STORE_DROP(s, path, err, own, type, attr);
 }
 
-static int attach(const copying *c, const char *path, const hvl_t *list, size_t ndim)
+static int attach(const rsd_copying *c, const char *path, const hvl_t *list, size_t ndim)
 {
     int err = RSD_OK;
     size_t count[H5S_MAX_RANK], total = 0, placed = 0;
@@ -143,15 +169,12 @@ static int attach(const copying *c, const char *path, const hvl_t *list, size_t 
         total += count[d] = list[d].len;
     char **axis = calloc(total + 1, sizeof *axis);
     if (!axis)
-        return no_memory(c);
+        return rsd_copy_no_memory(c);
     for (size_t d = 0; d < ndim; d++)
         for (size_t k = 0; k < count[d]; k++)
             RSD_TRY_DONE(place_axis(c, ((const hobj_ref_t *)list[d].p)[k], &axis[placed++]));
     RSD_TRY_DONE(rsd_store_open_dataset(c->to, path, &dataset));
-    if (total == 0 && H5Adelete(dataset, "DIMENSION_LIST") < 0)
-        err = STORE_FAIL(c->to, "attach axes to", path);
-    else
-        err = rsd_axes_attach(c->to, path, dataset, ndim, count, (const char *const *)axis);
+    err = rsd_axes_attach(c->to, path, dataset, ndim, count, (const char *const *)axis);
 done:
     for (size_t i = 0; i < placed; i++)
         free(axis[i]);
@@ -159,7 +182,7 @@ done:
     return STORE_DROP(c->to, path, err, dataset);
 }
 
-static int copy_axes_of(const copying *c, const char *name)
+static int copy_axes_of(const rsd_copying *c, const char *name)
 {
     int err = RSD_OK;
     size_t ndim = 0;
@@ -167,7 +190,7 @@ static int copy_axes_of(const copying *c, const char *name)
     hid_t dataset = H5I_INVALID_HID, space = H5I_INVALID_HID;
     char *path = join(c->path, name), *to_path = join(c->to_path, name);
     if (!path || !to_path) {
-        err = no_memory(c);
+        err = rsd_copy_no_memory(c);
         goto done;
     }
     RSD_TRY_DONE(rsd_store_open_dataset(c->from, path, &dataset));
@@ -182,50 +205,19 @@ done:
     return err;
 }
 
-/* The uses of a copied axis are those of the old file: forget them, the new ones are collected. */
-static int reset_axis(const copying *c, const char *name)
-{
-    int err = RSD_OK;
-    htri_t there;
-    hid_t dataset = H5I_INVALID_HID;
-    char *path = join(c->to_path, name);
-    if (!path)
-        return no_memory(c);
-    RSD_TRY_DONE(rsd_store_open_dataset(c->to, path, &dataset));
-    there = H5Aexists(dataset, "REFERENCE_LIST");
-    if (there < 0 || (there && H5Adelete(dataset, "REFERENCE_LIST") < 0))
-        err = STORE_FAIL(c->to, "reset axis", path);
-done:
-    err = STORE_DROP(c->to, path, err, dataset);
-    free(path);
-    return err;
-}
-
 int rsd_store_copy(const rsd_store *from, const char *path, rsd_store *to, const char *to_path)
 {
     int err = RSD_OK;
-    copying c = { .from = from, .to = to, .path = path, .to_path = to_path };
+    rsd_copying c = { .from = from, .to = to, .path = path, .to_path = to_path };
     rsd_store_quiet();
     RSD_TRY(rsd_store_need_writable(to));
     if (rsd_store_exists(to, to_path))
         return RSD_FAIL(RSD_EARG, "%s: %s exists already", to->path, to_path);
-    if (H5Ovisit_by_name2(from->file, path, H5_INDEX_NAME, H5_ITER_NATIVE, visit, &c,
-                          H5O_INFO_BASIC | H5O_INFO_META_SIZE, H5P_DEFAULT) < 0) {
-        err = c.err ? c.err : rsd_store_fail_open(from, path);
-        goto done;
-    }
-    RSD_TRY_DONE(rsd_store_parents(to, to_path));
-    if (H5Ocopy(from->file, path, to->file, to_path, H5P_DEFAULT, to->link_plist) < 0) {
-        err = STORE_FAIL(from->disk->error ? from : to, "write", to_path);
-        goto done;
-    }
-    for (size_t i = 0; i < c.scales.count; i++)
-        RSD_TRY_DONE(reset_axis(&c, c.scales.name[i]));
+    RSD_TRY(rsd_store_parents(to, to_path));
+    RSD_TRY_DONE(copy_object(&c, path, to_path, 0));
     for (size_t i = 0; i < c.users.count; i++)
         RSD_TRY_DONE(copy_axes_of(&c, c.users.name[i]));
-    err = STORE_DROP(to, to_path, RSD_OK, H5I_INVALID_HID);
 done:
     rsd_names_free(&c.users);
-    rsd_names_free(&c.scales);
     return err;
 }

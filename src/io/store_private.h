@@ -69,8 +69,7 @@ RSD_CHECK int rsd_store_drop(const rsd_store *s, const char *path, int err, cons
                    sizeof((const hid_t[]){ __VA_ARGS__ }) / sizeof(hid_t))
 
 /* Properties of every object: no times, so that the same input gives the same bytes; and attributes
- * in the header, however many, because H5Ocopy crashes on others (HDF5 1.10.8, when some are of
- * variable length). */
+ * in the header, however many, where a heap of their own would take kilobytes per object. */
 bool rsd_store_plain_header(hid_t create_plist);
 /* Make the groups above path. */
 RSD_CHECK int rsd_store_parents(rsd_store *s, const char *path);
@@ -120,6 +119,21 @@ RSD_CHECK int rsd_axes_attach(rsd_store *s, const char *path, hid_t dataset, siz
 /* Tell every axis where it is used: writes each REFERENCE_LIST. */
 RSD_CHECK int rsd_axes_write(rsd_store *s);
 void rsd_axes_free(rsd_axes *axes);
+
+/* A copy from file to file that is under way: store_copy.c walks, store_copy_data.c copies what is
+ * in the objects, except for attributes that hold references. */
+typedef struct {
+    const rsd_store *from;
+    rsd_store *to;
+    const char *path, *to_path;
+    rsd_names users; /* datasets that have axes, relative to path */
+    size_t room;
+} rsd_copying;
+RSD_CHECK int rsd_copy_attributes(const rsd_copying *c, const char *path, hid_t old,
+                                  const char *to_path, hid_t new);
+RSD_CHECK int rsd_copy_dataset(const rsd_copying *c, const char *path, hid_t old,
+                               const char *to_path);
+int rsd_copy_no_memory(const rsd_copying *c);
 
 /* What a column is in memory. */
 hid_t rsd_table_memory_type(const rsd_store *s, rsd_column_type type);

@@ -1,14 +1,13 @@
 #include "linalg/apply.h"
 
-#include "par.h"
-
 #include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* One thread: it takes 1 % of what BLAS then does, and OpenMP's threads, which spin for a while after
+ * a loop, would keep BLAS's threads from the processor. */
 void rsd_widen(rsd_mat A, size_t row, size_t rows, size_t col, size_t cols, double *out)
 {
-#pragma omp parallel for num_threads(rsd_par_inner())
     for (size_t i = 0; i < rows; i++) {
         const float *from = A.x + (row + i) * A.ld + col;
         for (size_t j = 0; j < cols; j++)

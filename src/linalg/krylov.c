@@ -109,11 +109,12 @@ static size_t lay_out(krylov *k, size_t count)
 
 static krylov plan(size_t m, size_t n, size_t count)
 {
-    return (krylov){ .tall = m >= n,
-                     .d = m < n ? m : n,
-                     .length = m < n ? n : m,
-                     .b = block_of(count),
-                     .most = affordable(m, n, count) };
+    krylov k = { .tall = m >= n, .d = m < n ? m : n, .length = m < n ? n : m };
+    k.b = block_of(count);
+    k.most = affordable(m, n, count);
+    if (k.most + k.b > k.d)
+        k.most = k.d > k.b ? k.d - k.b : 0;
+    return k;
 }
 
 size_t rsd_krylov_bytes(size_t m, size_t n, size_t count)
@@ -123,7 +124,6 @@ size_t rsd_krylov_bytes(size_t m, size_t n, size_t count)
     const size_t triplets = count * (2 * k.d + k.length + 8 * count) + RSD_PANEL * n;
     return sizeof(double) * (basis + triplets);
 }
-
 
 /* x = x R: x becomes orthonormal, R goes to r (upper triangle, the rest 0).  Householder, so that a
  * block of deficient rank gives orthonormal columns too. */
@@ -277,7 +277,7 @@ static int iterate(krylov *k, size_t count, double tolerance, bool *done)
             const double more = forecast(before, now, (double)(k->columns - seen), count, target);
             if ((double)k->columns + more > (double)k->most)
                 return RSD_OK;
-            at = k->columns + (size_t)(0.6 * more);
+            at = k->columns + (size_t)(0.8 * more);
         }
         before = now;
         seen = k->columns;

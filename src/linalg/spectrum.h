@@ -22,7 +22,8 @@ typedef struct {
     rsd_method method;
     size_t top;       /* singular values wanted; 0: all min(m,n) */
     size_t vectors;   /* singular vectors wanted, left and right, <= values wanted */
-    double tolerance; /* krylov: every |A' u - sigma v| at most this times sigma_1 */
+    double tolerance; /* krylov: error_bound at most this times sigma_1; in (0,1).  Below 5e-7 the
+                         products with A are in double, and it takes twice as long */
     uint64_t seed;    /* krylov's start block */
 } rsd_spectrum_opts;
 #define RSD_SPECTRUM_DEFAULTS { .method = RSD_METHOD_AUTO, .tolerance = 1e-6, .seed = 0 }
@@ -36,8 +37,10 @@ typedef struct {
     double *v;          /* [vectors][n]: likewise right; A v = sigma u */
     rsd_method method;  /* what was used in the end; never AUTO */
     bool complete;      /* count == min(m,n) */
-    double error_bound; /* absolute bound on |s[k] - sigma_k|, every k: backward error of the
-                           direct methods, largest residual norm of krylov */
+    double error_bound; /* absolute bound on |s[k] - sigma_k|, every k.  Direct methods: sqrt(d) eps
+                           sigma_1 of backward error, d = min(m,n), which gram divides by the
+                           smallest s / sigma_1.  Krylov: ||R||_2 of the residuals A' u - s v (or
+                           A v - s u), in double; the error itself is nearer to its square */
     double sumsq;       /* ||A||_F^2 summed from A itself: energy shares are right even if
                            the spectrum is truncated */
     double seconds;
@@ -46,9 +49,16 @@ typedef struct {
 /* out is filled from nothing; free with rsd_spectrum_free also after a failure.
  * Uses rsd_par_inner() threads.
  *
+ * Values of gram and krylov that come with vectors are those of A on the vectors' span, so that
+ * A v = s u holds to rounding and A' u = s v to error_bound; the vectors are orthonormal to rounding,
+ * clustered or not.  Krylov finds a value as often as it is repeated up to 8 times, or 16 or 32 where
+ * more than 8 or 64 values are wanted.
+ *
  * Errors: RSD_EARG for an empty matrix, one beyond LAPACK's int, or options out of range;
- * RSD_EDOM if A holds NaN or Inf (says where), or ||A||_F^2 overflows; RSD_ECONV; RSD_ENOMEM.
- * Memory: gram min(m,n)^2 doubles, gesdd m n doubles, krylov some blocks of top + 10 columns.
+ * RSD_EDOM if A holds NaN or Inf (says where); RSD_ECONV; RSD_ENOMEM.  Any float32 is in range:
+ * squares do not overflow in double.
+ * Memory: gram min(m,n)^2 doubles, gesdd m n doubles, krylov 4 to 9 columns for each of top; vectors
+ * some columns more.
  * Source: gram, gesdd: Golub & Van Loan 8.6, LAPACK; krylov: Musco & Musco, NeurIPS 2015. */
 RSD_CHECK int rsd_spectrum_compute(rsd_mat A, const rsd_spectrum_opts *opts, rsd_spectrum *out);
 void rsd_spectrum_free(rsd_spectrum *s);

@@ -36,3 +36,10 @@ with h5py.File("store_h5py.h5", "w") as f:
     crowded = f.create_group("crowded", track_order=True)  # attributes in a heap
     for i in range(20):
         crowded.attrs[f"a{i}"] = "text"
+    f["none"] = h5py.Empty("f8")
+    f["references"] = np.array([f["x"].ref], dtype=h5py.ref_dtype)
+    loop = f.create_group("loop")
+    loop["itself"] = loop
+    f["dangling"] = h5py.SoftLink("/nowhere")
+    f["type"] = np.dtype("f8")
+    f.create_dataset("abroad", (2,), "f8", external="elsewhere.bin")
