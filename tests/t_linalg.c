@@ -21,7 +21,10 @@
 
 static const double eps = DBL_EPSILON;
 
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 static void *room(size_t count, size_t size)
 {
@@ -171,9 +174,10 @@ static void check_vectors(rsd_mat A, const rsd_spectrum *s, double tol)
     free(Au);
 }
 
-static const size_t shapes[][2] = { { 1, 1 },   { 1, 7 },     { 7, 1 },     { 2, 3 },    { 3, 2 },
-                                    { 33, 33 }, { 64, 17 },   { 17, 64 },   { 129, 257 }, { 300, 100 },
-                                    { 100, 300 }, { 193, 192 }, { 191, 193 } };
+static const size_t shapes[][2] = { { 1, 1 },     { 1, 7 },     { 7, 1 },     { 2, 3 },
+                                    { 3, 2 },     { 33, 33 },   { 64, 17 },   { 17, 64 },
+                                    { 129, 257 }, { 300, 100 }, { 100, 300 }, { 193, 192 },
+                                    { 191, 193 } };
 
 /* --- full spectra --- */
 
@@ -406,12 +410,16 @@ static void krylov_keeps_its_certificate(void **state)
     static const struct {
         size_t m, n, top;
         double exponent, tolerance;
-    } cases[] = { { 500, 900, 8, 1, 1e-6 },   { 900, 500, 8, 1, 1e-6 },  { 500, 500, 20, 0.5, 1e-6 },
-                  { 500, 900, 8, 1, 1e-11 },  { 900, 500, 3, 2, 1e-3 },  { 301, 1201, 1, 0.5, 1e-6 } };
+    } cases[] = {
+        { 500, 900, 8, 1, 1e-6 },  { 900, 500, 8, 1, 1e-6 }, { 500, 500, 20, 0.5, 1e-6 },
+        { 500, 900, 8, 1, 1e-11 }, { 900, 500, 3, 2, 1e-3 }, { 301, 1201, 1, 0.5, 1e-6 }
+    };
     for (size_t i = 0; i < COUNT(cases); i++) {
         rsd_mat A = power_law(cases[i].m, cases[i].n, cases[i].exponent);
-        const rsd_spectrum_opts opts = { .method = RSD_METHOD_KRYLOV, .top = cases[i].top,
-                                         .vectors = cases[i].top, .tolerance = cases[i].tolerance };
+        const rsd_spectrum_opts opts = { .method = RSD_METHOD_KRYLOV,
+                                         .top = cases[i].top,
+                                         .vectors = cases[i].top,
+                                         .tolerance = cases[i].tolerance };
         rsd_spectrum s;
         CHECK_OK(rsd_spectrum_compute(A, &opts, &s));
         assert_int_equal(s.method, RSD_METHOD_KRYLOV);
@@ -483,8 +491,9 @@ static void the_same_seed_gives_the_same_bits(void **state)
 {
     (void)state;
     rsd_mat A = power_law(500, 400, 1);
-    rsd_spectrum_opts opts = { .method = RSD_METHOD_KRYLOV, .top = 6, .vectors = 6,
-                               .tolerance = 1e-6, .seed = 1 };
+    rsd_spectrum_opts opts = {
+        .method = RSD_METHOD_KRYLOV, .top = 6, .vectors = 6, .tolerance = 1e-6, .seed = 1
+    };
     rsd_spectrum s[3];
     for (size_t i = 0; i < 3; i++) {
         opts.seed = i < 2 ? 1 : 2;
@@ -759,7 +768,8 @@ static void random_planes_overlap_as_expected(void **state)
     double sum = 0, squares = 0;
     for (uint64_t pair = 0; pair < PAIRS; pair++) {
         rsd_mat U = gaussian(D, D, 100 + 2 * pair), V = gaussian(D, D, 101 + 2 * pair);
-        rsd_spectrum u = compute(U, RSD_METHOD_GRAM, MORE, MORE), v = compute(V, RSD_METHOD_GRAM, LESS, LESS);
+        rsd_spectrum u = compute(U, RSD_METHOD_GRAM, MORE, MORE),
+                     v = compute(V, RSD_METHOD_GRAM, LESS, LESS);
         double cosines[LESS];
         CHECK_OK(rsd_principal_cosines(u.v, MORE, v.v, LESS, D, cosines));
         const double phi = rsd_overlap(cosines, MORE, LESS);

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One thread: it takes 1 % of what BLAS then does, and OpenMP's threads, which spin for a while after
- * a loop, would keep BLAS's threads from the processor. */
+/* One thread: it takes 1 % of what BLAS then does, and OpenMP's threads, which spin for a while
+ * after a loop, would keep BLAS's threads from the processor. */
 void rsd_widen(rsd_mat A, size_t row, size_t rows, size_t col, size_t cols, double *out)
 {
     for (size_t i = 0; i < rows; i++) {

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 32 }; /* of dsytrd and dormtr: 20 to 32 measure the same, below and above is slower */
+enum {
+    BLOCK = 32
+}; /* of dsytrd and dormtr: 20 to 32 measure the same, below and above is slower */
 
 typedef struct {
     double *diag, *off, *tau; /* tau: with A, the reflectors */
@@ -57,8 +59,8 @@ int rsd_eigen(double *A, size_t n, size_t k, double *lambda, double *x)
     RSD_TRY_DONE(rsd_tridiag_eigenvalues(n, t.diag, t.off, lambda));
     if (k) {
         RSD_TRY_DONE(tridiag_vectors(&t, n, k, x));
-        info = LAPACKE_dormtr_work(LAPACK_COL_MAJOR, 'L', 'L', 'N', N, (lapack_int)k, A, N, t.tau, x,
-                                   N, t.work, N * BLOCK);
+        info = LAPACKE_dormtr_work(LAPACK_COL_MAJOR, 'L', 'L', 'N', N, (lapack_int)k, A, N, t.tau,
+                                   x, N, t.work, N * BLOCK);
         assert(info == 0);
     }
 done:

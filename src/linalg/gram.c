@@ -74,6 +74,7 @@ size_t rsd_gram_bytes(size_t m, size_t n, size_t vectors)
 {
     const size_t d = m < n ? m : n, longer = m < n ? n : m;
     const size_t values = d * d + (RSD_PANEL + 80) * d;
-    const size_t refinement = vectors * (2 * d + 3 * longer) + 8 * vectors * vectors + RSD_PANEL * n;
+    const size_t refinement =
+        vectors * (2 * d + 3 * longer) + 8 * vectors * vectors + RSD_PANEL * n;
     return sizeof(double) * (vectors * (m + n) + (refinement > values ? refinement : values));
 }

@@ -1,5 +1,5 @@
-/* Block Golub-Kahan-Lanczos.  Let K be A or A', whichever has the short side d first.  From a random
- * block Q_1 (d x b), b columns a step,
+/* Block Golub-Kahan-Lanczos.  Let K be A or A', whichever has the short side d first.  From a
+ * random block Q_1 (d x b), b columns a step,
  *
  *   K' Q_j - P_{j-1} C_{j-1}' = P_j R_j,     K P_j - Q_j R_j' = Q_{j+1} C_j    (two QRs),
  *
@@ -32,10 +32,16 @@
 
 /* --- what it costs, in multiplications of a double dgemm --- */
 
-static size_t block_of(size_t count) { return count <= 8 ? 8 : count <= 64 ? 16 : 32; }
+static size_t block_of(size_t count)
+{
+    return count <= 8 ? 8 : count <= 64 ? 16 : 32;
+}
 
 /* The reduction of the Gram matrix is half matrix-vector products, bound by memory. */
-static double full_cost(double d, double length) { return d * d * length / 2 + 1.5 * d * d * d; }
+static double full_cost(double d, double length)
+{
+    return d * d * length / 2 + 1.5 * d * d * d;
+}
 
 /* Products, orthogonalisation and the certificate. */
 static double cost(double d, double length, double count, double columns)
@@ -209,8 +215,8 @@ static int step(krylov *k)
     qr(k, next, k->d, k->c);
     project_out(k, k->columns, next);
     qr(k, next, k->d, k->old);
-    cblas_dtrmm(CblasColMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, B, B, 1, k->old, B,
-                k->c, B);
+    cblas_dtrmm(CblasColMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, B, B, 1, k->old,
+                B, k->c, B);
     gemm(k, CblasNoTrans, k->c, CblasNoTrans, k->r, 0, k->cr);
     return RSD_OK;
 }
@@ -238,15 +244,15 @@ static int look(krylov *k, size_t count, double tolerance, outlook *now)
         cblas_dscal((int)b, 1 / (s * largest), r + i * b, 1);
         now->converged += cblas_dnrm2((int)b, r + i * b, 1) <= tolerance;
     }
-    cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, (int)b, (int)count, 1, r, (int)b, 0, k->old,
-                (int)b);
+    cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, (int)b, (int)count, 1, r, (int)b, 0,
+                k->old, (int)b);
     RSD_TRY(rsd_eigen(k->old, b, 0, k->lambda, NULL));
     now->norm = sqrt(fmax(k->lambda[0], 0));
     return RSD_OK;
 }
 
-/* Columns still to come, from two looks: at the rate at which values converge, which still grows, so
- * that a third of it is not needed; or, for few values, at that at which the norm falls. */
+/* Columns still to come, from two looks: at the rate at which values converge, which still grows,
+ * so that a third of it is not needed; or, for few values, at that at which the norm falls. */
 static double forecast(outlook before, outlook now, double between, size_t count, double target)
 {
     const double values = ((double)now.converged - (double)before.converged) / between;
@@ -305,8 +311,8 @@ static int finish(const krylov *k, double tolerance, rsd_spectrum *out, bool *do
     double *x = NULL, *y = NULL, norm;
     RSD_TRY_DONE(rsd_array_alloc(count, k->d, sizeof *x, &x));
     RSD_TRY_DONE(rsd_array_alloc(count, k->length, sizeof *y, &y));
-    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, (int)k->d, (int)count, (int)k->columns, 1,
-                k->q, (int)k->d, k->y, (int)k->columns, 0, x, (int)k->d);
+    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, (int)k->d, (int)count, (int)k->columns,
+                1, k->q, (int)k->d, k->y, (int)k->columns, 0, x, (int)k->d);
     RSD_TRY_DONE(rsd_ritz(k->A, count, x, y, out->s));
     RSD_TRY_DONE(rsd_ritz_residual(k->A, count, x, y, out->s, &norm, NULL));
     *done = norm <= tolerance * out->s[0];

@@ -33,7 +33,8 @@ static int decompose(double *y, size_t rows, size_t k, double *s, double *vt)
     const lapack_int M = (lapack_int)rows, K = (lapack_int)k;
     double *work = NULL, size;
     lapack_int *integers = NULL, info;
-    info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'O', M, K, y, M, s, NULL, M, vt, K, &size, -1, NULL);
+    info =
+        LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'O', M, K, y, M, s, NULL, M, vt, K, &size, -1, NULL);
     assert(info == 0);
     RSD_TRY_DONE(rsd_array_alloc((size_t)size, 1, sizeof *work, &work));
     RSD_TRY_DONE(rsd_array_alloc(k, 8, sizeof *integers, &integers));

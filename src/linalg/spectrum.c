@@ -24,7 +24,10 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 static size_t count_of(size_t m, size_t n, const rsd_spectrum_opts *opts)
 {
@@ -44,8 +47,8 @@ static int check(rsd_mat A, const rsd_spectrum_opts *o)
     if (d == 0 || A.m > INT_MAX || A.n > INT_MAX)
         return RSD_FAIL(RSD_EARG, "no spectrum of a %zu x %zu matrix", A.m, A.n);
     if (o->top > d)
-        return RSD_FAIL(RSD_EARG, "a %zu x %zu matrix has %zu singular values, not %zu", A.m, A.n, d,
-                        o->top);
+        return RSD_FAIL(RSD_EARG, "a %zu x %zu matrix has %zu singular values, not %zu", A.m, A.n,
+                        d, o->top);
     if (o->vectors > count_of(A.m, A.n, o))
         return RSD_FAIL(RSD_EARG, "%zu singular vectors wanted of %zu values", o->vectors,
                         count_of(A.m, A.n, o));

@@ -50,14 +50,14 @@ typedef struct {
  * Uses rsd_par_inner() threads.
  *
  * Values of gram and krylov that come with vectors are those of A on the vectors' span, so that
- * A v = s u holds to rounding and A' u = s v to error_bound; the vectors are orthonormal to rounding,
- * clustered or not.  Krylov finds a value as often as it is repeated up to 8 times, or 16 or 32 where
- * more than 8 or 64 values are wanted.
+ * A' u = s v to error_bound and A v = s u to rounding (m < n: the other way round); the vectors are
+ * orthonormal to rounding, clustered or not.  Krylov finds a repeated value up to 8 times, 16 where
+ * more than 8 values are wanted, 32 where more than 64.
  *
  * Errors: RSD_EARG for an empty matrix, one beyond LAPACK's int, or options out of range;
  * RSD_EDOM if A holds NaN or Inf (says where); RSD_ECONV; RSD_ENOMEM.  Any float32 is in range:
  * squares do not overflow in double.
- * Memory: gram min(m,n)^2 doubles, gesdd m n doubles, krylov 4 to 9 columns for each of top; vectors
+ * Memory: gram min(m,n)^2 doubles, gesdd m n doubles, krylov 4 to 9 columns for each value; vectors
  * some columns more.
  * Source: gram, gesdd: Golub & Van Loan 8.6, LAPACK; krylov: Musco & Musco, NeurIPS 2015. */
 RSD_CHECK int rsd_spectrum_compute(rsd_mat A, const rsd_spectrum_opts *opts, rsd_spectrum *out);

@@ -24,11 +24,11 @@ int rsd_principal_cosines(const double *u, size_t i, const double *v, size_t j, 
     double *product = NULL, *work = NULL;
     RSD_TRY_DONE(rsd_array_alloc(i, j, sizeof *product, &product));
     RSD_TRY_DONE(rsd_array_alloc(i + j, 64, sizeof *work, &work));
-    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, rows, cols, (int)d, 1, u, (int)d, v, (int)d, 0,
-                product, rows);
-    const lapack_int info = LAPACKE_dgesvd_work(LAPACK_COL_MAJOR, 'N', 'N', rows, cols, product, rows,
-                                                cosines, NULL, 1, NULL, 1, work,
-                                                (lapack_int)(64 * (i + j)));
+    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, rows, cols, (int)d, 1, u, (int)d, v,
+                (int)d, 0, product, rows);
+    const lapack_int info =
+        LAPACKE_dgesvd_work(LAPACK_COL_MAJOR, 'N', 'N', rows, cols, product, rows, cosines, NULL, 1,
+                            NULL, 1, work, (lapack_int)(64 * (i + j)));
     assert(info >= 0);
     if (info)
         err = RSD_FAIL(RSD_ECONV, "svd of a %zu x %zu matrix", i, j);

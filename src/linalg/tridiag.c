@@ -5,8 +5,8 @@
  *   p_k = (d_k - x) p_{k-1} - e_{k-1}^2 p_{k-2},
  *
  * change sign once for each eigenvalue below x, and p_n is a smooth function whose zero is found by
- * interpolation once the counts have isolated it.  Either answer is exact for a matrix whose entries
- * differ from T's by a few eps ||T||, so both are as good as QL. */
+ * interpolation once the counts have isolated it.  Either answer is exact for a matrix whose
+ * entries differ from T's by a few eps ||T||, so both are as good as QL. */
 #include "linalg/tridiag.h"
 
 #include "mat.h"
@@ -190,8 +190,8 @@ static double bound(size_t n, const double *diag, const double *off)
 {
     double most = 0;
     for (size_t k = 0; k < n; k++)
-        most = fmax(most, (k ? fabs(off[k - 1]) : 0) + fabs(diag[k]) +
-                              (k + 1 < n ? fabs(off[k]) : 0));
+        most =
+            fmax(most, (k ? fabs(off[k - 1]) : 0) + fabs(diag[k]) + (k + 1 < n ? fabs(off[k]) : 0));
     return most;
 }
 

@@ -39,8 +39,8 @@ static void reflect(float *x, size_t k, size_t n, uint64_t seed)
     rsd_mat w = gaussian(1, n, seed);
     const double square = rsd_mat_sumsq(w);
     float *dots = malloc(k * sizeof *dots);
-    cblas_sgemv(CblasRowMajor, CblasNoTrans, (int)k, (int)n, (float)(-2 / square), x, (int)n, w.x, 1,
-                0, dots, 1);
+    cblas_sgemv(CblasRowMajor, CblasNoTrans, (int)k, (int)n, (float)(-2 / square), x, (int)n, w.x,
+                1, 0, dots, 1);
     cblas_sger(CblasRowMajor, (int)k, (int)n, 1, dots, 1, w.x, 1, x, (int)n);
     free(dots);
     rsd_mat_free(&w);

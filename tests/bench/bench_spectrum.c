@@ -16,7 +16,9 @@
 #include <stdlib.h>
 
 enum { SHAPES = 4, ROUNDS = 3 };
-static const size_t shape[SHAPES][2] = { { 2304, 768 }, { 768, 768 }, { 3072, 768 }, { 768, 3072 } };
+static const size_t shape[SHAPES][2] = {
+    { 2304, 768 }, { 768, 768 }, { 3072, 768 }, { 768, 3072 }
+};
 
 static void must(int err)
 {
@@ -51,10 +53,10 @@ static double lapack(rsd_mat A, bool in_double, double *s)
         wide[i] = single[i] = A.x[i];
     openblas_set_num_threads((int)rsd_par_threads());
     const double start = omp_get_wtime();
-    const lapack_int info =
-        in_double ? LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'N', rows, cols, wide, rows, s, NULL, 1, NULL, 1)
-                  : LAPACKE_sgesdd(LAPACK_COL_MAJOR, 'N', rows, cols, single, rows, values, NULL, 1,
-                                   NULL, 1);
+    const lapack_int info = in_double ? LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'N', rows, cols, wide,
+                                                       rows, s, NULL, 1, NULL, 1)
+                                      : LAPACKE_sgesdd(LAPACK_COL_MAJOR, 'N', rows, cols, single,
+                                                       rows, values, NULL, 1, NULL, 1);
     const double seconds = omp_get_wtime() - start;
     openblas_set_num_threads(1);
     must(info ? RSD_FAIL(RSD_ECONV, "gesdd: %d", (int)info) : RSD_OK);
@@ -87,7 +89,10 @@ static void item_run(void *context, size_t i)
 /* Seconds per matrix. */
 static double ours(batch b, size_t count)
 {
-    const rsd_par_work work = { .count = count, .bytes = item_bytes, .run = item_run, .context = &b,
+    const rsd_par_work work = { .count = count,
+                                .bytes = item_bytes,
+                                .run = item_run,
+                                .context = &b,
                                 .budget = (size_t)1 << 33 };
     const double start = omp_get_wtime();
     must(rsd_par_each(&work));
@@ -112,7 +117,8 @@ int main(int argc, char **argv)
 {
     rsd_par_init(argc > 1 ? (size_t)atoi(argv[1]) : 0);
     const size_t copies = argc > 2 ? (size_t)atoi(argv[2]) : 4, total = SHAPES * copies;
-    printf("%zu threads; ms per matrix; error is max |s - dgesdd's| / sigma_1\n", rsd_par_threads());
+    printf("%zu threads; ms per matrix; error is max |s - dgesdd's| / sigma_1\n",
+           rsd_par_threads());
     printf("%-12s %8s %8s %8s %8s %8s   %s\n", "shape", "sgesdd", "dgesdd", "ours", "sgesdd/",
            "dgesdd/", "error");
 
