@@ -40,6 +40,8 @@ int rsd_json_string(const json_t *j, const char *what, const char *key, const ch
                     size_t *n)
 {
     const json_t *value = json_object_get(j, key);
+    *text = "";
+    *n = 0;
     if (!json_is_string(value))
         return RSD_FAIL(RSD_EFORMAT, "%s: '%s' is %s", what, key,
                         value ? "not a string" : "missing");

@@ -140,7 +140,7 @@ static int apply_meta(const run *r, step *s, rsd_piece in)
     return hand_on(r, s, rsd_text_piece(&s->text));
 }
 
-size_t rsd_byte_letter(uint8_t byte, uint8_t out[2])
+size_t rsd_byte_letter(uint8_t byte, uint8_t out[4])
 {
     uint32_t c = byte;
     if (byte <= 0x20) /* 0x00 .. 0x20, 0x7f .. 0xa0, 0xad, in this order */
@@ -283,10 +283,9 @@ static int parse_punctuation(const json_t *json, rsd_pretokenizer *p)
 
 static int parse_whitespace(const json_t *json, rsd_pretokenizer *p)
 {
-    (void)json; /* \w is Rust's here, not Oniguruma's */
-#define RUST_WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200c}\\x{200d}"
-    return add_split(p, RSD_REGEX_ONIGURUMA, "\\s+", REMOVED, false) ||
-           add_split(p, RSD_REGEX_PCRE2, "[" RUST_WORD "]+", ISOLATED, false);
+    (void)json;
+    RSD_TRY(add_split(p, RSD_REGEX_ONIGURUMA, "\\s+", REMOVED, false));
+    return add_split(p, RSD_REGEX_PCRE2, "[" RSD_WORD_CLASS "]+", ISOLATED, false);
 }
 
 static int parse_whitespace_split(const json_t *json, rsd_pretokenizer *p)

@@ -30,6 +30,6 @@ extern const char rsd_gpt2_pattern[];
 /* The letter that stands for a byte in byte-level vocabularies, in UTF-8; its length (1 or 2).
  * Printable Latin-1 stands for itself, the 68 others for U+0100 on (Radford et al. 2019, GPT-2's
  * encoder). */
-size_t rsd_byte_letter(uint8_t byte, uint8_t out[2]);
+size_t rsd_byte_letter(uint8_t byte, uint8_t out[4]);
 
 #endif

@@ -21,6 +21,10 @@ typedef enum {
     RSD_REGEX_LITERAL    /* the text itself */
 } rsd_regex_syntax;
 
+/* What the reference takes for a word's characters where no expression of the file says so
+ * (Whitespace, single_word): UTS 18's \w, for a class in PCRE2's syntax. */
+#define RSD_WORD_CLASS "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200c}\\x{200d}"
+
 /* Errors: RSD_EFORMAT for what is not valid UTF-8, not supported, malformed, or could match the
  * empty string (which splits text everywhere), with the pattern and the place. */
 RSD_CHECK int rsd_regex_compile(rsd_regex_syntax syntax, const char *pattern, size_t n,

@@ -5,12 +5,13 @@
 #include <string.h>
 
 /* Facts about Oniguruma were read off its answers for every code point: \s is White_Space (PCRE2's
- * also has U+180E), \w is Alphabetic, M, Nd, Pc and, in Latin-1, the superscripts and fractions;
- * \p{Han} is the script (PCRE2's: script extensions).  Both without brackets. */
+ * also has U+180E), \w is Alphabetic, M, Nd, Pc and, outside of classes only, the superscripts and
+ * fractions of Latin-1; \p{Han} is the script (PCRE2's: script extensions).  Without brackets. */
 #define SPACES                                                                                     \
     "\\t-\\r\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}"     \
     "\\x{3000}"
-#define WORDS "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
+#define WORDS "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
+#define FRACTIONS "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
 
 typedef struct {
     const char *pattern, *at, *end;
@@ -19,7 +20,7 @@ typedef struct {
 } translation;
 
 /* Nothing that is read becomes longer than this. */
-enum { LONGEST = sizeof WORDS + 8 };
+enum { LONGEST = sizeof SPACES + 8 };
 
 static void put(translation *t, const char *s, size_t n)
 {
@@ -115,7 +116,7 @@ static int set_escape(translation *t, bool in_class)
         put_text(t, in_class ? SPACES : "[" SPACES "]");
         break;
     case 'w':
-        put_text(t, in_class ? WORDS : "[" WORDS "]");
+        put_text(t, in_class ? WORDS : "[" WORDS FRACTIONS "]");
         break;
     case 'S': /* in a class PCRE2's own, which lacks one character */
         put_text(t, in_class ? "\\S\\x{180e}" : "[^" SPACES "]");
@@ -123,7 +124,7 @@ static int set_escape(translation *t, bool in_class)
     case 'W':
         if (in_class)
             return refuse(t, 2, " in a class");
-        put_text(t, "[^" WORDS "]");
+        put_text(t, "[^" WORDS FRACTIONS "]");
         break;
     default:
         put_text(t, t->at[1] == 'd' ? "\\p{Nd}" : "\\P{Nd}");

@@ -89,8 +89,8 @@ static bool make_ids(rsd_store *s)
     return s->link_plist >= 0 && s->group_plist >= 0 && s->attr_plist >= 0 && s->text_type >= 0 &&
            s->reference_list_type >= 0 && s->scalar >= 0 &&
            H5Pset_char_encoding(s->link_plist, H5T_CSET_UTF8) >= 0 &&
-           H5Pset_char_encoding(s->attr_plist, H5T_CSET_UTF8) >= 0 &&
-           keep_order(s->group_plist) && rsd_store_plain_header(s->group_plist) &&
+           H5Pset_char_encoding(s->attr_plist, H5T_CSET_UTF8) >= 0 && keep_order(s->group_plist) &&
+           rsd_store_plain_header(s->group_plist) &&
            /* Of variable length: h5py shows str for these and bytes for the others. */
            H5Tset_size(s->text_type, H5T_VARIABLE) >= 0 &&
            H5Tset_cset(s->text_type, H5T_CSET_UTF8) >= 0;
@@ -118,8 +118,8 @@ static int open_file(rsd_store *s, hid_t access)
         return RSD_FAIL(RSD_EFORMAT, "%s: not an HDF5 file", s->path);
     if (s->file < 0)
         return STORE_FAIL(s, "open", "");
-    int err = rsd_store_has(s, "/", "format") ? rsd_store_get_text(s, "/", "format", &format)
-                                              : RSD_OK;
+    int err =
+        rsd_store_has(s, "/", "format") ? rsd_store_get_text(s, "/", "format", &format) : RSD_OK;
     if (!err && (!format || strcmp(format, "residuum") != 0))
         err = RSD_FAIL(RSD_EFORMAT, "%s: an HDF5 file of another program (its format is %s)",
                        s->path, format ? format : "not stated");
@@ -151,6 +151,7 @@ static herr_t release(rsd_store *s, int *disk_error)
     if (s->axes)
         rsd_axes_free(s->axes);
     free(s->axes);
+    free(s->parent);
     free(s->path);
     if (status >= 0) { /* else HDF5 still holds the driver, which reports there */
         if (s->driver > 0)
@@ -170,7 +171,7 @@ int rsd_store_open(const char *path, rsd_store_mode mode, rsd_store **out)
     rsd_store *s = calloc(1, sizeof *s);
     if (!s)
         return RSD_FAIL(RSD_ENOMEM, "%zu bytes", sizeof *s);
-    s->file = H5I_INVALID_HID;
+    s->file = s->parent_group = H5I_INVALID_HID;
     s->writable = mode == RSD_STORE_CREATE;
     s->path = strdup(path);
     s->disk = calloc(1, sizeof *s->disk);
@@ -201,18 +202,23 @@ int rsd_store_close(rsd_store *s)
     if (!s)
         return RSD_OK;
     rsd_store_quiet();
+    if (s->parent_group >= 0 && H5Gclose(s->parent_group) < 0)
+        err = STORE_FAIL(s, "close", s->parent);
     /* A handle that is left open is a mistake of this module. */
     assert(H5Fget_obj_count(s->file, H5F_OBJ_ALL | H5F_OBJ_LOCAL) == 1);
-    if (s->writable && !s->disk->error)
+    if (s->writable && !s->disk->error && !err)
         err = rsd_axes_write(s);
     char *path = strdup(s->path);
     if (release(s, &disk_error) < 0 && !err)
         err = RSD_FAIL(RSD_EIO, "%s: HDF5 cannot close the file", path ? path : "store");
     if (disk_error)
-        err = RSD_FAIL(RSD_EIO, "%s: cannot close: %s", path ? path : "store",
-                       strerror(disk_error));
+        err =
+            RSD_FAIL(RSD_EIO, "%s: cannot close: %s", path ? path : "store", strerror(disk_error));
     free(path);
     return err;
 }
 
-const char *rsd_store_path(const rsd_store *store) { return store->path; }
+const char *rsd_store_path(const rsd_store *store)
+{
+    return store->path;
+}

@@ -4,8 +4,8 @@
  * on the way are made.  HDF5 is not reentrant: one thread at a time may be inside this interface
  * (callers hold a lock), any thread.
  *
- * Files are in the format of HDF5 1.8, which h5py, MATLAB and h5dump read, without times in them: the
- * same calls give the same bytes.  They are not locked: write under another name and rename.
+ * Files are in the format of HDF5 1.8, which h5py, MATLAB and h5dump read, without times in them:
+ * the same calls give the same bytes.  They are not locked: write under another name and rename.
  *
  * Errors, with file, object and the reason of the system or of HDF5: RSD_EIO (the disk),
  * RSD_EFORMAT (not ours, damaged, another kind of object than asked for), RSD_ENOTFOUND (no such
@@ -23,8 +23,8 @@
 typedef struct rsd_store rsd_store;
 
 typedef enum {
-    RSD_STORE_READ,   /* an existing file; refused unless format == "residuum" and the schema is ours */
-    RSD_STORE_CREATE  /* new, at path itself, replacing what is there; holds format and schema */
+    RSD_STORE_READ,  /* an existing file; refused unless its format is residuum, its schema ours */
+    RSD_STORE_CREATE /* new, at path itself, replacing what is there; holds format and schema */
 } rsd_store_mode;
 enum { RSD_SCHEMA = 1 };
 
@@ -51,9 +51,8 @@ typedef struct {
 RSD_CHECK int rsd_store_members(const rsd_store *store, const char *path, rsd_names *out);
 void rsd_names_free(rsd_names *names);
 
-/* Attributes of a group or dataset; writing replaces.  Strings are UTF-8.  Reading takes whatever
- * width another program stored: an integer where a real is wanted, and an integer that is stored as
- * a real (MATLAB). */
+/* Attributes of a group or dataset; writing replaces.  Strings are UTF-8.  Reading takes any width,
+ * an integer for a real, and a real for an integer if it is one (MATLAB). */
 RSD_CHECK int rsd_store_set_text(rsd_store *s, const char *path, const char *name, const char *v);
 RSD_CHECK int rsd_store_set_real(rsd_store *s, const char *path, const char *name, double v);
 RSD_CHECK int rsd_store_set_int(rsd_store *s, const char *path, const char *name, int64_t v);
@@ -72,19 +71,18 @@ typedef struct {
 } rsd_array_info;
 RSD_CHECK int rsd_store_array(rsd_store *s, const char *path, const double *x,
                               const rsd_array_info *info);
-/* Shared axes: a dataset of 1..n (int64) that is a dimension scale; making it twice is fine when the
- * length agrees.  h5py: f[array].dims[0][0].  H5DSis_attached agrees up to 5000 uses of an axis. */
+/* Shared axes: a dataset of 1..n (int64) that is a dimension scale (h5py: f[array].dims[0][0]);
+ * making it twice is fine when the length agrees.  H5DSis_attached sees up to 5000 uses of one. */
 RSD_CHECK int rsd_store_axis(rsd_store *s, const char *path, size_t n, const char *units,
                              const char *description);
-/* Read back numbers of any type: *x allocated (free), ndim 1 or 2, shape filled (shape[1] = 1 for a
- * vector). */
+/* Read numbers of any type: *x allocated (free), ndim 1 or 2; shape[1] = 1 for a vector. */
 RSD_CHECK int rsd_store_read_array(const rsd_store *s, const char *path, double **x, size_t *ndim,
                                    size_t shape[2]);
 
 /* Copy a group or dataset with all below it from one file to another, where to_path must not exist.
  *
- * Axes stay attached: to the copy where the axis is copied too, else to the axis at the same path in
- * `to`, which is copied along the first time and must have the same length after. */
+ * Axes stay attached: to the copy where the axis is copied too, else to the axis at the same path
+ * in `to`, which is copied along the first time and must have the same length after. */
 RSD_CHECK int rsd_store_copy(const rsd_store *from, const char *path, rsd_store *to,
                              const char *to_path);
 
@@ -104,8 +102,8 @@ typedef union {
 /* Write rows[row_count*column_count], row-major; attributes units, description, column_units,
  * column_descriptions. */
 RSD_CHECK int rsd_store_table(rsd_store *s, const char *path, const char *description,
-                              const rsd_column *columns, size_t column_count,
-                              const rsd_value *rows, size_t row_count);
+                              const rsd_column *columns, size_t column_count, const rsd_value *rows,
+                              size_t row_count);
 
 typedef struct {
     size_t columns, rows;

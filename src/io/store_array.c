@@ -34,9 +34,10 @@ static int layout_array(const rsd_store *s, const char *path, size_t ndim, const
 
 int rsd_store_create(rsd_store *s, const char *path, const rsd_dataset_info *info, hid_t *out)
 {
-    RSD_TRY(rsd_store_parents(s, path));
-    *out = H5Dcreate2(s->file, path, info->type, info->space, s->link_plist, info->plist,
-                      H5P_DEFAULT);
+    hid_t parent;
+    RSD_TRY(rsd_store_parent(s, path, &parent));
+    *out = H5Dcreate2(parent, strrchr(path, '/') + 1, info->type, info->space, s->link_plist,
+                      info->plist, H5P_DEFAULT);
     if (*out < 0 && rsd_store_exists(s, path))
         return RSD_FAIL(RSD_EARG, "%s: %s exists already", s->path, path);
     if (*out < 0)
@@ -76,11 +77,11 @@ int rsd_store_array(rsd_store *s, const char *path, const double *x, const rsd_a
         goto done;
     }
     RSD_TRY_DONE(layout_array(s, path, ndim, shape, &plist));
-    RSD_TRY_DONE(rsd_store_create(
-        s, path,
-        &(rsd_dataset_info){ info->as_float ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, space, plist,
-                             info->units, info->description },
-        &dataset));
+    RSD_TRY_DONE(
+        rsd_store_create(s, path,
+                         &(rsd_dataset_info){ info->as_float ? H5T_IEEE_F32LE : H5T_IEEE_F64LE,
+                                              space, plist, info->units, info->description },
+                         &dataset));
     if (H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, x) < 0) {
         err = STORE_FAIL(s, "write", path);
         goto done;
@@ -107,8 +108,8 @@ static bool plausible(hid_t dataset, size_t count, size_t element_size)
            (bytes <= 1 << 20 || bytes / 1100 <= stored);
 }
 
-int rsd_store_shape(const rsd_store *s, const char *path, hid_t dataset, size_t limit,
-                    size_t *ndim, size_t *shape, size_t *count)
+int rsd_store_shape(const rsd_store *s, const char *path, hid_t dataset, size_t limit, size_t *ndim,
+                    size_t *shape, size_t *count)
 {
     int err = RSD_OK;
     hsize_t dims[H5S_MAX_RANK];

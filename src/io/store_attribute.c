@@ -8,12 +8,11 @@ int rsd_store_put(const rsd_store *s, const char *path, hid_t object, const char
                   hid_t memory_type, hid_t space, const void *value)
 {
     int err = RSD_OK;
-    const htri_t there = H5Aexists(object, name);
-    hid_t attr = H5I_INVALID_HID;
+    hid_t attr = H5Acreate2(object, name, type, space, s->attr_plist, H5P_DEFAULT);
     /* Replaced, not overwritten: the old one may have another type. */
-    if (there < 0 || (there && H5Adelete(object, name) < 0) ||
-        (attr = H5Acreate2(object, name, type, space, s->attr_plist, H5P_DEFAULT)) < 0 ||
-        H5Awrite(attr, memory_type, value) < 0)
+    if (attr < 0 && H5Aexists(object, name) > 0 && H5Adelete(object, name) >= 0)
+        attr = H5Acreate2(object, name, type, space, s->attr_plist, H5P_DEFAULT);
+    if (attr < 0 || H5Awrite(attr, memory_type, value) < 0)
         err = STORE_FAIL(s, "write an attribute of", path);
     return STORE_DROP(s, path, err, attr);
 }
@@ -56,8 +55,7 @@ int rsd_store_set_int(rsd_store *s, const char *path, const char *name, int64_t 
 bool rsd_store_has(const rsd_store *s, const char *path, const char *name)
 {
     rsd_store_quiet();
-    return rsd_store_exists(s, path) &&
-           H5Aexists_by_name(s->file, path, name, H5P_DEFAULT) > 0;
+    return rsd_store_exists(s, path) && H5Aexists_by_name(s->file, path, name, H5P_DEFAULT) > 0;
 }
 
 /* Both answer 0, -1 when HDF5 failed, or RSD_ENOMEM.

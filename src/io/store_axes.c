@@ -10,8 +10,9 @@
 /* Dimension scales.  A dataset names its scales in the attribute DIMENSION_LIST, and each scale its
  * datasets in REFERENCE_LIST.  H5DSattach_scale rewrites the whole of the latter for every dataset:
  * quadratic time on a scale that thousands share, and failure when it is longer than an object
- * header can hold.  So the first is written here with the dataset, the second once, when the file is
- * closed; the layouts are those of the dimension scale specification, and H5DSis_attached agrees.
+ * header can hold.  So the first is written here with the dataset, the second once, when the file
+ * is closed; the layouts are those of the dimension scale specification, and H5DSis_attached
+ * agrees.
  *
  * Only H5DSis_attached and H5DSdetach_scale read REFERENCE_LIST; who looks for a dataset's axes
  * reads the other.  On an axis with more uses than fit the header it is left out. */
@@ -78,8 +79,7 @@ int rsd_axes_resolve(const rsd_store *s, hobj_ref_t reference, const char **path
     const ssize_t length = H5Rget_name(s->file, H5R_OBJECT, &reference, NULL, 0);
     char *name = length > 0 ? malloc((size_t)length + 1) : NULL;
     if (!name)
-        return RSD_FAIL(RSD_EFORMAT, "%s: an axis that is referred to is not in the file",
-                        s->path);
+        return RSD_FAIL(RSD_EFORMAT, "%s: an axis that is referred to is not in the file", s->path);
     int err = H5Rget_name(s->file, H5R_OBJECT, &reference, name, (size_t)length + 1) == length
                   ? RSD_OK
                   : STORE_FAIL(s, "find an axis", name);
@@ -99,8 +99,8 @@ static int use(rsd_axis *axis, hobj_ref_t dataset, size_t d)
     return RSD_OK;
 }
 
-int rsd_axes_attach(rsd_store *s, const char *path, hid_t dataset, size_t ndim,
-                    const size_t *count, const char *const *axis)
+int rsd_axes_attach(rsd_store *s, const char *path, hid_t dataset, size_t ndim, const size_t *count,
+                    const char *const *axis)
 {
     int err = RSD_OK;
     hid_t space = H5I_INVALID_HID;
@@ -145,8 +145,8 @@ static int write_uses(rsd_store *s, const rsd_axis *axis, hid_t file_type, hid_t
     if (space < 0 || dataset < 0)
         err = STORE_FAIL(s, "finish axis", axis->path);
     else
-        err = rsd_store_put(s, axis->path, dataset, "REFERENCE_LIST", file_type, memory_type,
-                            space, axis->use);
+        err = rsd_store_put(s, axis->path, dataset, "REFERENCE_LIST", file_type, memory_type, space,
+                            axis->use);
     return STORE_DROP(s, axis->path, err, dataset, space);
 }
 
@@ -196,8 +196,7 @@ static int make_axis(rsd_store *s, const char *path, size_t n, const char *units
     }
     RSD_TRY_DONE(rsd_store_layout(s, path, 1, pack ? &chunk : NULL, pack, &plist));
     RSD_TRY_DONE(rsd_store_create(
-        s, path, &(rsd_dataset_info){ H5T_STD_I64LE, space, plist, units, description },
-        &dataset));
+        s, path, &(rsd_dataset_info){ H5T_STD_I64LE, space, plist, units, description }, &dataset));
     err = write_axis(s, path, dataset, n);
 done:
     return STORE_DROP(s, path, err, dataset, plist, space);

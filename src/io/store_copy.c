@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Not H5Ocopy: it copies references as addresses in the old file, and HDF5 1.10.8 crashes in it when
- * the old file cannot be read, or keeps texts among attributes that are in a heap.
+/* Not H5Ocopy: it copies references as addresses in the old file, and HDF5 1.10.8 crashes in it
+ * when the old file cannot be read, or keeps texts among attributes that are in a heap.
  *
- * Groups and datasets are made anew in the order of their creation, arrays chunk by chunk as they are
- * packed.  The attributes that hold references are left out: DIMENSION_LIST is written at the end
- * from the paths of the axes, REFERENCE_LIST of every axis when the file is closed. */
+ * Groups and datasets are made anew in the order of their creation, arrays chunk by chunk as they
+ * are packed.  The attributes that hold references are left out: DIMENSION_LIST is written at the
+ * end from the paths of the axes, REFERENCE_LIST of every axis when the file is closed. */
 
 enum { DEPTH_MAX = 64 }; /* a group that contains itself would not end */
 
@@ -60,8 +60,8 @@ static int copy_member(rsd_copying *c, const char *path, const char *to_path, co
                        int depth)
 {
     char *inner = join(path, name), *to_inner = join(to_path, name);
-    const int err = inner && to_inner ? copy_object(c, inner, to_inner, depth)
-                                      : rsd_copy_no_memory(c);
+    const int err =
+        inner && to_inner ? copy_object(c, inner, to_inner, depth) : rsd_copy_no_memory(c);
     free(inner);
     free(to_inner);
     return err;
@@ -137,8 +137,8 @@ static int place_axis(const rsd_copying *c, hobj_ref_t reference, char **out)
 }
 
 /* DIMENSION_LIST of a dataset of the old file: list[*ndim], to be reclaimed. */
-static int read_list(const rsd_copying *c, const char *path, hid_t dataset, hvl_t *list, size_t *ndim,
-                     hid_t *space)
+static int read_list(const rsd_copying *c, const char *path, hid_t dataset, hvl_t *list,
+                     size_t *ndim, hid_t *space)
 {
     const rsd_store *s = c->from;
     int err = RSD_OK;
@@ -213,7 +213,8 @@ int rsd_store_copy(const rsd_store *from, const char *path, rsd_store *to, const
     RSD_TRY(rsd_store_need_writable(to));
     if (rsd_store_exists(to, to_path))
         return RSD_FAIL(RSD_EARG, "%s: %s exists already", to->path, to_path);
-    RSD_TRY(rsd_store_parents(to, to_path));
+    hid_t parent;
+    RSD_TRY(rsd_store_parent(to, to_path, &parent));
     RSD_TRY_DONE(copy_object(&c, path, to_path, 0));
     for (size_t i = 0; i < c.users.count; i++)
         RSD_TRY_DONE(copy_axes_of(&c, c.users.name[i]));

@@ -87,7 +87,8 @@ static int copy_values(const rsd_copying *c, const dataset_copy *d)
         err = STORE_FAIL(c->from, "read", d->path);
     else if (H5Dwrite(d->new, d->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) < 0)
         err = STORE_FAIL(c->to, "write", d->to_path);
-    if (H5Tget_class(d->type) == H5T_COMPOUND || H5Tget_class(d->type) == H5T_STRING)
+    const H5T_class_t class = H5Tget_class(d->type);
+    if (class != H5T_FLOAT && class != H5T_INTEGER) /* there may be texts to free */
         H5Dvlen_reclaim(d->type, d->space, H5P_DEFAULT, value);
     free(value);
     return err;

@@ -15,7 +15,7 @@
  * reasons.
  *
  * 1. A write that fails is remembered, and HDF5 is told that it succeeded.  HDF5 cannot close a
- *    file whose flush fails: the file stays half open, and the library crashes or loops when it
+ *    file whose flush fails: the file stays half open, and the library crashes when it
  *    ends.  Here it always closes cleanly; the store then reports the first failure, so nothing
  *    that went missing is taken for written.
  * 2. The system's reason survives as an errno, and fsync makes network disks and quotas say at
@@ -222,7 +222,10 @@ static const H5FD_class_t driver = {
     .truncate = disk_truncate,
 };
 
-hid_t rsd_disk_register(void) { return H5FDregister(&driver); }
+hid_t rsd_disk_register(void)
+{
+    return H5FDregister(&driver);
+}
 
 hid_t rsd_disk_access(hid_t id, rsd_disk *disk)
 {

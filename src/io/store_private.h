@@ -45,6 +45,8 @@ struct rsd_store {
     bool writable;
     hid_t driver, file;
     rsd_disk *disk;
+    char *parent; /* the group that was written to last */
+    hid_t parent_group;
     rsd_axes *axes; /* every axis of a file that is written; those met so far of one that is read */
     /* Made once, used by every call. */
     hid_t link_plist, group_plist, attr_plist;
@@ -64,19 +66,20 @@ int rsd_store_fail_at(const char *file, int line, const rsd_store *s, const char
  * the disk's failure, which HDF5 is not told. */
 RSD_CHECK int rsd_store_drop(const rsd_store *s, const char *path, int err, const hid_t *ids,
                              size_t count);
-#define STORE_DROP(s, path, err, ...)                                                              \
-    rsd_store_drop((s), (path), (err), (const hid_t[]){ __VA_ARGS__ },                             \
+#define STORE_DROP(s, path, err, ...)                                  \
+    rsd_store_drop((s), (path), (err), (const hid_t[]){ __VA_ARGS__ }, \
                    sizeof((const hid_t[]){ __VA_ARGS__ }) / sizeof(hid_t))
 
 /* Properties of every object: no times, so that the same input gives the same bytes; and attributes
  * in the header, however many, where a heap of their own would take kilobytes per object. */
 bool rsd_store_plain_header(hid_t create_plist);
-/* Make the groups above path. */
-RSD_CHECK int rsd_store_parents(rsd_store *s, const char *path);
+/* The group above path, made with those above it if need be.  It stays open, for what follows is
+ * mostly in the same group, and the way there costs as much as a small array. */
+RSD_CHECK int rsd_store_parent(rsd_store *s, const char *path, hid_t *group);
 
 /* RSD_EARG for a file that was opened for reading. */
 RSD_CHECK int rsd_store_need_writable(const rsd_store *s);
-/* What it means that path could not be opened: RSD_ENOTFOUND if it is not there, else STORE_FAIL. */
+/* Why path could not be opened: RSD_ENOTFOUND if it is not there, else as STORE_FAIL. */
 int rsd_store_fail_open(const rsd_store *s, const char *path);
 /* Open a dataset; RSD_ENOTFOUND where there is nothing, RSD_EFORMAT where it is a group. */
 RSD_CHECK int rsd_store_open_dataset(const rsd_store *s, const char *path, hid_t *out);
@@ -88,7 +91,7 @@ RSD_CHECK int rsd_store_shape(const rsd_store *s, const char *path, hid_t datase
 /* A creation list: contiguous for chunk NULL; pack adds shuffle and gzip. */
 RSD_CHECK int rsd_store_layout(const rsd_store *s, const char *path, size_t ndim,
                                const hsize_t *chunk, bool pack, hid_t *out);
-/* From this many elements on arrays and tables are packed; smaller ones cost more than they save. */
+/* Arrays and tables are packed from this many elements on; for smaller ones it does not pay. */
 enum { RSD_PACK_FROM = 4096 };
 /* Make a dataset with its units and description; the caller closes *out, also after an error.
  * RSD_EARG where there is something already. */

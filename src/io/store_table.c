@@ -68,8 +68,8 @@ static int put_columns(const rsd_store *s, const char *path, hid_t dataset,
     RSD_TRY_DONE(rsd_array_alloc(count, 1, sizeof *text, &text));
     for (size_t j = 0; j < count; j++)
         text[j] = columns[j].units;
-    RSD_TRY_DONE(rsd_store_put(s, path, dataset, "column_units", s->text_type, s->text_type, space,
-                               text));
+    RSD_TRY_DONE(
+        rsd_store_put(s, path, dataset, "column_units", s->text_type, s->text_type, space, text));
     for (size_t j = 0; j < count; j++)
         text[j] = columns[j].description;
     err = rsd_store_put(s, path, dataset, "column_descriptions", s->text_type, s->text_type, space,
@@ -96,8 +96,8 @@ int rsd_store_table(rsd_store *s, const char *path, const char *description,
     const size_t fit = row_count < 16 ? 16 : row_count;
     const hsize_t chunk = fit < most ? fit : most;
     RSD_TRY_DONE(make_types(s, path, columns, column_count, &file, &memory));
-    RSD_TRY_DONE(rsd_store_layout(s, path, 1, &chunk, row_count >= RSD_PACK_FROM / column_count,
-                                  &plist));
+    RSD_TRY_DONE(
+        rsd_store_layout(s, path, 1, &chunk, row_count >= RSD_PACK_FROM / column_count, &plist));
     /* A checksum: HDF5 follows the places of texts in a row without looking where they lead. */
     if (H5Pset_fletcher32(plist) < 0 || (space = H5Screate_simple(1, &count, &endless)) < 0) {
         err = STORE_FAIL(s, "write", path);

@@ -22,7 +22,10 @@ static void *take(size_t size, void *list)
     return b->data;
 }
 
-static void keep(void *memory, void *list) { (void)memory, (void)list; }
+static void keep(void *memory, void *list)
+{
+    (void)memory, (void)list;
+}
 
 static char *take_text(const char *text, void *list)
 {
@@ -138,8 +141,7 @@ static int read_fixed(const reading *r, size_t j, hid_t member)
     hid_t row = H5I_INVALID_HID;
     char *all = NULL;
     if (__builtin_add_overflow(H5Tget_size(member), 1, &width) ||
-        __builtin_mul_overflow(width, t->rows, &bytes) ||
-        !(all = take(bytes + 1, &t->memory))) {
+        __builtin_mul_overflow(width, t->rows, &bytes) || !(all = take(bytes + 1, &t->memory))) {
         err = no_memory(r);
         goto done;
     }
@@ -179,8 +181,7 @@ static int read_others(const reading *r, hid_t row)
     rsd_table *t = r->table;
     int err = RSD_OK;
     const hid_t transfer = H5Pcreate(H5P_DATASET_XFER);
-    if (transfer < 0 ||
-        H5Pset_vlen_mem_manager(transfer, take, &t->memory, keep, NULL) < 0 ||
+    if (transfer < 0 || H5Pset_vlen_mem_manager(transfer, take, &t->memory, keep, NULL) < 0 ||
         H5Dread(r->dataset, row, H5S_ALL, H5S_ALL, transfer, t->value) < 0)
         err = STORE_FAIL(r->s, "read", r->path);
     return STORE_DROP(r->s, r->path, err, transfer);

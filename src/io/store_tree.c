@@ -72,61 +72,87 @@ static int make_groups(rsd_store *s, char *path)
     return STORE_DROP(s, path, group < 0 ? STORE_FAIL(s, "make group", path) : RSD_OK, group);
 }
 
-int rsd_store_parents(rsd_store *s, const char *path)
+int rsd_store_parent(rsd_store *s, const char *path, hid_t *group)
 {
-    assert(path[0] == '/');
     const char *slash = strrchr(path, '/');
-    char *parent = strndup(path, slash ? (size_t)(slash - path) : 0);
-    const int err = parent ? make_groups(s, parent)
-                           : RSD_FAIL(RSD_ENOMEM, "%s: no memory to make %s", s->path, path);
-    free(parent);
+    assert(path[0] == '/');
+    const size_t length = (size_t)(slash - path);
+    *group = s->parent_group;
+    if (s->parent && strncmp(path, s->parent, length) == 0 && !s->parent[length])
+        return RSD_OK;
+    char *parent = strndup(path, length);
+    int err = parent ? make_groups(s, parent)
+                     : RSD_FAIL(RSD_ENOMEM, "%s: no memory to make %s", s->path, path);
+    if (!err && (*group = H5Gopen2(s->file, length ? parent : "/", H5P_DEFAULT)) < 0)
+        err = STORE_FAIL(s, "make group", parent);
+    if (err) {
+        free(parent);
+        return err;
+    }
+    err = STORE_DROP(s, path, err, s->parent_group);
+    free(s->parent);
+    s->parent = parent;
+    s->parent_group = *group;
     return err;
 }
 
 int rsd_store_group(rsd_store *s, const char *path)
 {
+    hid_t group;
     rsd_store_quiet();
     RSD_TRY(rsd_store_need_writable(s));
-    RSD_TRY(rsd_store_parents(s, path));
-    const hid_t group = rsd_store_exists(s, path)
-                            ? H5Gopen2(s->file, path, H5P_DEFAULT)
-                            : H5Gcreate2(s->file, path, s->link_plist, s->group_plist, H5P_DEFAULT);
+    RSD_TRY(rsd_store_parent(s, path, &group));
+    group = rsd_store_exists(s, path)
+                ? H5Gopen2(s->file, path, H5P_DEFAULT)
+                : H5Gcreate2(s->file, path, s->link_plist, s->group_plist, H5P_DEFAULT);
     return STORE_DROP(s, path, group < 0 ? STORE_FAIL(s, "make group", path) : RSD_OK, group);
 }
 
-typedef struct {
-    rsd_names *names;
-    size_t room;
-} collector;
-
-static herr_t collect(hid_t group, const char *name, const H5L_info_t *info, void *context)
+/* Name i in that order; NULL when HDF5 fails or memory is out. */
+static char *name_at(hid_t group, H5_index_t order, hsize_t i)
 {
-    collector *c = context;
-    (void)group, (void)info;
-    if (rsd_store_grow(&c->names->name, c->names->count, &c->room, sizeof *c->names->name) ||
-        !(c->names->name[c->names->count] = strdup(name)))
-        return -1;
-    c->names->count++;
-    return 0;
+    const ssize_t n = H5Lget_name_by_idx(group, ".", order, H5_ITER_INC, i, NULL, 0, H5P_DEFAULT);
+    char *name = n > 0 ? malloc((size_t)n + 1) : NULL;
+    if (name && H5Lget_name_by_idx(group, ".", order, H5_ITER_INC, i, name, (size_t)n + 1,
+                                   H5P_DEFAULT) == n)
+        return name;
+    free(name);
+    return NULL;
+}
+
+/* One by one: H5Literate makes a table first, and HDF5 1.10.8 crashes when it frees the table of a
+ * damaged group. */
+static int list(const rsd_store *s, const char *path, hid_t group, H5_index_t order, hsize_t count,
+                rsd_names *out)
+{
+    size_t room = 0;
+    for (hsize_t i = 0; i < count; i++) {
+        RSD_TRY(rsd_store_grow(&out->name, out->count, &room, sizeof *out->name));
+        if (!(out->name[out->count] = name_at(group, order, i)))
+            return STORE_FAIL(s, "list", path);
+        out->count++;
+    }
+    return RSD_OK;
 }
 
 int rsd_store_members(const rsd_store *s, const char *path, rsd_names *out)
 {
     int err = RSD_OK;
     unsigned order = 0;
-    hid_t plist = H5I_INVALID_HID;
-    collector c = { out, 0 };
+    H5G_info_t info;
     rsd_store_quiet();
     *out = (rsd_names){ 0 };
     const hid_t group = H5Gopen2(s->file, path, H5P_DEFAULT);
     if (group < 0)
         return rsd_store_fail_open(s, path);
-    plist = H5Gget_create_plist(group);
+    const hid_t plist = H5Gget_create_plist(group);
     /* Groups made by other programs may not know their order: by name then. */
-    if (plist < 0 || H5Pget_link_creation_order(plist, &order) < 0 ||
-        H5Literate(group, order & H5P_CRT_ORDER_TRACKED ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME,
-                   H5_ITER_INC, NULL, collect, &c) < 0)
+    if (plist < 0 || H5Pget_link_creation_order(plist, &order) < 0 || H5Gget_info(group, &info) < 0)
         err = STORE_FAIL(s, "list", path);
+    else
+        err =
+            list(s, path, group, order & H5P_CRT_ORDER_INDEXED ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME,
+                 info.nlinks, out);
     err = STORE_DROP(s, path, err, plist, group);
     if (err)
         rsd_names_free(out);
