@@ -119,7 +119,7 @@ int rsd_normalizer_run(rsd_normalizer *n, rsd_piece in, rsd_piece *out)
         rsd_text *text = &n->text[k % 2];
         text->n = 0;
         RSD_TRY(n->step[k].apply(&n->step[k], *out, text));
-        *out = rsd_text_piece(text);
+        *out = rsd_text_piece(text, in.first);
     }
     return RSD_OK;
 }

@@ -118,7 +118,7 @@ static int apply_prefix(const run *r, step *s, rsd_piece in)
     s->text.n = 0;
     RSD_TRY(rsd_text_put(&s->text, " ", 1, rsd_piece_origin(in, 0)));
     RSD_TRY(rsd_text_append(&s->text, in));
-    return hand_on(r, s, rsd_text_piece(&s->text));
+    return hand_on(r, s, rsd_text_piece(&s->text, in.first));
 }
 
 /* Spaces become the meta character, which also begins the text where the scheme says so. */
@@ -126,10 +126,10 @@ static int apply_meta(const run *r, step *s, rsd_piece in)
 {
     const bool there =
         in.byte[0] == ' ' || (in.n >= s->n && memcmp(in.byte, s->meta, s->n) == 0);
-    const uint32_t first = rsd_piece_origin(in, 0);
+    const uint32_t begin = rsd_piece_origin(in, 0);
     s->text.n = 0;
-    if (!there && (s->scheme == ALWAYS || (s->scheme == FIRST && first == 0)))
-        RSD_TRY(rsd_text_put(&s->text, s->meta, s->n, first));
+    if (!there && (s->scheme == ALWAYS || (s->scheme == FIRST && in.first)))
+        RSD_TRY(rsd_text_put(&s->text, s->meta, s->n, begin));
     for (size_t i = 0, end; i < in.n; i = end) {
         const uint8_t *space = memchr(in.byte + i, ' ', in.n - i);
         end = space ? (size_t)(space - in.byte) : in.n;
@@ -137,7 +137,7 @@ static int apply_meta(const run *r, step *s, rsd_piece in)
         if (space)
             RSD_TRY(rsd_text_put(&s->text, s->meta, s->n, rsd_piece_origin(in, end++)));
     }
-    return hand_on(r, s, rsd_text_piece(&s->text));
+    return hand_on(r, s, rsd_text_piece(&s->text, in.first));
 }
 
 size_t rsd_byte_letter(uint8_t byte, uint8_t out[4])
@@ -160,7 +160,7 @@ static int apply_bytes(const run *r, step *s, rsd_piece in)
         const size_t n = rsd_byte_letter(in.byte[i], letter);
         RSD_TRY(rsd_text_put(&s->text, letter, n, rsd_piece_origin(in, i)));
     }
-    return hand_on(r, s, rsd_text_piece(&s->text));
+    return hand_on(r, s, rsd_text_piece(&s->text, in.first));
 }
 
 /* ---- reading them ---- */

@@ -86,7 +86,7 @@ bool rsd_is_space(uint32_t c)
 rsd_piece rsd_piece_cut(rsd_piece p, size_t begin, size_t end)
 {
     return (rsd_piece){ p.byte + begin, p.origin ? p.origin + begin : NULL, end - begin,
-                        p.base + (uint32_t)begin };
+                        p.base + (uint32_t)begin, p.first && !begin };
 }
 
 void rsd_piece_strip(rsd_piece p, bool left, bool right, size_t *begin, size_t *end)
@@ -141,7 +141,7 @@ void rsd_text_free(rsd_text *t)
     *t = (rsd_text){ 0 };
 }
 
-rsd_piece rsd_text_piece(const rsd_text *t)
+rsd_piece rsd_text_piece(const rsd_text *t, bool first)
 {
-    return (rsd_piece){ t->byte, t->origin, t->n, 0 };
+    return (rsd_piece){ t->byte, t->origin, t->n, 0, first };
 }

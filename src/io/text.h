@@ -33,6 +33,7 @@ typedef struct {
     const uint32_t *origin;
     size_t n;
     uint32_t base;
+    bool first; /* begins where the document begins */
 } rsd_piece;
 
 static inline uint32_t rsd_piece_origin(rsd_piece p, size_t i)
@@ -59,7 +60,7 @@ RSD_CHECK int rsd_text_put(rsd_text *t, const void *bytes, size_t n, uint32_t or
 RSD_CHECK int rsd_text_append(rsd_text *t, rsd_piece p);
 void rsd_text_free(rsd_text *t);
 
-/* The whole of it, valid until it grows. */
-rsd_piece rsd_text_piece(const rsd_text *t);
+/* The whole of it, valid until it grows; first: that of the piece that it was made of. */
+rsd_piece rsd_text_piece(const rsd_text *t, bool first);
 
 #endif

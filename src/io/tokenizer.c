@@ -64,11 +64,11 @@ typedef struct {
     uint32_t begin; /* byte where its last token begins */
 } job;
 
-static int append(rsd_encoding *e, uint32_t id, uint32_t bytes)
+int rsd_encoding_put(rsd_encoding *e, int32_t id, uint32_t bytes)
 {
     RSD_TRY(rsd_grow(&e->id, &e->id_capacity, e->count + 1, sizeof *e->id));
     RSD_TRY(rsd_grow(&e->bytes, &e->bytes_capacity, e->count + 1, sizeof *e->bytes));
-    e->id[e->count] = (int32_t)id;
+    e->id[e->count] = id;
     e->bytes[e->count++] = bytes;
     return RSD_OK;
 }
@@ -84,7 +84,7 @@ static int token_at(job *j, uint32_t id, uint32_t origin)
     if (j->out->count > j->first)
         j->out->bytes[j->out->count - 1] = origin - j->begin;
     j->begin = origin;
-    return append(j->out, id, 0);
+    return rsd_encoding_put(j->out, (int32_t)id, 0);
 }
 
 static int encode_word(void *context, rsd_piece word)
@@ -122,7 +122,7 @@ static int encode_raw(void *context, rsd_piece text, const rsd_added_token *toke
 
 static int encode_text(job *j, const uint8_t *text, size_t n)
 {
-    const rsd_piece all = { text, NULL, n, 0 };
+    const rsd_piece all = { text, NULL, n, 0, true };
     RSD_TRY(rsd_added_split(&j->t->raw, all, encode_raw, j));
     if (j->out->count > j->first)
         j->out->bytes[j->out->count - 1] = (uint32_t)n - j->begin;
@@ -132,7 +132,7 @@ static int encode_text(job *j, const uint8_t *text, size_t n)
 static int append_ids(rsd_encoding *e, rsd_ids ids)
 {
     for (size_t k = 0; k < ids.count; k++)
-        RSD_TRY(append(e, (uint32_t)ids.id[k], 0));
+        RSD_TRY(rsd_encoding_put(e, ids.id[k], 0));
     return RSD_OK;
 }
 

@@ -38,7 +38,7 @@ bool rsd_tokenizer_has_template(const rsd_tokenizer *t);
  * rsd_encoding_free. */
 typedef struct {
     int32_t *id;
-    uint32_t *bytes;
+    uint32_t *bytes; /* bytes[i]: of token id[i] */
     size_t count, id_capacity, bytes_capacity;
 } rsd_encoding;
 
@@ -51,6 +51,8 @@ typedef struct {
  * was appended before stays, what this call appended is taken back. */
 RSD_CHECK int rsd_tokenizer_encode(rsd_tokenizer *t, const uint8_t *text, size_t n, bool special,
                                    rsd_encoding *out);
+/* Append one token.  Errors: RSD_ENOMEM. */
+RSD_CHECK int rsd_encoding_put(rsd_encoding *e, int32_t id, uint32_t bytes);
 void rsd_encoding_free(rsd_encoding *e);
 
 #endif

@@ -110,7 +110,7 @@ static int parse_model(const json_t *model, rsd_tokenizer *t)
 /* One that is normalized is looked for as the normalizer leaves it. */
 static int put_added(rsd_tokenizer *t, rsd_added_token token, bool normalized)
 {
-    rsd_piece text = { (const uint8_t *)token.text, NULL, token.n, 0 };
+    rsd_piece text = { (const uint8_t *)token.text, NULL, token.n, 0, true };
     if (!normalized)
         return rsd_added_put(&t->raw, token);
     RSD_TRY(rsd_normalizer_run(t->normalizer, text, &text));

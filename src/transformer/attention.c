@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 /* LINE: the distance of a tile's rows; not a power of two, which would put all in few cache sets. */
-enum { ROWS = 64, COLS = 512, LINE = COLS + 16 };
+enum { ROWS = 64, COLS = 256, LINE = COLS + 16 };
 
 /* One thread's work memory. */
 typedef struct {
@@ -73,10 +73,7 @@ static rsd_real *at(rsd_heads x, size_t m, size_t h) { return x.x + m * x.row + 
 
 RSD_WIDEST static rsd_real largest(const rsd_real *s, size_t n, rsd_real top)
 {
-#pragma omp simd reduction(max : top)
-    for (size_t j = 0; j < n; j++)
-        top = s[j] > top ? s[j] : top;
-    return top;
+    return vector_top(s, n, top);
 }
 
 /* s = exp(s - top); the sum. */

@@ -35,11 +35,7 @@ size_t rsd_loss_work(const rsd_loss *l)
 
 RSD_WIDEST static rsd_real row_top(const rsd_real *z, size_t V)
 {
-    rsd_real top = z[0];
-#pragma omp simd reduction(max : top)
-    for (size_t v = 0; v < V; v++)
-        top = z[v] > top ? z[v] : top;
-    return top;
+    return vector_top(z, V, z[0]);
 }
 
 RSD_WIDEST static rsd_real block_sum(const rsd_real *z, size_t n, rsd_real top)

@@ -68,9 +68,9 @@ int rsd_matmul_alloc(rsd_precision precision, rsd_matmul **out)
     if (!mm)
         return RSD_FAIL(RSD_ENOMEM, "matrix products: %zu bytes", sizeof *mm);
     mm->native = rsd_bf16_native();
-    mm->precision = precision != RSD_PRECISION_AUTO ? precision : mm->native ? RSD_BF16 : RSD_F32;
+    mm->precision = precision != RSD_PRECISION_AUTO ? precision : mm->native ? RSD_PRECISION_BF16 : RSD_PRECISION_F32;
     if (in_double)
-        mm->precision = RSD_F32;
+        mm->precision = RSD_PRECISION_F32;
     dnnl_status_t status = dnnl_engine_create(&mm->engine, dnnl_cpu, 0);
     if (!status)
         status = dnnl_stream_create(&mm->stream, mm->engine, dnnl_stream_default_flags);
@@ -175,7 +175,7 @@ void rsd_half_expand(const rsd_half *half, rsd_real *x, size_t n)
 int rsd_matmul_prepare(const rsd_matmul *mm, rsd_factor *A, rsd_half **half)
 {
     *half = NULL;
-    if (mm->precision != RSD_BF16)
+    if (mm->precision != RSD_PRECISION_BF16)
         return RSD_OK;
     RSD_TRY(rsd_array_alloc(A->rows, A->cols, sizeof **half, half));
     rsd_half_round(A->x, A->ld, A->rows, A->cols, *half);
@@ -359,7 +359,7 @@ static int as_rounded(rsd_matmul *mm, const rsd_factor *A, buffer *b, const void
 /* Does rounding what has no bfloat16 copy cost less than the product gains? */
 static bool wants_half(const rsd_matmul *mm, const rsd_product *p, size_t m, size_t n, size_t k)
 {
-    if (mm->precision != RSD_BF16)
+    if (mm->precision != RSD_PRECISION_BF16)
         return false;
     if (!p->A.x || !p->B.x)
         return true;

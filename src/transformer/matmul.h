@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum { RSD_F32, RSD_BF16, RSD_PRECISION_AUTO } rsd_precision; /* "f32|bf16|auto" */
+typedef enum { RSD_PRECISION_F32, RSD_PRECISION_BF16, RSD_PRECISION_AUTO } rsd_precision; /* "f32|bf16|auto" */
 
 /* True where the processor multiplies bfloat16 (AVX512-BF16 or AMX): what auto asks. */
 bool rsd_bf16_native(void);
@@ -29,7 +29,7 @@ typedef struct rsd_matmul rsd_matmul;
 /* Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_matmul_alloc(rsd_precision precision, rsd_matmul **out);
 void rsd_matmul_free(rsd_matmul *mm);
-rsd_precision rsd_matmul_precision(const rsd_matmul *mm); /* RSD_F32 or RSD_BF16 */
+rsd_precision rsd_matmul_precision(const rsd_matmul *mm); /* RSD_PRECISION_F32 or RSD_PRECISION_BF16 */
 size_t rsd_matmul_bytes(const rsd_matmul *mm);            /* of work memory it holds now */
 
 typedef uint16_t rsd_half; /* a bfloat16 in the machine's byte order */

@@ -82,6 +82,24 @@ static inline double vector_tail_double(double x, double e)
     return 0.5 * erfc(x * M_SQRT1_2);
 }
 
+/* The largest of top and n values; NaN is passed over. */
+static inline rsd_real vector_top(const rsd_real *x, size_t n, rsd_real top)
+{
+    enum { LANES = 32 };
+    rsd_real lane[LANES];
+    size_t i = 0;
+    for (int l = 0; l < LANES; l++)
+        lane[l] = top;
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
+    for (; i < n; i++)
+        top = x[i] > top ? x[i] : top;
+    for (int l = 0; l < LANES; l++)
+        top = lane[l] > top ? lane[l] : top;
+    return top;
+}
+
 /* The same for the number type at hand; in double libm's, speed is not asked for there. */
 #define vector_exp(x) _Generic((rsd_real)0, float: vector_exp_float, double: exp)(x)
 #define vector_tail(x, e) \

@@ -1,0 +1,481 @@
+/* Tokenizers: every family against the reference's ids (golden/make_tokenizer.py), small models
+ * whose answer can be worked out by hand, every refusal, every cut of a file. */
+#include "scratch.h"
+
+#include "io/regex.h"
+#include "io/text.h"
+#include "io/tokenizer.h"
+
+/* ---- golden answers ---- */
+
+enum { TEXTS_MOST = 64, TEXT_MOST = 4096 };
+
+typedef struct {
+    uint8_t byte[TEXT_MOST];
+    size_t n;
+} sample;
+
+static sample samples[TEXTS_MOST];
+
+static size_t read_samples(void)
+{
+    size_t count = 0;
+    char line[2 * TEXT_MOST + 2];
+    FILE *f = fopen(fixture("tokenizer/texts.txt"), "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f)) {
+        sample *s = &samples[count++];
+        unsigned byte;
+        assert_true(count <= TEXTS_MOST);
+        for (s->n = 0; sscanf(line + 2 * s->n, "%2x", &byte) == 1; s->n++)
+            s->byte[s->n] = (uint8_t)byte;
+        assert_int_equal(strlen(line), 2 * s->n + 1);
+    }
+    fclose(f);
+    return count;
+}
+
+static uint64_t sum_bytes(const rsd_encoding *e)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < e->count; i++)
+        sum += e->bytes[i];
+    return sum;
+}
+
+/* The ids of a line; a block of exactly the text's size, so that a sanitizer sees a byte too much. */
+static void check_sample(const char *family, rsd_tokenizer *t, const sample *s, char *ids)
+{
+    rsd_encoding got = { 0 };
+    uint8_t *exact = malloc(s->n ? s->n : 1);
+    memcpy(exact, s->byte, s->n);
+    CHECK_OK(rsd_tokenizer_encode(t, exact, s->n, true, &got));
+    size_t want = 0;
+    for (char *end, *at = ids;; at = end, want++) {
+        const long id = strtol(at, &end, 10);
+        if (end == at)
+            break;
+        if (want >= got.count || got.id[want] != id)
+            fail_msg("%s, text %zu, token %zu: want %ld, got %d of %zu", family,
+                     (size_t)(s - samples), want, id, want < got.count ? got.id[want] : -1,
+                     got.count);
+    }
+    assert_int_equal(got.count, want);
+    if (sum_bytes(&got) != s->n && sum_bytes(&got) != 0)
+        fail_msg("%s, text %zu: %llu bytes of %zu", family, (size_t)(s - samples),
+                 (unsigned long long)sum_bytes(&got), s->n);
+    free(exact);
+    rsd_encoding_free(&got);
+}
+
+static void families_match_reference(void **state)
+{
+    static const char *const families[] = { "gpt2",   "roberta_like", "neox",   "llama3", "qwen2",
+                                            "o200k",  "deepseek",     "falcon", "llama2", "mistral",
+                                            "crossing", "words",      "digits" };
+    static char line[16 * TEXT_MOST];
+    const size_t count = read_samples();
+    (void)state;
+    for (size_t k = 0; k < sizeof families / sizeof *families; k++) {
+        char name[64];
+        rsd_tokenizer *t;
+        snprintf(name, sizeof name, "tokenizer/%s.json", families[k]);
+        CHECK_OK(rsd_tokenizer_load(fixture(name), &t));
+        snprintf(name, sizeof name, "tokenizer/%s.ids", families[k]);
+        FILE *f = fopen(fixture(name), "r");
+        assert_non_null(f);
+        for (size_t i = 0; i < count; i++) {
+            assert_non_null(fgets(line, sizeof line, f));
+            check_sample(families[k], t, &samples[i], line);
+        }
+        fclose(f);
+        rsd_tokenizer_free(t);
+    }
+}
+
+/* ---- models small enough to work out by hand ---- */
+
+#define MODEL(more, vocab, merges)                                                                 \
+    "\"model\":{\"type\":\"BPE\"," more "\"vocab\":{" vocab "},\"merges\":[" merges "]}"
+
+static int parse(const char *json, rsd_tokenizer **out)
+{
+    return rsd_tokenizer_parse((const uint8_t *)json, strlen(json), out);
+}
+
+/* Tokens of text, as "id:bytes id:bytes"; static storage. */
+static const char *encode(const char *json, const char *text, size_t n, bool special)
+{
+    static char answer[512];
+    rsd_encoding e = { 0 };
+    rsd_tokenizer *t;
+    size_t used = 0;
+    CHECK_OK(parse(json, &t));
+    CHECK_OK(rsd_tokenizer_encode(t, (const uint8_t *)text, n, special, &e));
+    *answer = 0;
+    for (size_t i = 0; i < e.count; i++)
+        used += (size_t)snprintf(answer + used, sizeof answer - used, "%s%d:%u", i ? " " : "",
+                                 e.id[i], e.bytes[i]);
+    rsd_encoding_free(&e);
+    rsd_tokenizer_free(t);
+    return answer;
+}
+
+#define CHECK_TOKENS(json, text, want)                                                             \
+    assert_string_equal(encode(json, text, sizeof text - 1, true), want)
+
+static void merges_by_rank_then_place(void **state)
+{
+    (void)state;
+    static const char abc[] = "{" MODEL("", "\"a\":0,\"b\":1,\"c\":2,\"ab\":3,\"bc\":4,\"abc\":5,"
+                                            "\"aa\":6,\"aaaa\":7",
+                                        "\"b c\",[\"a\",\"b\"],\"a bc\",\"a a\",\"aa aa\"") "}";
+    CHECK_TOKENS(abc, "abc", "5:3");        /* bc first, then a bc */
+    CHECK_TOKENS(abc, "abb", "3:2 1:1");
+    CHECK_TOKENS(abc, "aaa", "6:2 0:1");    /* the leftmost of equal rank */
+    CHECK_TOKENS(abc, "aaaaaaa", "7:4 6:2 0:1");
+    CHECK_TOKENS(abc, "", "");
+    /* 64 is the longest word that is remembered; a longer one goes the same way */
+    for (size_t n = 60; n < 70; n++) {
+        char word[80], want[200] = "";
+        memset(word, 'a', n);
+        for (size_t i = 0; i < n / 4; i++)
+            strcat(want, i ? " 7:4" : "7:4");
+        strcat(want, n % 4 & 2 ? " 6:2" : "");
+        strcat(want, n % 4 & 1 ? " 0:1" : "");
+        assert_string_equal(encode(abc, word, n, true), want);
+    }
+}
+
+static void unknown_characters(void **state)
+{
+    (void)state;
+#define AB "\"<unk>\":0,\"a\":1,\"<0xC3>\":2,\"<0xA9>\":3,\"<0x21>\":4"
+    CHECK_TOKENS("{" MODEL("\"unk_token\":\"<unk>\",", AB, "") "}", "a??a\u00e9",
+                 "1:1 0:1 0:1 1:1 0:2");
+    CHECK_TOKENS("{" MODEL("\"unk_token\":\"<unk>\",\"fuse_unk\":true,", AB, "") "}", "a??a\u00e9",
+                 "1:1 0:2 1:1 0:2");
+    CHECK_TOKENS("{" MODEL("\"unk_token\":\"<unk>\",\"byte_fallback\":true,", AB, "") "}",
+                 "a!?\u00e9", "1:1 4:1 2:1 3:1 0:1"); /* bytes overtake what waits for fusing */
+    rsd_tokenizer *t;
+    rsd_encoding e = { 0 };
+    CHECK_OK(parse("{" MODEL("\"byte_fallback\":true,", AB, "") "}", &t));
+    CHECK_OK(rsd_tokenizer_encode(t, (const uint8_t *)"a", 1, true, &e));
+    CHECK_FAILS(rsd_tokenizer_encode(t, (const uint8_t *)"aa\u20ac", 5, true, &e), RSD_EDOM,
+                "character U+20AC is no token");
+    assert_int_equal(e.count, 1); /* what the failed call appended is gone */
+    rsd_encoding_free(&e);
+    rsd_tokenizer_free(t);
+}
+
+static void template_and_added_tokens(void **state)
+{
+    (void)state;
+#define SPECIAL(id, text, more) "{\"id\":" #id ",\"content\":\"" text "\",\"special\":true" more "}"
+#define BOS "\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"},"   \
+            "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"B\"}},"       \
+            "{\"Sequence\":{\"id\":\"A\"}},{\"SpecialToken\":{\"id\":\"E\"}}],\"special_tokens\":"  \
+            "{\"B\":{\"ids\":[8,9]},\"E\":{\"ids\":[7]}}}]},"
+    static const char json[] =
+        "{" BOS "\"added_tokens\":[" SPECIAL(5, "<x>", "") "," SPECIAL(6, "<x>y", ",\"lstrip\":true")
+        "," SPECIAL(11, "!", "") "],"
+        MODEL("", "\"a\":0,\"y\":1,\" \":2,\"<\":3,\"<x\":4", "\"< x\"") "}";
+    rsd_tokenizer *t;
+    int32_t id = 0;
+    CHECK_FAILS(parse(json, &t), RSD_EFORMAT, "merge 0 needs token 'x'");
+    static const char good[] =
+        "{" BOS "\"added_tokens\":[" SPECIAL(5, "<x>", "") "," SPECIAL(6, "<x>y", ",\"lstrip\":true")
+        "," SPECIAL(11, "!", "") "]," MODEL("", "\"a\":0,\"y\":1,\" \":2,\"<\":3", "") "}";
+    CHECK_TOKENS(good, "a<x>a", "8:0 9:0 0:1 5:3 0:1 7:0");
+    CHECK_TOKENS(good, "a  <x>ya<", "8:0 9:0 0:1 6:6 0:1 3:1 7:0"); /* the longer one, its spaces */
+    CHECK_TOKENS(good, "!!", "8:0 9:0 11:1 11:1 7:0");
+    CHECK_TOKENS(good, "", "8:0 9:0 7:0");
+    assert_string_equal(encode(good, "a", 1, false), "0:1");
+    CHECK_OK(parse(good, &t));
+    assert_int_equal(rsd_tokenizer_vocab(t), 12);
+    assert_true(rsd_tokenizer_has_template(t));
+    assert_true(rsd_tokenizer_find(t, "<x>", &id) && id == 5);
+    assert_true(rsd_tokenizer_find(t, "y", &id) && id == 1);
+    assert_false(rsd_tokenizer_find(t, "z", &id));
+    rsd_tokenizer_free(t);
+}
+
+/* Where text is rewritten, bytes are still those of the document. */
+static void bytes_are_of_the_document(void **state)
+{
+    (void)state;
+    static const char meta[] =
+        "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":"
+        "\"\u2581\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\u2581\"}]},"
+        MODEL("", "\"\u2581\":0,\"a\":1,\"\u2581a\":2", "\"\u2581 a\"") "}";
+    CHECK_TOKENS(meta, "a a  a", "2:1 2:2 0:1 2:2");
+    static const char nfc[] = "{\"normalizer\":{\"type\":\"NFC\"},"
+        MODEL("", "\"a\":0,\"\u00e9\":1,\" \":2", "") "}";
+    CHECK_TOKENS(nfc, "ae\u0301a", "0:1 1:3 0:1");
+    static const char strip[] = "{\"normalizer\":{\"type\":\"Strip\"},"
+        "\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"}," MODEL("", "\"a\":0", "") "}";
+    CHECK_TOKENS(strip, " \u3000a \na\t", "0:7 0:2");
+    static const char bytes[] = "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":"
+        "true}," MODEL("", "\"\u0120\":0,\"a\":1,\"\u00c3\":2,\"\u00a9\":3", "") "}";
+    CHECK_TOKENS(bytes, "a\u00e9", "0:0 1:1 2:1 3:1");
+}
+
+/* ---- refusals ---- */
+
+static void refuses_by_name(void **state)
+{
+    (void)state;
+#define OK_MODEL MODEL("", "\"a\":0", "")
+#define NORMALIZER(x) "{\"normalizer\":" x "," OK_MODEL "}"
+#define PRE(x) "{\"pre_tokenizer\":" x "," OK_MODEL "}"
+#define SPLIT(pattern) PRE("{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":" pattern "}")
+#define REGEX(re) SPLIT("{\"Regex\":\"" re "\"}")
+#define POST(x) "{\"post_processor\":" x "," OK_MODEL "}"
+#define TEMPLATE(single) POST("{\"type\":\"TemplateProcessing\",\"single\":[" single "],"           \
+                              "\"special_tokens\":{\"X\":{\"ids\":[-1]},\"Y\":{}}}")
+#define ADDED(x) "{\"added_tokens\":[" x "]," OK_MODEL "}"
+    static const struct {
+        const char *json, *why;
+    } cases[] = {
+        { "", "line 1" },
+        { "[]", "tokenizer is not an object" },
+        { "{", "line 1" },
+        { "{\"model\":1,\"model\":2}", "duplicate" },
+        { "{}", "'model' is missing" },
+        { "{\"vocab\":{}," OK_MODEL "}", "tokenizer: 'vocab' is not supported" },
+        { "{\"truncation\":{}," OK_MODEL "}", "'truncation' is not supported" },
+        { "{\"padding\":{}," OK_MODEL "}", "'padding' is not supported" },
+        { "{\"model\":{\"type\":\"Unigram\",\"vocab\":[]}}", "model 'Unigram' is not supported" },
+        { "{\"model\":{\"vocab\":{}}}", "'type' is missing" },
+        { "{\"model\":{\"type\":\"BPE\",\"merges\":[]}}", "'vocab' is missing" },
+        { "{\"model\":{\"type\":\"BPE\",\"vocab\":{}}}", "'merges' is missing" },
+        { "{" MODEL("\"x\":1,", "\"a\":0", "") "}", "model: 'x' is not supported" },
+        { "{" MODEL("\"dropout\":0.1,", "\"a\":0", "") "}", "dropout 0.1 is not supported" },
+        { "{" MODEL("\"end_of_word_suffix\":\"</w>\",", "\"a\":0", "") "}", "'</w>'" },
+        { "{" MODEL("\"continuing_subword_prefix\":\"##\",", "\"a\":0", "") "}", "'##'" },
+        { "{" MODEL("\"fuse_unk\":1,", "\"a\":0", "") "}", "'fuse_unk' is not true or false" },
+        { "{" MODEL("\"unk_token\":\"u\",", "\"a\":0", "") "}", "unk_token 'u' is not in" },
+        { "{" MODEL("\"unk_token\":7,", "\"a\":0", "") "}", "'unk_token' is not a string" },
+        { "{" MODEL("", "\"a\":-1", "") "}", "'a' is not a whole number" },
+        { "{" MODEL("", "\"a\":2147483647", "") "}", "'a' is not a whole number" },
+        { "{" MODEL("", "\"a\":0", "\"a b\"") "}", "merge 0 needs token 'b'" },
+        { "{" MODEL("", "\"a\":0", "\"a a\"") "}", "merge 0 needs token 'aa'" },
+        { "{" MODEL("", "\"a\":0", "\"a\"") "}", "merge 0 is not two tokens" },
+        { "{" MODEL("", "\"a\":0", "\"a a a\"") "}", "merge 0 is not two tokens" },
+        { "{" MODEL("", "\"a\":0", "[\"a\"]") "}", "merge 0 is not two tokens" },
+        { "{" MODEL("", "\"a\":0", "7") "}", "merge 0 is not two tokens" },
+        { NORMALIZER("{\"type\":\"BertNormalizer\"}"), "normalizer 'BertNormalizer' is not" },
+        { NORMALIZER("{\"type\":\"Precompiled\"}"), "known: NFC, NFD, NFKC, NFKD, Lowercase" },
+        { NORMALIZER("7"), "'type' is missing" },
+        { NORMALIZER("{\"type\":\"NFC\",\"x\":1}"), "NFC: 'x' is not supported" },
+        { NORMALIZER("{\"type\":\"Prepend\"}"), "'prepend' is missing" },
+        { NORMALIZER("{\"type\":\"Replace\",\"content\":\"\"}"), "pattern is not an object" },
+        { NORMALIZER("{\"type\":\"Sequence\"}"), "'normalizers' is not an array" },
+        { NORMALIZER("{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Nmt\"}]}"), "'Nmt'" },
+        { PRE("{\"type\":\"BertPreTokenizer\"}"), "pre_tokenizer 'BertPreTokenizer' is not supp" },
+        { PRE("{\"type\":\"UnicodeScripts\"}"), "known: ByteLevel, Split, Metaspace" },
+        { PRE("{\"type\":\"ByteLevel\",\"x\":1}"), "ByteLevel: 'x' is not supported" },
+        { PRE("{\"type\":\"Sequence\"}"), "'pretokenizers' is not an array" },
+        { PRE("{\"type\":\"Metaspace\",\"prepend_scheme\":\"x\"}"), "prepend_scheme 'x'" },
+        { PRE("{\"type\":\"Metaspace\",\"replacement\":\"ab\"}"), "not one character" },
+        { PRE("{\"type\":\"Metaspace\",\"replacement\":\"\"}"), "not one character" },
+        { PRE("{\"type\":\"Split\",\"pattern\":{\"String\":\"a\"},\"behavior\":\"x\"}"),
+          "behavior 'x' is not supported" },
+        { SPLIT("{}"), "neither a String nor a Regex" },
+        { SPLIT("{\"String\":\"\"}"), "a pattern is empty" },
+        { SPLIT("{\"Glob\":\"*\"}"), "'Glob' is not supported" },
+        { REGEX("a*"), "can match nothing" },
+        { REGEX("("), "missing" },
+        { REGEX("a{1,2}+"), "'+' at its byte 6 is not supported after an interval" },
+        { REGEX("a{2}?"), "'?' at its byte 4" },
+        { REGEX("a{,2}"), "'{,' at its byte 1" },
+        { REGEX("[a&&b]"), "'&&' at its byte 2" },
+        { REGEX("[[:alpha:]]"), "'[:' at its byte 1" },
+        { REGEX("[\\\\W]"), "'\\W' at its byte 1" },
+        { REGEX("[\\\\s-z]"), "'-' at its byte 3 is not supported after a set" },
+        { REGEX("[]a]"), "as first of a class" },
+        { REGEX("[a"), "a class is not closed" },
+        { REGEX("\\\\h"), "'\\h' at its byte 0" },
+        { REGEX("\\\\bx"), "'\\b' at its byte 0" },
+        { REGEX("(a)\\\\1"), "'\\1' at its byte 3" },
+        { REGEX("a\\\\"), "at the end" },
+        { REGEX("\\\\pL"), "a name in braces" },
+        { REGEX("\\\\p{L"), "is not supported" },
+        { REGEX("\\\\p{Klingon}"), "unknown property" },
+        { REGEX("\\\\xe9"), "is not supported" },
+        { REGEX("\\\\x{}"), "is not supported" },
+        { REGEX("\\\\u12"), "is not supported" },
+        { REGEX("(?<n>a)"), "'(?<n' at its byte 0" },
+        { REGEX("a(?i)b"), "'(?i)' at its byte 1" },
+        { REGEX("(*FAIL)"), "'(*FA' at its byte 0" },
+        { POST("{\"type\":\"BertProcessing\"}"), "post_processor 'BertProcessing' is not supp" },
+        { POST("{\"type\":\"Sequence\"}"), "'processors' is not an array" },
+        { TEMPLATE(""), "'single' lacks sequence 'A'" },
+        { TEMPLATE("{\"Sequence\":{\"id\":\"B\"}}"), "sequence 'B'" },
+        { TEMPLATE("{\"Sequence\":{\"id\":\"A\"}},{\"Sequence\":{\"id\":\"A\"}}"), "again" },
+        { TEMPLATE("{\"SpecialToken\":{\"id\":\"X\"}}"), "an id of 'X' is not a whole number" },
+        { TEMPLATE("{\"SpecialToken\":{\"id\":\"Y\"}}"), "special_tokens lacks 'Y'" },
+        { TEMPLATE("7"), "'id' is missing" },
+        { ADDED("{\"content\":\"x\"}"), "added token: 'id' is not a whole number" },
+        { ADDED("{\"id\":1}"), "added token: 'content' is missing" },
+        { ADDED("{\"id\":1,\"content\":\"\"}"), "added token 1 is empty" },
+        { ADDED("{\"id\":1,\"content\":\"x\",\"y\":0}"), "added token: 'y' is not supported" },
+        { ADDED("{\"id\":1,\"content\":\"x\"},{\"id\":2,\"content\":\"x\"}"), "'x' is there twice" },
+        { "{\"added_tokens\":7," OK_MODEL "}", "'added_tokens' is not an array" },
+    };
+    rsd_tokenizer *t;
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        CHECK_FAILS(parse(cases[c].json, &t), RSD_EFORMAT, cases[c].why);
+        assert_null(t);
+    }
+}
+
+static int parse_and_free(const uint8_t *data, size_t size)
+{
+    rsd_tokenizer *t;
+    const int err = rsd_tokenizer_parse(data, size, &t);
+    rsd_tokenizer_free(t);
+    return err;
+}
+
+static void refuses_every_cut(void **state)
+{
+    (void)state;
+    static const char json[] =
+        "{\"added_tokens\":[{\"id\":1,\"content\":\"<x>\"}],\"normalizer\":{\"type\":\"NFC\"},"
+        "\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"post_processor\":{\"type\":\"ByteLevel\"},"
+        OK_MODEL "}";
+    refuse_prefixes((const uint8_t *)json, sizeof json - 1, parse_and_free);
+}
+
+static void refuses_text_that_is_not_utf8(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t bad;
+    } cases[] = {
+        { "abc\xff", 3 },         { "\x80", 0 },
+        { "a\xc3", 1 },           { "\xc0\xaf", 0 },         /* overlong */
+        { "\xe0\x80\x80", 0 },    { "ab\xed\xa0\x80", 2 },   /* a surrogate */
+        { "\xf4\x90\x80\x80", 0 }, { "\xf8\x88\x80\x80\x80", 0 },
+        { "0123456789abcdef\xe2\x82", 16 }, { "\xe2\x82\xac\xe2\x28\xa1", 3 },
+    };
+    rsd_tokenizer *t;
+    rsd_encoding e = { 0 };
+    CHECK_OK(parse("{" OK_MODEL "}", &t));
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        char why[64];
+        snprintf(why, sizeof why, "the text is not UTF-8: byte %zu is 0x", cases[c].bad);
+        CHECK_FAILS(rsd_tokenizer_encode(t, (const uint8_t *)cases[c].text, strlen(cases[c].text),
+                                         true, &e),
+                    RSD_EDOM, why);
+    }
+    rsd_tokenizer_free(t);
+    CHECK_FAILS(rsd_tokenizer_load(in_scratch("none.json"), &t), RSD_EIO, "none.json");
+    put_text("bad.json", "{}");
+    CHECK_FAILS(rsd_tokenizer_load(in_scratch("bad.json"), &t), RSD_EFORMAT,
+                "bad.json: 'model' is missing");
+}
+
+/* ---- the parts ---- */
+
+static void utf8_round_trip(void **state)
+{
+    (void)state;
+    for (uint32_t c = 0; c < 0x110000; c++) {
+        uint8_t s[4];
+        if (c >= 0xd800 && c < 0xe000)
+            continue;
+        const size_t n = rsd_utf8_encode(c, s);
+        if (rsd_utf8_check(s, n) != n || rsd_utf8_length(s) != n || rsd_utf8_decode(s) != c ||
+            rsd_utf8_before(s, n) != 0)
+            fail_msg("U+%04X", c);
+    }
+}
+
+/* How many characters of the BMP a pattern matches, and a few of them by name. */
+static bool matches(rsd_regex *re, uint32_t c)
+{
+    uint8_t s[4];
+    bool found;
+    size_t begin, end;
+    const size_t n = rsd_utf8_encode(c, s);
+    CHECK_OK(rsd_regex_find(re, s, n, 0, &found, &begin, &end));
+    return found;
+}
+
+/* What means something else in PCRE2 than in Oniguruma; the answers are Oniguruma's. */
+static void regex_dialect(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern;
+        uint32_t yes[4], no[4];
+    } cases[] = {
+        { "\\s", { 0x0b, 0x85, 0xa0, 0x3000 }, { 0x180e, 0x200b, 0x1f, 0xfeff } },
+        { "[\\s]", { 0x20, 0x85, 0x2029, 0x205f }, { 0x180e, 0x200b, 0x1c, 'x' } },
+        { "\\S", { 0x180e, 0x200b, 'x', 0x1f }, { 0x20, 0x85, 0x3000, 0x0a } },
+        { "[\\S]", { 0x180e, 0x200b, 'x', 0x1f }, { 0x20, 0x85, 0x3000, 0x0a } },
+        { "\\w", { 0xb2, 0xbd, 0x301, 0x24b6 }, { 0x2070, '-', 0x20, 0x9f4 } },
+        { "[\\w]", { 'a', '_', 0x301, 0x203f }, { 0xb2, 0xbd, '-', 0x9f4 } },
+        { "\\W", { 0x2070, '-', 0x9f4, 0x20 }, { 0xb2, 'a', '_', 0x301 } },
+        { "\\d", { '0', 0x0663, 0xff11, '9' }, { 0xb2, 0x2167, 'a', 0xbd } },
+        { "\\p{Han}", { 0x4e00, 0x3007, 0x2e80, 0x3005 }, { 0x3001, 0x3002, 0x30a2, 'a' } },
+        { "\\p{^Lu}", { 'a', '1', 0xe9, 0x20 }, { 'A', 0xc9, 0x391, 0x410 } },
+        { "\\v", { 0x0b, 0x0b, 0x0b, 0x0b }, { 0x0a, 0x0c, 0x85, 0x2028 } },
+        { "\\u00e9|\\x{4E00}|\\x41", { 0xe9, 0x4e00, 'A', 'A' }, { 'e', 'u', 'x', 0x4e01 } },
+        { "(?i:s|k)", { 's', 'S', 0x17f, 0x212a }, { 't', 'j', 0xdf, 0x20 } },
+        { ".", { 0, '\r', 0x85, 0x2028 }, { '\n', '\n', '\n', '\n' } },
+        { "[a{\\]\\-]|\\{", { 'a', '{', ']', '-' }, { 'b', '}', '[', '\\' } },
+        { "(?i)[x-z]", { 'x', 'Y', 'z', 'Z' }, { 'w', 'W', '-', 'a' } },
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        rsd_regex *re;
+        CHECK_OK(rsd_regex_compile(RSD_REGEX_ONIGURUMA, cases[c].pattern,
+                                   strlen(cases[c].pattern), &re));
+        for (int k = 0; k < 4; k++)
+            if (!matches(re, cases[c].yes[k]) || matches(re, cases[c].no[k]))
+                fail_msg("%s: U+%04X, U+%04X", cases[c].pattern, cases[c].yes[k], cases[c].no[k]);
+        rsd_regex_free(re);
+    }
+}
+
+/* A pattern that backtracks without end is a failure, not a hang; a long run is none. */
+static void regex_limits(void **state)
+{
+    enum { N = 1 << 20 };
+    rsd_regex *re;
+    bool found;
+    size_t begin, end;
+    uint8_t *text = malloc(N);
+    (void)state;
+    memset(text, 'a', N);
+    CHECK_OK(rsd_regex_compile(RSD_REGEX_ONIGURUMA, "(a|aa|aaa)+b", 12, &re));
+    CHECK_FAILS(rsd_regex_find(re, text, 200, 0, &found, &begin, &end), RSD_EDOM,
+                "a pattern fails in 200 bytes of text");
+    rsd_regex_free(re);
+    CHECK_OK(rsd_regex_compile(RSD_REGEX_ONIGURUMA, "(?:a|b)+", 8, &re));
+    CHECK_OK(rsd_regex_find(re, text, N, 0, &found, &begin, &end));
+    assert_true(found && begin == 0 && end == N);
+    rsd_regex_free(re);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(families_match_reference),
+        cmocka_unit_test(merges_by_rank_then_place),
+        cmocka_unit_test(unknown_characters),
+        cmocka_unit_test(template_and_added_tokens),
+        cmocka_unit_test(bytes_are_of_the_document),
+        cmocka_unit_test(refuses_by_name),
+        cmocka_unit_test(refuses_every_cut),
+        cmocka_unit_test(refuses_text_that_is_not_utf8),
+        cmocka_unit_test(utf8_round_trip),
+        cmocka_unit_test(regex_dialect),
+        cmocka_unit_test(regex_limits),
+    };
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+}
