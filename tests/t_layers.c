@@ -22,7 +22,10 @@ static double *fill(size_t n, double seed)
     return x;
 }
 
-static double *zeros(size_t n) { return calloc(n + !n, sizeof(double)); }
+static double *zeros(size_t n)
+{
+    return calloc(n + !n, sizeof(double));
+}
 
 static double *copy(const double *x, size_t n)
 {
@@ -93,8 +96,15 @@ static void test_linear(void **state)
     const size_t shapes[][3] = { { 5, 7, 3 }, { 1, 1, 1 }, { 4, 130, 2 }, { 3, 2, 131 } };
     for (size_t s = 0; s < 4; s++) {
         const size_t M = shapes[s][0], in = shapes[s][1], out = shapes[s][2];
-        linear_case c = { products(), M, in, out, fill(M * in, .1), fill(out * in, .2),
-                          fill(out, .3), zeros(M * out), fill(M * out, .4) };
+        linear_case c = { products(),
+                          M,
+                          in,
+                          out,
+                          fill(M * in, .1),
+                          fill(out * in, .2),
+                          fill(out, .3),
+                          zeros(M * out),
+                          fill(M * out, .4) };
         const rsd_linear l = layer(&c);
         const rsd_factor x = rsd_dense(c.x, M, in), dy = rsd_dense(c.w, M, out);
         double *dx = fill(M * in, 9), *dW = zeros(out * in), *db = zeros(out);
@@ -130,7 +140,10 @@ typedef struct {
     double *x, *w, *b, *y, *mean, *rstd, *weights;
 } norm_case;
 
-static rsd_norm norm_of(const norm_case *c) { return (rsd_norm){ c->C, c->w, c->b, 1e-5 }; }
+static rsd_norm norm_of(const norm_case *c)
+{
+    return (rsd_norm){ c->C, c->w, c->b, 1e-5 };
+}
 
 static double norm_loss(void *context)
 {
@@ -145,8 +158,10 @@ static double norm_loss(void *context)
 
 static void check_norm(bool rms, bool bias, size_t M, size_t C)
 {
-    norm_case c = { rms, M, C, fill(M * C, .1), fill(C, .2), bias ? fill(C, .3) : NULL,
-                    zeros(M * C), zeros(M), zeros(M), fill(M * C, .4) };
+    norm_case c = {
+        rms,          M,        C,        fill(M * C, .1), fill(C, .2), bias ? fill(C, .3) : NULL,
+        zeros(M * C), zeros(M), zeros(M), fill(M * C, .4)
+    };
     const rsd_norm n = norm_of(&c);
     double *dx = zeros(M * C), *dw = zeros(C), *db = zeros(C);
     norm_loss(&c);
@@ -231,7 +246,7 @@ typedef enum { SEPARATE, FUSED, INTERLEAVED } layout;
 
 typedef struct {
     rsd_attention a;
-    size_t n;             /* numbers in qkv */
+    size_t n; /* numbers in qkv */
     double *qkv, *o, *lse, *w;
     rsd_heads q, k, v, oh; /* views of them */
     void *work;
@@ -326,8 +341,8 @@ static void test_activations(void **state)
     (void)state;
     const size_t n = 1100; /* more than two chunks */
     for (int f = RSD_RELU; f <= RSD_SILU; f++) {
-        activation_case c = { (rsd_activation)f, false, n, fill(n, .1), fill(n, .2), zeros(n),
-                              fill(n, .3) };
+        activation_case c = { (rsd_activation)f, false,    n,          fill(n, .1),
+                              fill(n, .2),       zeros(n), fill(n, .3) };
         double *dx = copy(c.w, n), *dup = zeros(n);
         for (size_t i = 0; i < n; i++)
             c.x[i] *= i % 3 == 0 ? 4 : 1; /* the tails too */
@@ -369,8 +384,10 @@ static double embedding_loss(void *context)
 static void test_embedding(void **state)
 {
     (void)state;
-    embedding_case c = { .E = fill(EV * EC, .1), .P = fill(EP * EC, .2),
-                         .y = zeros(EB * ET * EC), .w = fill(EB * ET * EC, .3) };
+    embedding_case c = { .E = fill(EV * EC, .1),
+                         .P = fill(EP * EC, .2),
+                         .y = zeros(EB * ET * EC),
+                         .w = fill(EB * ET * EC, .3) };
     double *dE = zeros(EV * EC), *dP = zeros(EP * EC);
     c.e = (rsd_embedding){ EV, EC, c.E, c.P, EP };
     rsd_embedding_backward(&c.e, etoken, EB, ET, ESTART, c.w, dE, NULL);
@@ -407,13 +424,23 @@ static double total_loss(void *context)
 
 static void check_loss(bool target, bool teacher, bool drawn, double ce, double kl)
 {
-    loss_case c = { .mm = products(), .h = fill(LM * LC, .1), .W = fill(LV * LC, .2),
-                    .ht = fill(LM * LCT, .3), .Wt = fill(LV * LCT, .4) };
+    loss_case c = { .mm = products(),
+                    .h = fill(LM * LC, .1),
+                    .W = fill(LV * LC, .2),
+                    .ht = fill(LM * LCT, .3),
+                    .Wt = fill(LV * LCT, .4) };
     double *dh = fill(LM * LC, 7), *dW = zeros(LV * LC);
     int32_t labels[LM];
-    c.l = (rsd_loss){ .M = LM, .model = { c.h, rsd_dense(c.W, LV, LC) },
-                      .target = target ? ltarget : NULL, .ce_weight = ce, .kl_weight = kl,
-                      .loss = c.loss, .kl = c.kl, .dh = dh, .dW = dW, .drawn = labels };
+    c.l = (rsd_loss){ .M = LM,
+                      .model = { c.h, rsd_dense(c.W, LV, LC) },
+                      .target = target ? ltarget : NULL,
+                      .ce_weight = ce,
+                      .kl_weight = kl,
+                      .loss = c.loss,
+                      .kl = c.kl,
+                      .dh = dh,
+                      .dW = dW,
+                      .drawn = labels };
     if (teacher)
         c.l.teacher = (rsd_head){ c.ht, rsd_dense(c.Wt, LV, LCT) };
     if (drawn)

@@ -641,6 +641,39 @@ static void apply_sums_in_double(void **state)
     rsd_mat_free(&A);
 }
 
+/* Float32 products of short sums: within 2^-20 |A| |x| sqrt(n), any shape, any threads the same
+ * bits. */
+static void apply_single_is_near_and_the_same_on_any_threads(void **state)
+{
+    (void)state;
+    static const size_t vectors[] = { 1, 16, 37 };
+    rsd_mat all = gaussian(600, 530, 4);
+    for (size_t i = 0; i < COUNT(shapes) * COUNT(vectors) * 2; i++) {
+        const size_t *shape = shapes[i / 2 % COUNT(shapes)], k = vectors[i / 2 / COUNT(shapes)];
+        const bool transposed = i % 2, large = shape[0] == 193;
+        rsd_mat A = { all.x, large ? 597 : shape[0], large ? 523 : shape[1], all.ld };
+        const size_t in = transposed ? A.m : A.n, out = transposed ? A.n : A.m;
+        double *x = room(k * in, sizeof *x), *want = room(k * out, sizeof *want);
+        double *one = room(k * out, sizeof *one), *three = room(k * out, sizeof *three);
+        for (size_t j = 0; j < k * in; j++)
+            x[j] = sin((double)(j * j + i));
+        CHECK_OK(rsd_apply(A, transposed, x, k, want));
+        rsd_par_init(3);
+        CHECK_OK(rsd_apply_single(A, transposed, x, k, three));
+        rsd_par_init(1);
+        CHECK_OK(rsd_apply_single(A, transposed, x, k, one));
+        assert_memory_equal(one, three, k * out * sizeof *one);
+        for (size_t j = 0; j < k * out; j++) /* |A| < 5, |x| <= 1 */
+            CHECK_CLOSE(one[j], want[j], 0x1p-20 * 5 * sqrt((double)in));
+        free(x);
+        free(want);
+        free(one);
+        free(three);
+    }
+    rsd_par_init(0);
+    rsd_mat_free(&all);
+}
+
 /* Whatever the subspace, there is a singular value of A within the certificate of each s. */
 static void residuals_bound_the_error(void **state)
 {
@@ -811,6 +844,7 @@ int main(void)
         cmocka_unit_test(tridiagonal_agrees_with_ql),
         cmocka_unit_test(eigenvectors_are_orthonormal_and_belong),
         cmocka_unit_test(apply_sums_in_double),
+        cmocka_unit_test(apply_single_is_near_and_the_same_on_any_threads),
         cmocka_unit_test(residuals_bound_the_error),
         cmocka_unit_test(lowrank_is_the_best),
         cmocka_unit_test(lowrank_refuses_what_is_not_there),

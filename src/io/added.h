@@ -19,8 +19,8 @@ typedef struct {
 typedef struct {
     rsd_added_token *token;
     size_t count, capacity;
-    uint32_t first[257];    /* of the tokens that begin with a byte */
-    uint8_t *two;           /* a bit per two first bytes of some token */
+    uint32_t first[257]; /* of the tokens that begin with a byte */
+    uint8_t *two;        /* a bit per two first bytes of some token */
     rsd_regex *letter;
 } rsd_added;
 
@@ -31,8 +31,8 @@ RSD_CHECK int rsd_added_put(rsd_added *set, rsd_added_token token);
 RSD_CHECK int rsd_added_finish(rsd_added *set);
 void rsd_added_free(rsd_added *set);
 
-/* Gets, in order, the tokens that are found and the text between them (token NULL).  A token may lie
- * in the white space that the one before it took along.  Non-zero stops and is passed on. */
+/* Gets, in order, the tokens that are found and the text between them (token NULL).  A token may
+ * lie in the white space that the one before it took along.  Non-zero stops and is passed on. */
 typedef int rsd_added_sink(void *context, rsd_piece part, const rsd_added_token *token);
 
 RSD_CHECK int rsd_added_split(const rsd_added *set, rsd_piece text, rsd_added_sink *sink,

@@ -1,9 +1,9 @@
 #include "io/bpe.h"
 
+#include "io/bpe_merge.h"
 #include "io/grow.h"
 #include "io/text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,44 +14,25 @@ enum { WORD_MOST = 64, WORDS_MOST = 1 << 17 };
 /* U+2581, SentencePiece's space. */
 static const uint8_t META[] = { 0xe2, 0x96, 0x81 };
 
-static const uint32_t NONE = UINT32_MAX;
-
-typedef struct {
-    uint32_t rank, id; /* of the token that the pair becomes */
-} merge;
-
-/* A run of characters of the word.  Merged into its left neighbour: bytes is 0. */
-typedef struct {
-    uint32_t id, bytes, left, right;
-} symbol;
-
-/* A merge that could be made at symbol `at` when it was pushed. */
-typedef struct {
-    uint32_t rank, at, id;
-} candidate;
-
 struct rsd_bpe {
     rsd_bpe_flags flags;
     rsd_intern vocabulary;
     uint32_t *id; /* of each string of the vocabulary */
-    rsd_intern pairs;
-    merge *merge;  /* of each pair */
-    uint32_t rank; /* of the next merge */
-    uint32_t unknown, byte[256], ascii[128]; /* NONE where there is none */
-    bool has_meta; /* META is a token */
-    bool crossed;  /* some merge joins the end of a word and the META that begins the next one */
+    rsd_merges merges;
+    uint32_t rank;                           /* of the next merge */
+    uint32_t unknown, byte[256], ascii[128]; /* RSD_NO_ID where there is none */
+    bool has_meta;                           /* META is a token */
+    bool crossed; /* some merge joins the end of a word and the META that begins the next one */
 
     rsd_intern words; /* remembered, and their tokens: from[i] .. from[i + 1] of token[] */
     size_t *from;
     rsd_bpe_token *token;
     size_t tokens;
 
-    symbol *symbol;
-    candidate *heap;
+    rsd_symbols symbols; /* of the word at hand */
     rsd_bpe_token *result;
-    size_t symbols, candidates, results; /* in use */
-    size_t id_capacity, merge_capacity, from_capacity, token_capacity;
-    size_t symbol_capacity, heap_capacity, result_capacity;
+    size_t results;
+    size_t id_capacity, from_capacity, token_capacity, result_capacity;
 };
 
 int rsd_bpe_alloc(rsd_bpe_flags flags, rsd_bpe **out)
@@ -61,7 +42,7 @@ int rsd_bpe_alloc(rsd_bpe_flags flags, rsd_bpe **out)
     if (!bpe)
         return RSD_FAIL(RSD_ENOMEM, "%zu bytes", sizeof *bpe);
     bpe->flags = flags;
-    bpe->unknown = NONE;
+    bpe->unknown = RSD_NO_ID;
     memset(bpe->byte, 0xff, sizeof bpe->byte);
     memset(bpe->ascii, 0xff, sizeof bpe->ascii);
     return RSD_OK;
@@ -72,14 +53,12 @@ void rsd_bpe_free(rsd_bpe *bpe)
     if (!bpe)
         return;
     rsd_intern_free(&bpe->vocabulary);
-    rsd_intern_free(&bpe->pairs);
+    rsd_merges_free(&bpe->merges);
     rsd_intern_free(&bpe->words);
     free(bpe->id);
-    free(bpe->merge);
     free(bpe->from);
     free(bpe->token);
-    free(bpe->symbol);
-    free(bpe->heap);
+    rsd_symbols_free(&bpe->symbols);
     free(bpe->result);
     free(bpe);
 }
@@ -136,10 +115,9 @@ static int find_part(const rsd_bpe *bpe, const char *text, size_t n, uint32_t *i
 int rsd_bpe_add_merge(rsd_bpe *bpe, const char *a, size_t an, const char *b, size_t bn)
 {
     uint32_t pair[2];
-    merge made = { bpe->rank, 0 };
-    size_t at;
-    if (bpe->rank == NONE)
-        return RSD_FAIL(RSD_EFORMAT, "more than %u merges", NONE);
+    rsd_merge made = { bpe->rank, 0 };
+    if (bpe->rank == RSD_NO_ID)
+        return RSD_FAIL(RSD_EFORMAT, "more than %u merges", RSD_NO_ID);
     RSD_TRY(find_part(bpe, a, an, &pair[0]));
     RSD_TRY(find_part(bpe, b, bn, &pair[1]));
     char *both = malloc(an + bn ? an + bn : 1);
@@ -150,12 +128,10 @@ int rsd_bpe_add_merge(rsd_bpe *bpe, const char *a, size_t an, const char *b, siz
     const int err = find_part(bpe, both, an + bn, &made.id);
     free(both);
     RSD_TRY(err);
-    RSD_TRY(rsd_grow(&bpe->merge, &bpe->merge_capacity, bpe->pairs.count + 1, sizeof *bpe->merge));
-    RSD_TRY(rsd_intern_add(&bpe->pairs, pair, sizeof pair, &at));
-    bpe->merge[at] = made; /* a pair that is listed twice has its last rank, as the reference */
+    RSD_TRY(rsd_merges_put(&bpe->merges, pair, made));
     bpe->rank++;
-    if (begins_with_meta(b, bn) && !(an >= sizeof META && begins_with_meta(a + an - sizeof META,
-                                                                           sizeof META)))
+    if (begins_with_meta(b, bn) &&
+        !(an >= sizeof META && begins_with_meta(a + an - sizeof META, sizeof META)))
         bpe->crossed = true;
     return RSD_OK;
 }
@@ -170,21 +146,10 @@ int rsd_bpe_set_unknown(rsd_bpe *bpe, const char *text, size_t n)
 
 /* ---- a word's characters ---- */
 
-static int push_symbol(rsd_bpe *bpe, uint32_t id, size_t bytes)
-{
-    const size_t n = bpe->symbols;
-    RSD_TRY(rsd_grow(&bpe->symbol, &bpe->symbol_capacity, n + 1, sizeof *bpe->symbol));
-    bpe->symbol[n] = (symbol){ id, (uint32_t)bytes, n ? (uint32_t)n - 1 : NONE, NONE };
-    if (n)
-        bpe->symbol[n - 1].right = (uint32_t)n;
-    bpe->symbols++;
-    return RSD_OK;
-}
-
 static bool has_bytes(const rsd_bpe *bpe, const uint8_t *s, size_t n)
 {
     for (size_t k = 0; k < n; k++)
-        if (bpe->byte[s[k]] == NONE)
+        if (bpe->byte[s[k]] == RSD_NO_ID)
             return false;
     return true;
 }
@@ -196,16 +161,16 @@ static int push_unknown(rsd_bpe *bpe, const uint8_t *s, size_t n, size_t *unknow
 {
     if (bpe->flags.byte_fallback && has_bytes(bpe, s, n)) {
         for (size_t k = 0; k < n; k++)
-            RSD_TRY(push_symbol(bpe, bpe->byte[s[k]], 1));
+            RSD_TRY(rsd_symbols_push(&bpe->symbols, bpe->byte[s[k]], 1));
         return RSD_OK;
     }
-    if (bpe->unknown == NONE)
+    if (bpe->unknown == RSD_NO_ID)
         return RSD_FAIL(RSD_EDOM,
                         "character U+%04X is no token, and the model has no unk_token and no "
                         "tokens of single bytes for it",
                         rsd_utf8_decode(s));
     if (*unknown && !bpe->flags.fuse_unk) {
-        RSD_TRY(push_symbol(bpe, bpe->unknown, *unknown));
+        RSD_TRY(rsd_symbols_push(&bpe->symbols, bpe->unknown, *unknown));
         *unknown = 0;
     }
     *unknown += n;
@@ -217,13 +182,13 @@ static bool find_character(const rsd_bpe *bpe, const uint8_t *s, size_t n, uint3
     if (n > 1)
         return rsd_bpe_find(bpe, (const char *)s, n, id);
     *id = bpe->ascii[*s];
-    return *id != NONE;
+    return *id != RSD_NO_ID;
 }
 
 static int push_characters(rsd_bpe *bpe, const uint8_t *word, size_t n)
 {
     size_t unknown = 0;
-    bpe->symbols = 0;
+    bpe->symbols.n = 0;
     for (size_t i = 0, length; i < n; i += length) {
         uint32_t id;
         length = rsd_utf8_length(word + i);
@@ -232,95 +197,17 @@ static int push_characters(rsd_bpe *bpe, const uint8_t *word, size_t n)
             continue;
         }
         if (unknown)
-            RSD_TRY(push_symbol(bpe, bpe->unknown, unknown));
+            RSD_TRY(rsd_symbols_push(&bpe->symbols, bpe->unknown, unknown));
         unknown = 0;
-        RSD_TRY(push_symbol(bpe, id, length));
+        RSD_TRY(rsd_symbols_push(&bpe->symbols, id, length));
     }
-    return unknown ? push_symbol(bpe, bpe->unknown, unknown) : RSD_OK;
-}
-
-/* ---- merging: a heap of what could be merged, over a list of what is left ---- */
-
-static bool before(const candidate *a, const candidate *b)
-{
-    return a->rank != b->rank ? a->rank < b->rank : a->at < b->at;
-}
-
-static void push_candidate(rsd_bpe *bpe, candidate c)
-{
-    size_t i = bpe->candidates++;
-    for (; i && before(&c, &bpe->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        bpe->heap[i] = bpe->heap[(i - 1) / 2];
-    bpe->heap[i] = c;
-}
-
-static candidate pop_candidate(rsd_bpe *bpe)
-{
-    const candidate first = bpe->heap[0], last = bpe->heap[--bpe->candidates];
-    const size_t n = bpe->candidates;
-    size_t i = 0;
-    for (size_t child = 1; child < n; child = 2 * i + 1) {
-        child += child + 1 < n && before(&bpe->heap[child + 1], &bpe->heap[child]);
-        if (!before(&bpe->heap[child], &last))
-            break;
-        bpe->heap[i] = bpe->heap[child];
-        i = child;
-    }
-    bpe->heap[i] = last;
-    return first;
-}
-
-/* The merge of symbol at with the one at its right, or NULL. */
-static const merge *find_merge(const rsd_bpe *bpe, uint32_t at)
-{
-    const uint32_t right = bpe->symbol[at].right;
-    if (right == NONE)
-        return NULL;
-    const uint32_t pair[2] = { bpe->symbol[at].id, bpe->symbol[right].id };
-    const ptrdiff_t k = rsd_intern_find(&bpe->pairs, pair, sizeof pair);
-    return k == RSD_INTERN_NONE ? NULL : &bpe->merge[k];
-}
-
-static void consider(rsd_bpe *bpe, uint32_t at)
-{
-    const merge *m = at == NONE ? NULL : find_merge(bpe, at);
-    if (m)
-        push_candidate(bpe, (candidate){ m->rank, at, m->id });
-}
-
-static void join(rsd_bpe *bpe, uint32_t at, uint32_t id)
-{
-    symbol *s = &bpe->symbol[at], *right = &bpe->symbol[s->right];
-    s->id = id;
-    s->bytes += right->bytes;
-    s->right = right->right;
-    right->bytes = 0;
-    if (s->right != NONE)
-        bpe->symbol[s->right].left = at;
-    consider(bpe, s->left);
-    consider(bpe, at);
-}
-
-/* Each merge makes at most two candidates and one symbol less: 3 n are enough. */
-static int merge_all(rsd_bpe *bpe)
-{
-    bpe->candidates = 0;
-    RSD_TRY(rsd_grow(&bpe->heap, &bpe->heap_capacity, 3 * bpe->symbols, sizeof *bpe->heap));
-    for (size_t i = 0; i < bpe->symbols; i++)
-        consider(bpe, (uint32_t)i);
-    while (bpe->candidates) {
-        const candidate c = pop_candidate(bpe);
-        const merge *m = bpe->symbol[c.at].bytes ? find_merge(bpe, c.at) : NULL;
-        if (m && m->id == c.id) /* otherwise one of the two has been merged with another since */
-            join(bpe, c.at, c.id);
-    }
-    return RSD_OK;
+    return unknown ? rsd_symbols_push(&bpe->symbols, bpe->unknown, unknown) : RSD_OK;
 }
 
 static int append_result(rsd_bpe *bpe, const rsd_bpe_token *t, size_t count)
 {
-    RSD_TRY(rsd_grow(&bpe->result, &bpe->result_capacity, bpe->results + count,
-                     sizeof *bpe->result));
+    RSD_TRY(
+        rsd_grow(&bpe->result, &bpe->result_capacity, bpe->results + count, sizeof *bpe->result));
     if (count)
         memcpy(bpe->result + bpe->results, t, count * sizeof *t);
     bpe->results += count;
@@ -330,9 +217,10 @@ static int append_result(rsd_bpe *bpe, const rsd_bpe_token *t, size_t count)
 static int encode_anew(rsd_bpe *bpe, const uint8_t *word, size_t n)
 {
     RSD_TRY(push_characters(bpe, word, n));
-    RSD_TRY(merge_all(bpe));
-    for (uint32_t i = bpe->symbols ? 0 : NONE; i != NONE; i = bpe->symbol[i].right) {
-        const rsd_bpe_token t = { bpe->symbol[i].id, bpe->symbol[i].bytes };
+    RSD_TRY(rsd_symbols_merge(&bpe->symbols, &bpe->merges));
+    const rsd_symbol *s = bpe->symbols.symbol;
+    for (uint32_t i = bpe->symbols.n ? 0 : RSD_NO_ID; i != RSD_NO_ID; i = s[i].right) {
+        const rsd_bpe_token t = { s[i].id, s[i].bytes };
         RSD_TRY(append_result(bpe, &t, 1));
     }
     return RSD_OK;
@@ -387,15 +275,15 @@ static size_t word_end(const uint8_t *s, size_t n, size_t from)
 }
 
 /* A model without pre-tokenizer gets a whole document for one word (Llama 2).  Where no merge joins
- * the end of a word with the META of the next one, every merge lies within a word, so that words can
- * be done one by one: the order among merges of different words does not matter. */
+ * the end of a word with the META of the next one, every merge lies within a word, so that words
+ * can be done one by one: the order among merges of different words does not matter. */
 int rsd_bpe_encode(rsd_bpe *bpe, const uint8_t *word, size_t n, const rsd_bpe_token **tokens,
                    size_t *count)
 {
     uint32_t id;
     int err = RSD_OK;
     bpe->results = 0;
-    if (n >= NONE)
+    if (n >= RSD_NO_ID)
         return RSD_FAIL(RSD_EARG, "a word of %zu bytes", n);
     if (bpe->flags.ignore_merges && rsd_bpe_find(bpe, (const char *)word, n, &id)) {
         const rsd_bpe_token whole = { id, (uint32_t)n };

@@ -26,6 +26,13 @@ static const char *const harmless[] = {
     "problem_type", "n_ctx", "tokenizer_class",
     "_attn_implementation", "_attn_implementation_autoset", "_commit_hash", "is_decoder",
     "chunk_size_feed_forward",
+    /* how text is generated, which older files keep here */
+    "length_penalty", "max_length", "min_length", "num_beams", "num_beam_groups", "top_k", "top_p",
+    "temperature", "typical_p", "repetition_penalty", "encoder_no_repeat_ngram_size",
+    "no_repeat_ngram_size", "do_sample", "early_stopping", "diversity_penalty",
+    "num_return_sequences", "bad_words_ids", "forced_bos_token_id", "forced_eos_token_id",
+    "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens",
+    "begin_suppress_tokens", "prefix", "output_scores", "return_dict_in_generate",
 };
 
 int rsd_config_parse(const char *text, rsd_config **out)

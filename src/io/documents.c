@@ -8,9 +8,8 @@
 static size_t find_separator(const rsd_documents *d, size_t from)
 {
     const size_t length = strlen(d->separator);
-    const uint8_t *at = length && from < d->n
-                            ? memmem(d->text + from, d->n - from, d->separator, length)
-                            : NULL;
+    const uint8_t *at =
+        length && from < d->n ? memmem(d->text + from, d->n - from, d->separator, length) : NULL;
     return at ? (size_t)(at - d->text) : d->n;
 }
 

@@ -13,7 +13,7 @@ typedef struct {
     struct rsd_intern_entry {
         uint64_t hash;
         size_t offset, n; /* its bytes, in bytes[] */
-    } *entry;
+    } * entry;
     uint8_t *bytes;
     uint32_t *slot; /* slots entries, a power of two; 0: free, else number + 1 */
     size_t count, slots, used, entry_capacity, byte_capacity;

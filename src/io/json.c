@@ -73,8 +73,7 @@ int rsd_json_type(const json_t *j, const char *what, const void *rows, size_t co
             *row = k;
             return RSD_OK;
         }
-        const int wrote =
-            snprintf(known + used, sizeof known - used, "%s%s", k ? ", " : "", name);
+        const int wrote = snprintf(known + used, sizeof known - used, "%s%s", k ? ", " : "", name);
         if (wrote > 0 && (size_t)wrote < sizeof known - used)
             used += (size_t)wrote;
     }
@@ -92,7 +91,7 @@ int rsd_json_pattern(const json_t *j, const char *what, rsd_regex **out)
         return RSD_FAIL(RSD_EFORMAT, "%s: 'pattern' is neither a String nor a Regex", what);
     const bool literal = json_object_get(pattern, "String") != NULL;
     RSD_TRY(rsd_json_string(pattern, what, literal ? "String" : "Regex", &text, &n));
-    const int err = rsd_regex_compile(literal ? RSD_REGEX_LITERAL : RSD_REGEX_ONIGURUMA, text, n,
-                                      out);
+    const int err =
+        rsd_regex_compile(literal ? RSD_REGEX_LITERAL : RSD_REGEX_ONIGURUMA, text, n, out);
     return err ? rsd_fail_prefix(err, "%s", what) : RSD_OK;
 }

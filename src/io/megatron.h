@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 typedef struct {
-    rsd_dtype dtype;   /* U8, I16, I32, I64 or U16 */
+    rsd_dtype dtype; /* U8, I16, I32, I64 or U16 */
     size_t sequences;
     size_t tokens;     /* of all sequences */
     size_t data_bytes; /* what NAME.bin must hold */

@@ -139,8 +139,8 @@ static int parse_form(const json_t *json, rsd_normalizer *n, step *s)
                   { "NFKD", UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT } };
     size_t k;
     (void)n;
-    RSD_TRY(rsd_json_type(json, "normalizer", forms, sizeof forms / sizeof *forms, sizeof *forms,
-                          &k));
+    RSD_TRY(
+        rsd_json_type(json, "normalizer", forms, sizeof forms / sizeof *forms, sizeof *forms, &k));
     s->apply = apply_form;
     s->option = (utf8proc_option_t)forms[k].option;
     return RSD_OK;
@@ -229,8 +229,8 @@ static int parse_step(const json_t *json, rsd_normalizer *n)
 {
     step s = { 0 };
     size_t k;
-    RSD_TRY(rsd_json_type(json, "normalizer", kinds, sizeof kinds / sizeof *kinds, sizeof *kinds,
-                          &k));
+    RSD_TRY(
+        rsd_json_type(json, "normalizer", kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &k));
     RSD_TRY(rsd_json_known(json, kinds[k].name, kinds[k].known));
     int err = kinds[k].parse(json, n, &s);
     if (!err && s.apply) /* a sequence has put its own members */

@@ -24,9 +24,6 @@ void rsd_pretokenizer_free(rsd_pretokenizer *p);
 RSD_CHECK int rsd_pretokenizer_run(rsd_pretokenizer *p, rsd_piece text, rsd_piece_sink *sink,
                                    void *context);
 
-/* The pattern of GPT-2, which ByteLevel cuts text by. */
-extern const char rsd_gpt2_pattern[];
-
 /* The letter that stands for a byte in byte-level vocabularies, in UTF-8; its length (1 or 2).
  * Printable Latin-1 stands for itself, the 68 others for U+0100 on (Radford et al. 2019, GPT-2's
  * encoder). */

@@ -6,8 +6,9 @@
 #include <pcre2.h>
 #include <stdlib.h>
 
-/* Compiled code may use this much stack; a long run of one class with backtracking needs it. */
-enum { STACK_FIRST = 32 << 10, STACK_MOST = 16 << 20 };
+/* Compiled code may use this much stack, the interpreter this much heap (KiB): a long run of one
+ * class with backtracking needs it. */
+enum { STACK_FIRST = 32 << 10, STACK_MOST = 16 << 20, HEAP_MOST = 1 << 19 };
 
 struct rsd_regex {
     pcre2_code *code;
@@ -50,6 +51,7 @@ static int build(rsd_regex *re, rsd_regex_syntax syntax, const char *pattern, si
     re->context = pcre2_match_context_create(NULL);
     if (!re->match || !re->context)
         return RSD_FAIL(RSD_ENOMEM, "pattern");
+    pcre2_set_heap_limit(re->context, HEAP_MOST);
     /* Where the system forbids generated code the interpreter answers the same, slower. */
     if (pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE) == 0) {
         re->stack = pcre2_jit_stack_create(STACK_FIRST, STACK_MOST, NULL);
@@ -108,8 +110,7 @@ int rsd_regex_find(rsd_regex *re, const uint8_t *text, size_t n, size_t from, bo
     if (got < 0 && got != PCRE2_ERROR_NOMATCH) {
         PCRE2_UCHAR why[128] = "";
         pcre2_get_error_message(got, why, sizeof why);
-        return RSD_FAIL(RSD_EDOM, "a pattern fails in %zu bytes of text: %s", n,
-                        (const char *)why);
+        return RSD_FAIL(RSD_EDOM, "a pattern fails in %zu bytes of text: %s", n, (const char *)why);
     }
     if (*found) {
         const size_t *place = pcre2_get_ovector_pointer(re->match);

@@ -34,8 +34,8 @@ void rsd_regex_free(rsd_regex *re);
 /* The leftmost match in bytes [from, n) of checked UTF-8 text, *found, and its place; what lies
  * before from is seen by assertions.  Not for two threads at once.
  * Errors: RSD_EDOM where a pattern takes more steps or memory than PCRE2 allows. */
-RSD_CHECK int rsd_regex_find(rsd_regex *re, const uint8_t *text, size_t n, size_t from,
-                             bool *found, size_t *begin, size_t *end);
+RSD_CHECK int rsd_regex_find(rsd_regex *re, const uint8_t *text, size_t n, size_t from, bool *found,
+                             size_t *begin, size_t *end);
 
 /* Oniguruma's Ruby syntax as PCRE2's, allocated; size in *size.  Errors: RSD_EFORMAT. */
 RSD_CHECK int rsd_regex_translate(const char *pattern, size_t n, char **out, size_t *size);

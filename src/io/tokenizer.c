@@ -12,6 +12,8 @@ void rsd_tokenizer_free(rsd_tokenizer *t)
         return;
     rsd_added_free(&t->raw);
     rsd_added_free(&t->normalized);
+    rsd_intern_free(&t->names);
+    free(t->named.id);
     rsd_normalizer_free(t->normalizer);
     rsd_pretokenizer_free(t->pretokenizer);
     rsd_bpe_free(t->bpe);
@@ -20,24 +22,19 @@ void rsd_tokenizer_free(rsd_tokenizer *t)
     free(t);
 }
 
-size_t rsd_tokenizer_vocab(const rsd_tokenizer *t) { return t->vocab; }
-
-static bool find_added(const rsd_added *set, const char *token, int32_t *id)
+size_t rsd_tokenizer_vocab(const rsd_tokenizer *t)
 {
-    const size_t n = strlen(token);
-    for (size_t k = 0; k < set->count; k++)
-        if (set->token[k].n == n && memcmp(set->token[k].text, token, n) == 0) {
-            *id = (int32_t)set->token[k].id;
-            return true;
-        }
-    return false;
+    return t->vocab;
 }
 
 bool rsd_tokenizer_find(const rsd_tokenizer *t, const char *token, int32_t *id)
 {
+    const ptrdiff_t at = rsd_intern_find(&t->names, token, strlen(token));
     uint32_t found;
-    if (find_added(&t->raw, token, id))
+    if (at != RSD_INTERN_NONE) {
+        *id = t->named.id[at];
         return true;
+    }
     if (!rsd_bpe_find(t->bpe, token, strlen(token), &found))
         return false;
     *id = (int32_t)found;

@@ -6,15 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Ids are int32 in every token stream. */
-enum { ID_MOST = INT32_MAX - 1 };
-
-static void count_id(rsd_tokenizer *t, size_t id)
-{
-    if (t->vocab <= id)
-        t->vocab = id + 1;
-}
-
 /* ---- the model ---- */
 
 static int parse_vocabulary(const json_t *vocab, rsd_tokenizer *t)
@@ -26,9 +17,9 @@ static int parse_vocabulary(const json_t *vocab, rsd_tokenizer *t)
     json_object_foreach((json_t *)vocab, key, value)
     {
         size_t id;
-        RSD_TRY(rsd_json_size(vocab, "vocab", key, ID_MOST, &id));
+        RSD_TRY(rsd_json_size(vocab, "vocab", key, RSD_ID_MOST, &id));
         RSD_TRY(rsd_bpe_add_token(t->bpe, key, strlen(key), (uint32_t)id));
-        count_id(t, id);
+        rsd_tokenizer_count_id(t, id);
     }
     return RSD_OK;
 }
@@ -80,10 +71,17 @@ static int refuse_variants(const json_t *model)
 static int parse_model(const json_t *model, rsd_tokenizer *t)
 {
     static const char *const models[] = { "BPE" };
-    static const char *const known[] = { "type", "dropout", "unk_token",
-                                         "continuing_subword_prefix", "end_of_word_suffix",
-                                         "fuse_unk", "byte_fallback", "ignore_merges", "vocab",
-                                         "merges", NULL };
+    static const char *const known[] = { "type",
+                                         "dropout",
+                                         "unk_token",
+                                         "continuing_subword_prefix",
+                                         "end_of_word_suffix",
+                                         "fuse_unk",
+                                         "byte_fallback",
+                                         "ignore_merges",
+                                         "vocab",
+                                         "merges",
+                                         NULL };
     rsd_bpe_flags flags = { false, false, false };
     const char *unknown;
     size_t n;
@@ -119,6 +117,18 @@ static int put_added(rsd_tokenizer *t, rsd_added_token token, bool normalized)
     return rsd_added_put(&t->normalized, token);
 }
 
+static int name_added(rsd_tokenizer *t, rsd_added_token token)
+{
+    const size_t before = t->names.count;
+    const int32_t id = (int32_t)token.id;
+    size_t at;
+    RSD_TRY(rsd_intern_add(&t->names, token.text, token.n, &at));
+    if (at < before)
+        return RSD_FAIL(RSD_EFORMAT, "added token '%.*s' is there twice",
+                        (int)(token.n > 100 ? 100 : token.n), token.text);
+    return rsd_ids_append(&t->named, &id, 1);
+}
+
 static int parse_added(const json_t *json, rsd_tokenizer *t)
 {
     static const char *const known[] = { "id",     "content",    "single_word", "lstrip",
@@ -129,7 +139,7 @@ static int parse_added(const json_t *json, rsd_tokenizer *t)
     const char *text;
     size_t id;
     RSD_TRY(rsd_json_known(json, what, known));
-    RSD_TRY(rsd_json_size(json, what, "id", ID_MOST, &id));
+    RSD_TRY(rsd_json_size(json, what, "id", RSD_ID_MOST, &id));
     RSD_TRY(rsd_json_string(json, what, "content", &text, &token.n));
     RSD_TRY(rsd_json_flag(json, what, "single_word", &token.single_word));
     RSD_TRY(rsd_json_flag(json, what, "lstrip", &token.lstrip));
@@ -139,7 +149,8 @@ static int parse_added(const json_t *json, rsd_tokenizer *t)
     RSD_TRY(rsd_json_flag(json, what, "normalized", &normalized));
     token.text = (char *)text;
     token.id = (uint32_t)id;
-    count_id(t, id);
+    rsd_tokenizer_count_id(t, id);
+    RSD_TRY(name_added(t, token));
     return put_added(t, token, normalized);
 }
 
@@ -157,138 +168,14 @@ static int parse_all_added(const json_t *list, rsd_tokenizer *t)
     return rsd_added_finish(&t->normalized);
 }
 
-/* ---- post-processors ---- */
-
-static int append_ids(rsd_ids *ids, const int32_t *id, size_t count)
-{
-    RSD_TRY(rsd_grow(&ids->id, &ids->capacity, ids->count + count, sizeof *ids->id));
-    if (count)
-        memcpy(ids->id + ids->count, id, count * sizeof *id);
-    ids->count += count;
-    return RSD_OK;
-}
-
-/* {"SpecialToken": {"id": name}}: the ids that special_tokens lists under that name. */
-static int parse_special(const json_t *item, const json_t *names, rsd_tokenizer *t, rsd_ids *to)
-{
-    static const char what[] = "TemplateProcessing";
-    const char *name;
-    size_t n, k, id;
-    const json_t *number;
-    RSD_TRY(rsd_json_string(item, what, "id", &name, &n));
-    const json_t *ids = json_object_get(json_object_get(names, name), "ids");
-    if (!json_is_array(ids))
-        return RSD_FAIL(RSD_EFORMAT, "%s: special_tokens lacks '%s'", what, name);
-    json_array_foreach(ids, k, number)
-    {
-        id = (size_t)json_integer_value(number);
-        if (!json_is_integer(number) || id > ID_MOST)
-            return RSD_FAIL(RSD_EFORMAT, "%s: an id of '%s' is not a whole number in [0, %d]", what,
-                            name, ID_MOST);
-        const int32_t one = (int32_t)id;
-        RSD_TRY(append_ids(to, &one, 1));
-        count_id(t, id);
-    }
-    return RSD_OK;
-}
-
-/* {"Sequence": {"id": "A"}}: where the text is. */
-static int parse_text_place(const json_t *item, bool *seen)
-{
-    const char *name;
-    size_t n;
-    RSD_TRY(rsd_json_string(item, "TemplateProcessing", "id", &name, &n));
-    if (*seen || strcmp(name, "A") != 0)
-        return RSD_FAIL(RSD_EFORMAT, "TemplateProcessing: sequence '%s'%s in 'single'", name,
-                        *seen ? " again" : "");
-    *seen = true;
-    return RSD_OK;
-}
-
-static int parse_places(const json_t *json, rsd_tokenizer *t, rsd_ids *before, rsd_ids *after)
-{
-    const json_t *list = json_object_get(json, "single"), *item;
-    const json_t *names = json_object_get(json, "special_tokens");
-    bool seen = false;
-    size_t k;
-    json_array_foreach(list, k, item)
-    {
-        const json_t *special = json_object_get(item, "SpecialToken");
-        if (special)
-            RSD_TRY(parse_special(special, names, t, seen ? after : before));
-        else
-            RSD_TRY(parse_text_place(json_object_get(item, "Sequence"), &seen));
-    }
-    return seen ? RSD_OK : RSD_FAIL(RSD_EFORMAT, "TemplateProcessing: 'single' lacks sequence 'A'");
-}
-
-/* A template goes around what those before it have made. */
-static int parse_template(const json_t *json, rsd_tokenizer *t)
-{
-    rsd_ids before = { 0 }, after = { 0 };
-    int err = RSD_OK;
-    RSD_TRY_DONE(parse_places(json, t, &before, &after));
-    RSD_TRY_DONE(append_ids(&before, t->before.id, t->before.count));
-    RSD_TRY_DONE(append_ids(&t->after, after.id, after.count));
-    const rsd_ids old = t->before;
-    t->before = before;
-    before = old;
-done:
-    free(before.id);
-    free(after.id);
-    return err;
-}
-
-/* Changes offsets, no token. */
-static int parse_byte_level(const json_t *json, rsd_tokenizer *t)
-{
-    (void)json;
-    (void)t;
-    return RSD_OK;
-}
-
-static int parse_processor(const json_t *json, rsd_tokenizer *t);
-
-static int parse_processors(const json_t *json, rsd_tokenizer *t)
-{
-    const json_t *list = json_object_get(json, "processors"), *item;
-    size_t k;
-    if (!json_is_array(list))
-        return RSD_FAIL(RSD_EFORMAT, "post_processor Sequence: 'processors' is not an array");
-    json_array_foreach(list, k, item)
-    {
-        RSD_TRY(parse_processor(item, t));
-    }
-    return RSD_OK;
-}
-
-static int parse_processor(const json_t *json, rsd_tokenizer *t)
-{
-    static const struct {
-        const char *name;
-        int (*parse)(const json_t *json, rsd_tokenizer *t);
-        const char *known[5];
-    } kinds[] = {
-        { "TemplateProcessing", parse_template, { "type", "single", "pair", "special_tokens" } },
-        { "ByteLevel", parse_byte_level,
-          { "type", "add_prefix_space", "trim_offsets", "use_regex" } },
-        { "Sequence", parse_processors, { "type", "processors" } },
-    };
-    size_t k;
-    RSD_TRY(rsd_json_type(json, "post_processor", kinds, sizeof kinds / sizeof *kinds,
-                          sizeof *kinds, &k));
-    RSD_TRY(rsd_json_known(json, kinds[k].name, kinds[k].known));
-    return kinds[k].parse(json, t);
-}
-
 /* ---- the file ---- */
 
 static int parse_members(const json_t *root, rsd_tokenizer *t)
 {
-    static const char *const known[] = { "version",      "truncation",    "padding",
-                                         "added_tokens", "normalizer",    "pre_tokenizer",
-                                         "decoder",      "post_processor", "model", NULL };
-    const json_t *processor = json_object_get(root, "post_processor");
+    static const char *const known[] = {
+        "version",       "truncation", "padding",        "added_tokens", "normalizer",
+        "pre_tokenizer", "decoder",    "post_processor", "model",        NULL
+    };
     RSD_TRY(rsd_json_known(root, "tokenizer", known));
     for (int k = 1; k <= 2; k++)
         if (!rsd_json_absent(root, known[k]))
@@ -297,7 +184,7 @@ static int parse_members(const json_t *root, rsd_tokenizer *t)
     RSD_TRY(rsd_normalizer_parse(json_object_get(root, "normalizer"), &t->normalizer));
     RSD_TRY(rsd_pretokenizer_parse(json_object_get(root, "pre_tokenizer"), &t->pretokenizer));
     RSD_TRY(parse_all_added(json_object_get(root, "added_tokens"), t));
-    return processor && !json_is_null(processor) ? parse_processor(processor, t) : RSD_OK;
+    return rsd_tokenizer_parse_processor(json_object_get(root, "post_processor"), t);
 }
 
 int rsd_tokenizer_parse(const uint8_t *data, size_t size, rsd_tokenizer **out)

@@ -18,7 +18,7 @@ typedef struct {
 struct rsd_tokens {
     const format *format;
     char *path;
-    rsd_map map;       /* binary: count ids of dtype from byte offset on */
+    rsd_map map; /* binary: count ids of dtype from byte offset on */
     rsd_dtype dtype;
     size_t offset;
     rsd_encoding text; /* text: its ids and bytes */
@@ -103,8 +103,8 @@ static int open_megatron(rsd_tokens *t, const char *path, const rsd_tokens_optio
     memcpy(end, ".bin", strlen(".bin"));
     RSD_TRY_DONE(rsd_map_open(other, &t->map));
     if (t->map.size != index.data_bytes)
-        err = RSD_FAIL(RSD_EFORMAT, "the index describes %zu bytes, %s holds %zu",
-                       index.data_bytes, other, t->map.size);
+        err = RSD_FAIL(RSD_EFORMAT, "the index describes %zu bytes, %s holds %zu", index.data_bytes,
+                       other, t->map.size);
     t->dtype = index.dtype;
     t->count = index.tokens;
 done:
@@ -202,9 +202,18 @@ void rsd_tokens_close(rsd_tokens *t)
     free(t);
 }
 
-const char *rsd_tokens_format(const rsd_tokens *t) { return t->format->name; }
-size_t rsd_tokens_count(const rsd_tokens *t) { return t->count; }
-bool rsd_tokens_has_bytes(const rsd_tokens *t) { return t->text.count > 0; }
+const char *rsd_tokens_format(const rsd_tokens *t)
+{
+    return t->format->name;
+}
+size_t rsd_tokens_count(const rsd_tokens *t)
+{
+    return t->count;
+}
+bool rsd_tokens_has_bytes(const rsd_tokens *t)
+{
+    return t->text.count > 0;
+}
 
 static int check_range(const rsd_tokens *t, size_t first, size_t n)
 {

@@ -5,8 +5,8 @@
  *   NAME.bin, NAME.idx   Megatron's pair (megatron.h), by either name; sequences in file order
  *   NAME.txt             text, with the model's tokenizer.json
  *
- * Binary streams are mapped, not read: memory does not grow with them.  Text is tokenized when it is
- * opened: 8 bytes a token.
+ * Binary streams are mapped, not read: memory does not grow with them.  Text is tokenized when it
+ * is opened: 8 bytes a token.
  *
  * Text is cut into documents (documents.h): a separator divides the file, white space at both ends
  * of a document is not part of it, the text behind the last separator is a document like the others
@@ -54,10 +54,10 @@ RSD_CHECK int rsd_tokens_read(const rsd_tokens *t, size_t first, size_t n, int32
 /* Can the stream tell the bytes of text that its tokens stand for (text only)? */
 bool rsd_tokens_has_bytes(const rsd_tokens *t);
 
-/* UTF-8 bytes of the documents that tokens [first, first + n) stand for: for bits per byte, those of
- * the targets.  Summed over the stream: the bytes of all documents without separators and what was
- * trimmed.  Template and separator tokens have none.
- * Errors: RSD_EARG outside the stream or without text. */
+/* UTF-8 bytes of the documents that tokens [first, first + n) stand for: for bits per byte, those
+ * of the targets.  Summed over the stream: the bytes of all documents without separators and what
+ * was trimmed.  Template and separator tokens have none. Errors: RSD_EARG outside the stream or
+ * without text. */
 RSD_CHECK int rsd_tokens_bytes(const rsd_tokens *t, size_t first, size_t n, uint64_t *bytes);
 
 #endif

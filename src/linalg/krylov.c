@@ -9,8 +9,8 @@
  *
  * - Only Q, on the short side, is kept and made orthogonal in full: P is then as orthogonal as it
  *   must be (Simon & Zha, SIAM J. Sci. Comput. 21 (2000) 2257), at a third of the cost.
- * - A narrow block needs the fewest columns in all, a wide one gets more out of sgemm: 32 is the
- *   measured optimum for 200 values at 4096 x 11008.
+ * - A narrow block needs the fewest columns in all: for 200 values of a power law at 4096 x 11008,
+ *   16 take 450 to 750, 32 take 540 to 930.  It is as wide as rsd_apply_single's vectors.
  * - Products are in float32 where their noise, about 1e-7 sigma_1, leaves room in the tolerance;
  *   what is reported is computed from A in double afterwards.
  * - Values converge from the top at a steady rate, so two looks at the residuals tell how many more
@@ -34,7 +34,7 @@
 
 static size_t block_of(size_t count)
 {
-    return count <= 8 ? 8 : count <= 64 ? 16 : 32;
+    return count <= 8 ? 8 : RSD_LANES;
 }
 
 /* The reduction of the Gram matrix is half matrix-vector products, bound by memory. */
@@ -78,7 +78,6 @@ typedef struct {
     double *t, *t_copy;       /* [most][most], lower triangle, column-major */
     double *lambda, *y;       /* [most], [count][most]: T's eigenvalues and eigenvectors */
     double *w;                /* [most + b][b], room */
-    float *in, *out;          /* [b][length] */
     double *memory;
 } krylov;
 
@@ -108,8 +107,6 @@ static size_t lay_out(krylov *k, size_t count)
     k->lambda = carve(memory, &at, most, 1);
     k->y = carve(memory, &at, most, count);
     k->w = carve(memory, &at, most + b, b);
-    k->in = (float *)carve(memory, &at, b, length); /* and out: two floats in a double */
-    k->out = k->in ? k->in + b * length : NULL;
     return at;
 }
 
@@ -128,7 +125,7 @@ size_t rsd_krylov_bytes(size_t m, size_t n, size_t count)
     krylov k = plan(m, n, count);
     const size_t basis = lay_out(&k, count);
     const size_t triplets = count * (2 * k.d + k.length + 8 * count) + RSD_PANEL * n;
-    return sizeof(double) * (basis + triplets);
+    return sizeof(double) * (basis + triplets + 8 * (m + n));
 }
 
 /* x = x R: x becomes orthonormal, R goes to r (upper triangle, the rest 0).  Householder, so that a
@@ -150,16 +147,8 @@ static void qr(const krylov *k, double *x, size_t rows, double *r)
 /* y = A x or A' x for one block. */
 static int multiply(const krylov *k, bool transposed, const double *x, double *y)
 {
-    if (!k->single)
-        return rsd_apply(k->A, transposed, x, k->b, y);
-    const size_t from = transposed ? k->A.m : k->A.n, to = transposed ? k->A.n : k->A.m;
-    for (size_t i = 0; i < k->b * from; i++)
-        k->in[i] = (float)x[i];
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, transposed ? CblasNoTrans : CblasTrans, (int)k->b,
-                (int)to, (int)from, 1, k->in, (int)from, k->A.x, (int)k->A.ld, 0, k->out, (int)to);
-    for (size_t i = 0; i < k->b * to; i++)
-        y[i] = k->out[i];
-    return RSD_OK;
+    return k->single ? rsd_apply_single(k->A, transposed, x, k->b, y)
+                     : rsd_apply(k->A, transposed, x, k->b, y);
 }
 
 /* x = x - Q Q' x, over the first `columns` of Q. */

@@ -8,9 +8,9 @@
  * less than the full spectrum costs; *done tells.  error_bound is ||R||_2 of the residuals, in
  * double (ritz.h), at most tolerance s[0]: then there are count singular values of A, one for each,
  * within it.  That these are the largest follows from the random start, with probability 1 unless a
- * value is repeated more often than the block has columns: 8 for count <= 8, 16 to 64, else 32.
+ * value is repeated more often than the block has columns: 8 for count <= 8, else 16.
  *
- * A flat spectrum is recognised after some 15 % of the cost of a full one.
+ * A flat spectrum is recognised after some 10 % of the cost of a full one.
  * Errors: RSD_ENOMEM, RSD_ECONV. */
 RSD_CHECK int rsd_krylov_spectrum(rsd_mat A, double tolerance, uint64_t seed, rsd_spectrum *out,
                                   bool *done);

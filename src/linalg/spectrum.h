@@ -52,7 +52,7 @@ typedef struct {
  * Values of gram and krylov that come with vectors are those of A on the vectors' span, so that
  * A' u = s v to error_bound and A v = s u to rounding (m < n: the other way round); the vectors are
  * orthonormal to rounding, clustered or not.  Krylov finds a repeated value up to 8 times, 16 where
- * more than 8 values are wanted, 32 where more than 64.
+ * more than 8 values are wanted.
  *
  * Errors: RSD_EARG for an empty matrix, one beyond LAPACK's int, or options out of range;
  * RSD_EDOM if A holds NaN or Inf (says where); RSD_ECONV; RSD_ENOMEM.  Any float32 is in range:

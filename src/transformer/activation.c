@@ -23,10 +23,16 @@ RSD_WIDEST static void relu_slope(const rsd_real *restrict x, rsd_real *restrict
 }
 
 /* 1/(1 + e^-x); e^-x may be Inf. */
-static inline rsd_real logistic(rsd_real x) { return 1 / (1 + vector_exp(-x)); }
+static inline rsd_real logistic(rsd_real x)
+{
+    return 1 / (1 + vector_exp(-x));
+}
 
 /* x times a probability; at -Inf the probability wins. */
-static inline rsd_real weigh(rsd_real x, rsd_real p) { return p == 0 ? 0 : x * p; }
+static inline rsd_real weigh(rsd_real x, rsd_real p)
+{
+    return p == 0 ? 0 : x * p;
+}
 
 RSD_WIDEST static void silu(const rsd_real *restrict x, rsd_real *restrict f, size_t n)
 {
@@ -100,9 +106,12 @@ static const struct {
     const char *name;
     rsd_activation f;
 } names[] = {
-    { "relu", RSD_RELU },           { "gelu", RSD_GELU },
-    { "gelu_new", RSD_GELU_TANH },  { "gelu_fast", RSD_GELU_TANH },
-    { "gelu_pytorch_tanh", RSD_GELU_TANH }, { "silu", RSD_SILU },
+    { "relu", RSD_RELU },
+    { "gelu", RSD_GELU },
+    { "gelu_new", RSD_GELU_TANH },
+    { "gelu_fast", RSD_GELU_TANH },
+    { "gelu_pytorch_tanh", RSD_GELU_TANH },
+    { "silu", RSD_SILU },
     { "swish", RSD_SILU },
 };
 
@@ -128,13 +137,16 @@ RSD_WIDEST static void multiply(const rsd_real *a, const rsd_real *b, rsd_real *
         y[i] = a[i] * b[i];
 }
 
-RSD_WIDEST static void add(const rsd_real *restrict x, rsd_real *restrict y, size_t n)
+RSD_WIDEST static void add_chunk(const rsd_real *restrict x, rsd_real *restrict y, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         y[i] += x[i];
 }
 
-static size_t piece(size_t first, size_t n) { return n - first < CHUNK ? n - first : CHUNK; }
+static size_t piece(size_t first, size_t n)
+{
+    return n - first < CHUNK ? n - first : CHUNK;
+}
 
 void rsd_activation_forward(rsd_activation f, const rsd_real *x, rsd_real *y, size_t n)
 {
@@ -188,5 +200,5 @@ void rsd_add(rsd_real *y, const rsd_real *x, size_t n)
 {
 #pragma omp parallel for schedule(static) num_threads(rsd_par_inner())
     for (size_t i = 0; i < n; i += RSD_CHUNK)
-        add(x + i, y + i, n - i < RSD_CHUNK ? n - i : RSD_CHUNK);
+        add_chunk(x + i, y + i, n - i < RSD_CHUNK ? n - i : RSD_CHUNK);
 }

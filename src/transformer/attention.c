@@ -12,16 +12,19 @@
 #include <omp.h>
 #include <stdbool.h>
 
-/* LINE: the distance of a tile's rows; not a power of two, which would put all in few cache sets. */
+/* LINE: the distance of a tile's rows; no power of two, which would put all in few cache sets. */
 enum { ROWS = 64, COLS = 256, LINE = COLS + 16 };
 
 /* One thread's work memory. */
 typedef struct {
-    rsd_real *score, *dscore;      /* ROWS x LINE */
-    rsd_real *top, *sum, *delta;   /* ROWS */
+    rsd_real *score, *dscore;    /* ROWS x LINE */
+    rsd_real *top, *sum, *delta; /* ROWS */
 } tile;
 
-static size_t tile_reals(void) { return 2 * (size_t)ROWS * LINE + 3 * ROWS; }
+static size_t tile_reals(void)
+{
+    return 2 * (size_t)ROWS * LINE + 3 * ROWS;
+}
 
 size_t rsd_attention_work(const rsd_attention *a)
 {
@@ -52,7 +55,10 @@ typedef struct {
     size_t first, rows, from, cols;
 } range;
 
-static size_t lesser(size_t a, size_t b) { return a < b ? a : b; }
+static size_t lesser(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 /* First key that any query from i on sees. */
 static size_t first_key(const rsd_attention *a, size_t i)
@@ -69,7 +75,10 @@ static void visible(const rsd_attention *a, const range *r, size_t row, size_t *
 }
 
 /* Row m, head h. */
-static rsd_real *at(rsd_heads x, size_t m, size_t h) { return x.x + m * x.row + h * x.head; }
+static rsd_real *at(rsd_heads x, size_t m, size_t h)
+{
+    return x.x + m * x.row + h * x.head;
+}
 
 RSD_WIDEST static rsd_real largest(const rsd_real *s, size_t n, rsd_real top)
 {
@@ -176,7 +185,8 @@ int rsd_attention_forward(const rsd_attention *a, rsd_heads q, rsd_heads k, rsd_
     for (size_t task = 0; task < a->B * a->H * blocks; task++) {
         const size_t head = task / blocks, block = blocks - 1 - task % blocks; /* longest first */
         ok = forward_block(a, q, k, v, o, lse, head / a->H, head % a->H, block * ROWS,
-                           my_tile(work)) && ok;
+                           my_tile(work)) &&
+             ok;
     }
     return ok ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "attention: tile of %d x %d", ROWS, COLS);
 }
@@ -184,8 +194,8 @@ int rsd_attention_forward(const rsd_attention *a, rsd_heads q, rsd_heads k, rsd_
 /* ---- backward ---- */
 
 /* p = exp(s - lse), then ds = p (dp - delta) scale, delta_i = do_i . o_i = sum_j p_ij dp_ij. */
-RSD_WIDEST static void row_gradient(rsd_real *restrict p, rsd_real *restrict ds, size_t n,
-                                    rsd_real lse, rsd_real delta, rsd_real scale)
+RSD_WIDEST static void score_row_gradient(rsd_real *restrict p, rsd_real *restrict ds, size_t n,
+                                          rsd_real lse, rsd_real delta, rsd_real scale)
 {
     for (size_t j = 0; j < n; j++) {
         p[j] = vector_exp(p[j] - lse);
@@ -201,7 +211,8 @@ static void score_gradient(const rsd_attention *a, const range *r, tile t, const
         visible(a, r, i, &lo, &hi);
         clear(p, lo, hi, r->cols);
         clear(ds, lo, hi, r->cols);
-        row_gradient(p + lo, ds + lo, hi - lo, lse[r->first + i], t.delta[i], (rsd_real)a->scale);
+        score_row_gradient(p + lo, ds + lo, hi - lo, lse[r->first + i], t.delta[i],
+                           (rsd_real)a->scale);
     }
 }
 
@@ -218,8 +229,8 @@ static bool backward_tile(const rsd_attention *a, const rsd_attention_gradient *
                         1, at(g->dv, j, kv), g->dv.row);
     ok = ok && rsd_tile(true, false, cols, D, rows, 1, t.dscore, LINE, at(g->q, i, h), g->q.row, 1,
                         at(g->dk, j, kv), g->dk.row);
-    return ok && rsd_tile(false, false, rows, D, cols, 1, t.dscore, LINE, at(g->k, j, kv),
-                          g->k.row, 1, at(g->dq, i, h), g->dq.row);
+    return ok && rsd_tile(false, false, rows, D, cols, 1, t.dscore, LINE, at(g->k, j, kv), g->k.row,
+                          1, at(g->dq, i, h), g->dq.row);
 }
 
 static bool backward_block(const rsd_attention *a, const rsd_attention_gradient *g, size_t b,

@@ -24,7 +24,7 @@ typedef struct {
 /* RSD_EARG when the numbers do not fit together: what a config.json may bring. */
 RSD_CHECK int rsd_attention_check(const rsd_attention *a);
 
-/* Bytes of work memory for either direction with rsd_par_inner() threads; does not grow with B or T. */
+/* Bytes of work memory for either direction with rsd_par_inner() threads, whatever B and T. */
 size_t rsd_attention_work(const rsd_attention *a);
 
 /* o (H heads) and lse (B*H x T) are written; lse may be NULL where no backward follows.

@@ -15,7 +15,7 @@ static int check(const rsd_embedding *e, const int32_t *token, size_t B, size_t 
     return RSD_OK;
 }
 
-RSD_WIDEST static void add(const rsd_real *restrict x, rsd_real *restrict y, size_t n)
+RSD_WIDEST static void add_row(const rsd_real *restrict x, rsd_real *restrict y, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         y[i] += x[i];
@@ -30,7 +30,7 @@ int rsd_embedding_forward(const rsd_embedding *e, const int32_t *token, size_t B
     for (size_t m = 0; m < B * T; m++) {
         memcpy(y + m * C, e->E + (size_t)token[m] * C, C * sizeof *y);
         if (e->P)
-            add(e->P + (start + m % T) * C, y + m * C, C);
+            add_row(e->P + (start + m % T) * C, y + m * C, C);
     }
     return RSD_OK;
 }
@@ -47,9 +47,9 @@ void rsd_embedding_backward(const rsd_embedding *e, const int32_t *token, size_t
         const size_t count = C - first < SLICE ? C - first : SLICE;
         for (size_t m = 0; m < B * T; m++) {
             if (dE)
-                add(dy + m * C + first, dE + (size_t)token[m] * C + first, count);
+                add_row(dy + m * C + first, dE + (size_t)token[m] * C + first, count);
             if (dP)
-                add(dy + m * C + first, dP + (start + m % T) * C + first, count);
+                add_row(dy + m * C + first, dP + (start + m % T) * C + first, count);
         }
     }
 }

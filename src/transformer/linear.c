@@ -48,10 +48,7 @@ int rsd_linear_backward_weight(rsd_matmul *mm, rsd_factor dy, rsd_factor x, rsd_
         add_column_sums(&dy, db);
     if (!dW)
         return RSD_OK;
-    return rsd_matmul_run(mm, &(rsd_product){ .A = rsd_transpose(dy),
-                                              .B = x,
-                                              .alpha = 1,
-                                              .beta = 1,
-                                              .C = dW,
-                                              .ldc = x.cols });
+    return rsd_matmul_run(
+        mm, &(rsd_product){
+                .A = rsd_transpose(dy), .B = x, .alpha = 1, .beta = 1, .C = dW, .ldc = x.cols });
 }

@@ -22,7 +22,10 @@ size_t rsd_loss_rows(const rsd_loss *l)
     return ((l->M + chunks - 1) / chunks + LEAST_ROWS - 1) / LEAST_ROWS * LEAST_ROWS;
 }
 
-static size_t doubles(size_t rows) { return (rows + 7) / 8 * 8; } /* keeps what follows aligned */
+static size_t doubles(size_t rows)
+{
+    return (rows + 7) / 8 * 8;
+} /* keeps what follows aligned */
 
 size_t rsd_loss_work(const rsd_loss *l)
 {
@@ -47,7 +50,10 @@ RSD_WIDEST static rsd_real block_sum(const rsd_real *z, size_t n, rsd_real top)
     return sum;
 }
 
-static size_t block(size_t first, size_t V) { return V - first < BLOCK ? V - first : BLOCK; }
+static size_t block(size_t first, size_t V)
+{
+    return V - first < BLOCK ? V - first : BLOCK;
+}
 
 static double row_log_sum(const rsd_real *z, size_t V, rsd_real top)
 {
@@ -104,9 +110,9 @@ static bool same_top(const rsd_real *a, rsd_real top_a, const rsd_real *b, rsd_r
 }
 
 /* z becomes weight p - weight_t pt. */
-RSD_WIDEST static void row_gradient(rsd_real *restrict z, const rsd_real *restrict zt, size_t V,
-                                    rsd_real log_sum, rsd_real log_sum_t, rsd_real weight,
-                                    rsd_real weight_t)
+RSD_WIDEST static void logit_gradient(rsd_real *restrict z, const rsd_real *restrict zt, size_t V,
+                                      rsd_real log_sum, rsd_real log_sum_t, rsd_real weight,
+                                      rsd_real weight_t)
 {
     if (zt && weight_t != 0) {
         for (size_t v = 0; v < V; v++)
@@ -126,9 +132,15 @@ typedef struct {
     rsd_real *z, *zt; /* rows x V; zt NULL: no teacher */
 } chunk;
 
-static bool counts(const rsd_loss *l, size_t m) { return !l->target || l->target[m] >= 0; }
+static bool counts(const rsd_loss *l, size_t m)
+{
+    return !l->target || l->target[m] >= 0;
+}
 
-static bool has_target(const rsd_loss *l) { return l->target || l->rng; }
+static bool has_target(const rsd_loss *l)
+{
+    return l->target || l->rng;
+}
 
 static void skip_row(const chunk *c, size_t i)
 {
@@ -171,8 +183,8 @@ static void one_row(const chunk *c, size_t i)
     if (!l->dh && !l->dW)
         return;
     const double ce = has_target(l) ? l->ce_weight : 0, kd = zt ? l->kl_weight : 0;
-    row_gradient(z, zt, V, (rsd_real)log_sum, (rsd_real)log_sum_t, (rsd_real)(ce + kd),
-                 (rsd_real)kd);
+    logit_gradient(z, zt, V, (rsd_real)log_sum, (rsd_real)log_sum_t, (rsd_real)(ce + kd),
+                   (rsd_real)kd);
     if (has_target(l))
         z[target] -= (rsd_real)ce;
 }
@@ -193,11 +205,9 @@ static int gradients(rsd_matmul *mm, const chunk *c)
     const size_t C = l->model.W.cols;
     const rsd_factor dz = rsd_dense(c->z, c->rows, c->V);
     if (l->dh)
-        RSD_TRY(rsd_matmul_run(mm, &(rsd_product){ .A = dz,
-                                                   .B = l->model.W,
-                                                   .alpha = 1,
-                                                   .C = l->dh + c->first * C,
-                                                   .ldc = C }));
+        RSD_TRY(rsd_matmul_run(
+            mm, &(rsd_product){
+                    .A = dz, .B = l->model.W, .alpha = 1, .C = l->dh + c->first * C, .ldc = C }));
     if (l->dW)
         RSD_TRY(rsd_matmul_run(
             mm, &(rsd_product){ .A = rsd_transpose(dz),

@@ -20,10 +20,10 @@ typedef struct {
 } rsd_head;
 
 typedef struct {
-    size_t M;                 /* rows */
-    rsd_head model, teacher;  /* teacher.h NULL: none; its C may differ, its V may not */
-    const int32_t *target;    /* M, below V; negative: this row counts nowhere; NULL: no target */
-    rsd_rng *rng;             /* not NULL: draw the targets of rows that count, one uniform a row */
+    size_t M;                /* rows */
+    rsd_head model, teacher; /* teacher.h NULL: none; its C may differ, its V may not */
+    const int32_t *target;   /* M, below V; negative: this row counts nowhere; NULL: no target */
+    rsd_rng *rng;            /* not NULL: draw the targets of rows that count, one uniform a row */
     double ce_weight, kl_weight; /* gradients are those of the sum over rows of
                                     ce_weight*loss + kl_weight*kl: 1/M for a mean */
 

@@ -12,12 +12,12 @@
 #define RSD_TRANSFORMER_MATMUL_H
 
 #include "err.h"
-#include "transformer/real.h"
+#include "transformer/half.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 
-typedef enum { RSD_PRECISION_F32, RSD_PRECISION_BF16, RSD_PRECISION_AUTO } rsd_precision; /* "f32|bf16|auto" */
+/* In the order of the option's words, f32|bf16|auto. */
+typedef enum { RSD_PRECISION_F32, RSD_PRECISION_BF16, RSD_PRECISION_AUTO } rsd_precision;
 
 /* True where the processor multiplies bfloat16 (AVX512-BF16 or AMX): what auto asks. */
 bool rsd_bf16_native(void);
@@ -29,10 +29,8 @@ typedef struct rsd_matmul rsd_matmul;
 /* Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_matmul_alloc(rsd_precision precision, rsd_matmul **out);
 void rsd_matmul_free(rsd_matmul *mm);
-rsd_precision rsd_matmul_precision(const rsd_matmul *mm); /* RSD_PRECISION_F32 or RSD_PRECISION_BF16 */
+rsd_precision rsd_matmul_precision(const rsd_matmul *mm); /* never AUTO */
 size_t rsd_matmul_bytes(const rsd_matmul *mm);            /* of work memory it holds now */
-
-typedef uint16_t rsd_half; /* a bfloat16 in the machine's byte order */
 
 /* A factor: a view, owns nothing.  One of x and half may be NULL (a frozen weight that is kept in
  * bfloat16 alone; a mm of precision f32 then multiplies the rounded numbers). */
@@ -40,7 +38,7 @@ typedef struct {
     const rsd_real *x;    /* x[i*ld + j], 0 <= i < rows, 0 <= j < cols */
     const rsd_half *half; /* half[i*cols + j]: the same in bfloat16 */
     size_t rows, cols, ld;
-    bool transposed;      /* op(A) is the transpose of what is stored */
+    bool transposed; /* op(A) is the transpose of what is stored */
 } rsd_factor;
 
 static inline rsd_factor rsd_dense(const rsd_real *x, size_t rows, size_t cols)
@@ -66,12 +64,10 @@ typedef struct {
  * Errors: RSD_ENOMEM, also when oneDNN refuses (the message holds its status). */
 RSD_CHECK int rsd_matmul_run(rsd_matmul *mm, const rsd_product *p);
 
-/* The bfloat16 copy of A where mm computes in bf16, to be multiplied many times; *half becomes
- * NULL in f32.  rsd_half_round makes one in the caller's memory.  Free with free().
+/* The bfloat16 copy of A where mm computes in bf16, for a factor of many products: *half is it, to
+ * be freed with free(), and A->half too; in f32 *half is NULL.
  * Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_matmul_prepare(const rsd_matmul *mm, rsd_factor *A, rsd_half **half);
-void rsd_half_round(const rsd_real *x, size_t ld, size_t rows, size_t cols, rsd_half *half);
-void rsd_half_expand(const rsd_half *half, rsd_real *x, size_t n);
 
 /* One tile in the number type itself, without context: C = alpha op(A) op(B) + beta C.  Inside a
  * parallel region it is single-threaded.  False only when out of memory. */

@@ -4,7 +4,8 @@
  *   RMSNorm    y = x rstd w,               rstd = 1/sqrt(mean(x^2) + eps)
  *
  * mean and rstd (M each) are what backward needs besides x.  y may be x where no backward follows.
- * Sources: Ba, Kiros & Hinton, arXiv:1607.06450, eq. 4; Zhang & Sennrich, arXiv:1910.07467, eq. 4. */
+ * Sources: Ba, Kiros & Hinton, arXiv:1607.06450, eq. 4; Zhang & Sennrich, arXiv:1910.07467,
+ * eq. 4. */
 #ifndef RSD_TRANSFORMER_NORM_H
 #define RSD_TRANSFORMER_NORM_H
 

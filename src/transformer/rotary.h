@@ -19,7 +19,7 @@ typedef struct {
     size_t context; /* positions 0 .. context-1 are tabulated */
     double theta;   /* > 1; 10000 where the model does not say */
     rsd_rope_scaling scaling;
-    double factor;  /* LINEAR, LLAMA3: > 0; what frequencies are divided by */
+    double factor; /* LINEAR, LLAMA3: > 0; what frequencies are divided by */
     /* LLAMA3: wavelengths under original/high_freq stay, those over original/low_freq are
      * stretched by factor, what lies between is blended.  0 < low_freq < high_freq. */
     double low_freq, high_freq, original;

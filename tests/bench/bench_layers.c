@@ -91,8 +91,7 @@ static double product_rate(product_case *c, direction d, void (*run)(product_cas
 
 static void products(size_t in, size_t out)
 {
-    product_case c = { in, out, numbers(M * in), numbers(in * out), numbers(M * out), NULL,
-                       { 0 } };
+    product_case c = { in, out, numbers(M * in), numbers(in * out), numbers(M * out), NULL, { 0 } };
     for (direction d = FORWARD; d <= WEIGHT; d++) {
         double rate[2];
         for (int half = 0; half < 2; half++) {
@@ -105,8 +104,8 @@ static void products(size_t in, size_t out)
             rsd_matmul_free(c.mm);
         }
         const double blas = product_rate(&c, d, openblas);
-        printf("%5zu -> %-6zu %-12s %8.0f %8.0f %8.0f %7.2fx %7.2fx\n", in, out,
-               direction_name[d], rate[0], rate[1], blas, rate[0] / blas, rate[1] / blas);
+        printf("%5zu -> %-6zu %-12s %8.0f %8.0f %8.0f %7.2fx %7.2fx\n", in, out, direction_name[d],
+               rate[0], rate[1], blas, rate[0] / blas, rate[1] / blas);
     }
     free(c.x);
     free(c.W);
@@ -121,10 +120,15 @@ static void attention(rsd_attention a)
     float *qkv = numbers(rows * row), *dqkv = numbers(rows * row), *o = numbers(rows * Q);
     float *d_o = numbers(rows * Q), *lse = numbers(a.B * a.H * a.T);
     const rsd_heads q = { qkv, row, a.D }, k = { qkv + Q, row, a.D }, v = { qkv + Q + K, row, a.D };
-    const rsd_attention_gradient g = {
-        .q = q, .k = k, .v = v, .o = { o, Q, a.D }, .d_o = { d_o, Q, a.D }, .lse = lse,
-        .dq = { dqkv, row, a.D }, .dk = { dqkv + Q, row, a.D }, .dv = { dqkv + Q + K, row, a.D }
-    };
+    const rsd_attention_gradient g = { .q = q,
+                                       .k = k,
+                                       .v = v,
+                                       .o = { o, Q, a.D },
+                                       .d_o = { d_o, Q, a.D },
+                                       .lse = lse,
+                                       .dq = { dqkv, row, a.D },
+                                       .dk = { dqkv + Q, row, a.D },
+                                       .dv = { dqkv + Q + K, row, a.D } };
     void *work = aligned_alloc(64, (rsd_attention_work(&a) + 63) / 64 * 64);
     double forward = INFINITY, backward = INFINITY;
     for (int round = 0; round < ROUNDS; round++) {
@@ -136,8 +140,8 @@ static void attention(rsd_attention a)
         backward = fmin(backward, omp_get_wtime() - middle);
     }
     const double flops = 2e-9 * (double)(rows * a.H) * (double)a.T * (double)a.D; /* 2 products */
-    printf("attention B=%zu T=%zu H=%zu/%zu D=%zu: forward %.1f ms (%.0f GFLOP/s), backward %.1f ms "
-           "(%.0f GFLOP/s), work %.1f MiB\n",
+    printf("attention B=%zu T=%zu H=%zu/%zu D=%zu: forward %.1f ms (%.0f GFLOP/s), "
+           "backward %.1f ms (%.0f GFLOP/s), work %.1f MiB\n",
            a.B, a.T, a.H, a.KV, a.D, 1e3 * forward, flops / forward, 1e3 * backward,
            2.5 * flops / backward, (double)rsd_attention_work(&a) / (1 << 20));
     free(qkv);
@@ -155,19 +159,46 @@ static float *xs, *ys, *zs, *ws, *stats;
 static rsd_rotary *rope;
 static const rsd_norm *norm;
 
-static void gelu(void) { rsd_activation_forward(RSD_GELU, xs, ys, N); }
-static void gelu_back(void) { rsd_activation_backward(RSD_GELU, zs, xs, ys, N); }
-static void gelu_tanh(void) { rsd_activation_forward(RSD_GELU_TANH, xs, ys, N); }
-static void gelu_tanh_back(void) { rsd_activation_backward(RSD_GELU_TANH, zs, xs, ys, N); }
-static void swiglu(void) { rsd_gated_forward(RSD_SILU, xs, ys, zs, N); }
-static void swiglu_back(void) { rsd_gated_backward(RSD_SILU, zs, xs, ys, ws, zs, N); }
-static void layernorm(void) { rsd_layernorm_forward(norm, xs, M * 4, ys, stats, stats + M * 4); }
+static void gelu(void)
+{
+    rsd_activation_forward(RSD_GELU, xs, ys, N);
+}
+static void gelu_back(void)
+{
+    rsd_activation_backward(RSD_GELU, zs, xs, ys, N);
+}
+static void gelu_tanh(void)
+{
+    rsd_activation_forward(RSD_GELU_TANH, xs, ys, N);
+}
+static void gelu_tanh_back(void)
+{
+    rsd_activation_backward(RSD_GELU_TANH, zs, xs, ys, N);
+}
+static void swiglu(void)
+{
+    rsd_gated_forward(RSD_SILU, xs, ys, zs, N);
+}
+static void swiglu_back(void)
+{
+    rsd_gated_backward(RSD_SILU, zs, xs, ys, ws, zs, N);
+}
+static void layernorm(void)
+{
+    rsd_layernorm_forward(norm, xs, M * 4, ys, stats, stats + M * 4);
+}
 static void layernorm_back(void)
 {
     rsd_layernorm_backward(norm, zs, xs, stats, stats + M * 4, M * 4, ys, NULL, NULL);
 }
-static void rotary(void) { rsd_rotary_forward(rope, (rsd_heads){ xs, 3072, 64 }, 4, 512, 48, 0); }
-static void rounding(void) { rsd_half_round(xs, N, 1, N, (rsd_half *)ys); }
+static void rotary(void)
+{
+    rsd_rotary_forward(rope, (rsd_heads){ xs, 3072, 64 }, 4, 512, 48, 0);
+}
+static void rounding(void)
+{
+    rsd_half_round(xs, N, 1, N, (rsd_half *)ys);
+}
 
 static void elements(void)
 {
@@ -217,8 +248,12 @@ static void loss(size_t channels, size_t V)
         rsd_matmul *mm;
         rsd_half *copy;
         must(rsd_matmul_alloc(half ? RSD_PRECISION_BF16 : RSD_PRECISION_F32, &mm));
-        rsd_loss l = { .M = M, .model = { h, rsd_dense(W, V, channels) }, .target = target,
-                       .ce_weight = 1.0 / M, .loss = nats, .dh = dh };
+        rsd_loss l = { .M = M,
+                       .model = { h, rsd_dense(W, V, channels) },
+                       .target = target,
+                       .ce_weight = 1.0 / M,
+                       .loss = nats,
+                       .dh = dh };
         must(rsd_matmul_prepare(mm, &l.model.W, &copy));
         void *work = aligned_alloc(64, (rsd_loss_work(&l) + 63) / 64 * 64);
         double best = INFINITY;
@@ -246,9 +281,9 @@ int main(int argc, char **argv)
     rsd_par_init(argc > 1 ? (size_t)atoi(argv[1]) : 0);
     printf("%zu threads, %d rows; GFLOP/s\n", rsd_par_threads(), M);
     printf("%-28s %8s %8s %8s %8s %8s\n", "product", "f32", "bf16", "sgemm", "f32/", "bf16/");
-    static const size_t shape[][2] = { { 768, 768 },  { 768, 2304 }, { 768, 3072 }, { 3072, 768 },
-                                       { 288, 288 },  { 288, 768 },  { 768, 288 },  { 768, 16 },
-                                       { 16, 768 } };
+    static const size_t shape[][2] = { { 768, 768 },  { 768, 2304 }, { 768, 3072 },
+                                       { 3072, 768 }, { 288, 288 },  { 288, 768 },
+                                       { 768, 288 },  { 768, 16 },   { 16, 768 } };
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
         products(shape[i][0], shape[i][1]);
     attention((rsd_attention){ 4, 512, 12, 12, 64, 0.125, 0 });

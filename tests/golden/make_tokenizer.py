@@ -12,7 +12,7 @@ import os
 import sys
 
 import tokenizers
-from tokenizers import (AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers,
+from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers,
                         processors, trainers)
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tokenizer")
@@ -239,7 +239,19 @@ def digits(corpus):
     return tok
 
 
-FAMILIES = [gpt2, roberta_like, neox, llama3, qwen2, o200k, deepseek, falcon, llama2, mistral,
+def trained(corpus):
+    """What rsd_bpe_train must make of the texts (one document each)."""
+    tok = Tokenizer(models.BPE())
+    tok.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(vocab_size=500, min_frequency=2, show_progress=False,
+                                  special_tokens=["<|endoftext|>"],
+                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    tok.train_from_iterator([p.strip() for t in TEXTS for p in t.split("<|endoftext|>")], trainer)
+    tok.decoder = decoders.ByteLevel()
+    return tok
+
+
+FAMILIES = [trained, gpt2, roberta_like, neox, llama3, qwen2, o200k, deepseek, falcon, llama2, mistral,
             crossing, words, digits]
 
 
@@ -250,10 +262,10 @@ def main():
     with open(os.path.join(HERE, "texts.txt"), "w") as f:
         f.writelines(t.encode().hex() + "\n" for t in TEXTS)
     for family in FAMILIES:
-        tok = Tokenizer.from_str(compact(family(corpus), family in (gpt2, llama2)))
+        tok = Tokenizer.from_str(compact(family(corpus), family in (trained, gpt2, llama2)))
         name = family.__name__
         with open(os.path.join(HERE, name + ".json"), "w", encoding="utf-8") as f:
-            f.write(compact(tok, family in (gpt2, llama2)) + "\n")
+            f.write(compact(tok, family in (trained, gpt2, llama2)) + "\n")
         with open(os.path.join(HERE, name + ".ids"), "w") as f:
             for t in TEXTS:
                 f.write(" ".join(map(str, tok.encode(t).ids)) + "\n")
