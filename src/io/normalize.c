@@ -115,7 +115,7 @@ static int apply_replace(const step *s, rsd_piece in, rsd_text *out)
 int rsd_normalizer_run(rsd_normalizer *n, rsd_piece in, rsd_piece *out)
 {
     *out = in;
-    for (size_t k = 0; k < n->count; k++) {
+    for (size_t k = 0; k < n->count && out->n; k++) { /* nothing becomes nothing */
         rsd_text *text = &n->text[k % 2];
         text->n = 0;
         RSD_TRY(n->step[k].apply(&n->step[k], *out, text));
@@ -254,6 +254,14 @@ int rsd_normalizer_parse(const json_t *json, rsd_normalizer **out)
     else
         *out = n;
     return err;
+}
+
+bool rsd_normalizer_moves_start(const rsd_normalizer *n)
+{
+    for (size_t k = 0; k < n->count; k++)
+        if (n->step[k].apply == apply_strip || n->step[k].apply == apply_prepend)
+            return true;
+    return false;
 }
 
 void rsd_normalizer_free(rsd_normalizer *n)

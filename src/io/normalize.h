@@ -16,6 +16,9 @@ typedef struct rsd_normalizer rsd_normalizer;
 RSD_CHECK int rsd_normalizer_parse(const struct json_t *json, rsd_normalizer **out);
 void rsd_normalizer_free(rsd_normalizer *n);
 
+/* Can it change where a text begins (Strip, Prepend)? */
+bool rsd_normalizer_moves_start(const rsd_normalizer *n);
+
 /* in of checked UTF-8, normalized: *out is in itself or text that is valid until the next call.
  * Characters that Unicode normalization changed have the origin of the first of the run of
  * characters that was normalized together.

@@ -139,10 +139,11 @@ static int hand_to(const run *r, size_t k, rsd_piece piece)
                                                [RSD_STEP_PREFIX] = apply_prefix,
                                                [RSD_STEP_META] = apply_meta,
                                                [RSD_STEP_BYTES] = apply_bytes };
-    step *s = &r->p->step[k];
     if (!piece.n)
         return RSD_OK;
-    return k == r->p->count ? r->sink(r->context, piece) : apply[s->kind](r, s, piece);
+    if (k == r->p->count)
+        return r->sink(r->context, piece);
+    return apply[r->p->step[k].kind](r, &r->p->step[k], piece);
 }
 
 int rsd_pretokenizer_run(rsd_pretokenizer *p, rsd_piece text, rsd_piece_sink *sink, void *context)

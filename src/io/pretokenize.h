@@ -19,6 +19,9 @@ typedef int rsd_piece_sink(void *context, rsd_piece word);
 RSD_CHECK int rsd_pretokenizer_parse(const struct json_t *json, rsd_pretokenizer **out);
 void rsd_pretokenizer_free(rsd_pretokenizer *p);
 
+/* Does it treat the begin of a document unlike other text (Metaspace's prepend_scheme "first")? */
+bool rsd_pretokenizer_knows_start(const rsd_pretokenizer *p);
+
 /* Hand the words of a text to sink, in order; no word is empty.
  * Errors: RSD_ENOMEM, RSD_EDOM (a pattern that takes too long), the sink's. */
 RSD_CHECK int rsd_pretokenizer_run(rsd_pretokenizer *p, rsd_piece text, rsd_piece_sink *sink,

@@ -192,6 +192,14 @@ int rsd_pretokenizer_parse(const json_t *json, rsd_pretokenizer **out)
     return err;
 }
 
+bool rsd_pretokenizer_knows_start(const rsd_pretokenizer *p)
+{
+    for (size_t k = 0; k < p->count; k++)
+        if (p->step[k].kind == RSD_STEP_META && p->step[k].scheme == RSD_META_FIRST)
+            return true;
+    return false;
+}
+
 void rsd_pretokenizer_free(rsd_pretokenizer *p)
 {
     if (!p)

@@ -183,6 +183,10 @@ static int parse_members(const json_t *root, rsd_tokenizer *t)
     RSD_TRY(parse_model(json_object_get(root, "model"), t));
     RSD_TRY(rsd_normalizer_parse(json_object_get(root, "normalizer"), &t->normalizer));
     RSD_TRY(rsd_pretokenizer_parse(json_object_get(root, "pre_tokenizer"), &t->pretokenizer));
+    /* where the document begins then depends on how the reference counts offsets */
+    if (rsd_normalizer_moves_start(t->normalizer) && rsd_pretokenizer_knows_start(t->pretokenizer))
+        return RSD_FAIL(RSD_EFORMAT, "Metaspace's prepend_scheme 'first' is not supported behind a "
+                                     "normalizer that strips or prepends");
     RSD_TRY(parse_all_added(json_object_get(root, "added_tokens"), t));
     return rsd_tokenizer_parse_processor(json_object_get(root, "post_processor"), t);
 }
