@@ -5,6 +5,7 @@
 #include "quantizers/quantizer.h"
 #include "rng.h"
 #include "tables.h"
+#include "transformer/arch.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -109,6 +110,17 @@ static void add_line(json_t *json, const char *name, const char *summary)
         printf("%-12s %s\n", name, summary);
 }
 
+static int list_architectures(json_t *json)
+{
+    for (const rsd_arch *const *a = rsd_archs; *a; a++)
+        if (json)
+            json_array_append_new(json, json_pack("{s:s, s:s, s:s}", "name", (*a)->name, "summary",
+                                                  (*a)->summary, "source", (*a)->source));
+        else
+            printf("%-12s %s; %s\n", (*a)->name, (*a)->summary, (*a)->source);
+    return RSD_OK;
+}
+
 static int list_figures(json_t *json)
 {
     for (const figure *const *f = figures; *f; f++)
@@ -135,6 +147,7 @@ static const struct {
     int (*print)(json_t *json);
 } sections[] = {
     { "quantizers", list_quantizers },
+    { "architectures", list_architectures },
     { "figures", list_figures },
     { "tables", list_tables },
     { "commands", list_commands },
@@ -165,7 +178,8 @@ static int run(const void *params, const rsd_arguments *arguments)
             found = true;
         }
     if (!err && !found)
-        err = RSD_FAIL(RSD_EUSAGE, "cannot list '%s'; quantizers, figures, tables or commands",
+        err = RSD_FAIL(RSD_EUSAGE, "cannot list '%s'; quantizers, architectures, figures, tables or "
+                                   "commands",
                        want);
     if (!err && all) {
         json_dumpf(all, stdout, JSON_INDENT(1));
@@ -178,8 +192,8 @@ static int run(const void *params, const rsd_arguments *arguments)
 extern const rsd_command rsd_command_list;
 const rsd_command rsd_command_list = {
     .name = "list",
-    .usage = "[quantizers|figures|tables|commands] [--json]",
-    .summary = "what can be named: quantizers with their options, figures, tables",
+    .usage = "[quantizers|architectures|figures|tables|commands] [--json]",
+    .summary = "what can be named: quantizers with their options, architectures, figures",
     .options = options,
     .common = RSD_TAKES_JSON,
     .max_words = 1,

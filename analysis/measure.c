@@ -180,15 +180,7 @@ static int measure_quantized(work *w, const rsd_spec *spec, quantized *q)
 
 static int put_place(rsd_store *store, const work *w, const char *status)
 {
-    const rsd_tensor *t = w->item->tensor;
-    RSD_TRY(rsd_store_group(store, w->matrix_path));
-    RSD_TRY(rsd_store_set_text(store, w->matrix_path, "role", t->role.role));
-    RSD_TRY(rsd_store_set_int(store, w->matrix_path, "layer", t->role.layer));
-    RSD_TRY(rsd_store_set_int(store, w->matrix_path, "rows", (int64_t)t->rows));
-    RSD_TRY(rsd_store_set_int(store, w->matrix_path, "cols", (int64_t)t->cols));
-    RSD_TRY(rsd_store_set_text(store, w->matrix_path, "stored_dtype", rsd_dtype_name(t->dtype)));
-    RSD_TRY(rsd_store_set_text(store, w->matrix_path, "status", status));
-    return rsd_store_set_text(store, w->matrix_path, "message", w->message);
+    return result_write_matrix(store, w->matrix_path, w->item->tensor, status, w->message);
 }
 
 /* The group of a spec: the quantizer's numbers are its attributes. */

@@ -153,6 +153,22 @@ static int merge_part(merge *m, const journal_part *part, size_t first)
     return err ? err : closed;
 }
 
+/* What calibrate wrote into a matrix' group: no part has it. */
+static int merge_calibration(merge *m, const char *matrix)
+{
+    static const char *const names[] = { "H", "G" };
+    int err = RSD_OK;
+    for (size_t i = 0; !err && i < sizeof names / sizeof *names; i++) {
+        char *path = NULL;
+        if (asprintf(&path, "%s/%s", matrix, names[i]) < 0)
+            return RSD_FAIL(RSD_ENOMEM, "path in %s", matrix);
+        if (rsd_store_exists(m->old.store, path) && !rsd_store_exists(m->to, path))
+            err = rsd_store_copy(m->old.store, path, m->to, path);
+        free(path);
+    }
+    return err;
+}
+
 /* The old file comes first where it holds a good matrix, and counts only where no part has the
  * matrix if it holds a failed one.  Parts are opened one at a time: there may be thousands. */
 static int merge_matrix(merge *m, const char *matrix)
@@ -168,7 +184,7 @@ static int merge_matrix(merge *m, const char *matrix)
             RSD_TRY(merge_part(m, &m->j->part[i], first));
     if (!old_first && !rsd_store_exists(m->to, matrix))
         RSD_TRY(merge_from(m, &m->old, matrix, first));
-    return RSD_OK;
+    return m->old.store ? merge_calibration(m, matrix) : RSD_OK;
 }
 
 /* Models and matrices of the old file that this run did not name, and what other commands wrote. */

@@ -174,9 +174,21 @@ char *result_spectrum_path(const result_record *r)
     return path;
 }
 
-/* Write one array below path, along the shared axis of ranks 1..n. */
-static int put_curve(rsd_store *store, const char *path, const char *name, const double *x,
-                     size_t n, const char *units, const char *description)
+int result_write_matrix(rsd_store *store, const char *path, const rsd_tensor *t,
+                        const char *status, const char *message)
+{
+    RSD_TRY(rsd_store_group(store, path));
+    RSD_TRY(rsd_store_set_text(store, path, "role", t->role.role));
+    RSD_TRY(rsd_store_set_int(store, path, "layer", t->role.layer));
+    RSD_TRY(rsd_store_set_int(store, path, "rows", (int64_t)t->rows));
+    RSD_TRY(rsd_store_set_int(store, path, "cols", (int64_t)t->cols));
+    RSD_TRY(rsd_store_set_text(store, path, "stored_dtype", rsd_dtype_name(t->dtype)));
+    RSD_TRY(rsd_store_set_text(store, path, "status", status));
+    return rsd_store_set_text(store, path, "message", message);
+}
+
+int result_write_curve(rsd_store *store, const char *path, const char *name, const double *x,
+                       size_t n, const char *units, const char *description)
 {
     char axis[64];
     snprintf(axis, sizeof axis, "/axes/rank_%zu", n);
@@ -231,14 +243,14 @@ int result_write_spectrum(rsd_store *store, const result_record *r)
         return RSD_FAIL(RSD_ENOMEM, "path of a spectrum");
     RSD_TRY_DONE(rsd_store_group(store, path));
     RSD_TRY_DONE(put_attributes(store, path, r));
-    RSD_TRY_DONE(put_curve(store, path, "singular_values", s->s, s->count, "weight",
+    RSD_TRY_DONE(result_write_curve(store, path, "singular_values", s->s, s->count, "weight",
                            "singular values, nonincreasing"));
     RSD_TRY_DONE(rsd_array_alloc(s->count, 1, sizeof *curve, &curve));
     rsd_cumulative_sum(s->s, s->count, r->metrics.nuclear, curve);
-    RSD_TRY_DONE(put_curve(store, path, "cumulative_sum", curve, s->count, "share",
+    RSD_TRY_DONE(result_write_curve(store, path, "cumulative_sum", curve, s->count, "share",
                            "sum of the r largest singular values / sum of all (NaN: not all known)"));
     rsd_cumulative_energy(s->s, s->count, s->sumsq, curve);
-    RSD_TRY_DONE(put_curve(store, path, "cumulative_energy", curve, s->count, "share",
+    RSD_TRY_DONE(result_write_curve(store, path, "cumulative_energy", curve, s->count, "share",
                            "sum of squares of the r largest singular values / squared Frobenius norm"));
 done:
     free(curve);
@@ -289,7 +301,7 @@ int result_write_null(rsd_store *store, const result_record *r, const result_nul
     RSD_TRY_DONE(rsd_store_set_int(store, path, "draws", (int64_t)null->draws));
     for (size_t i = 0; i < sizeof curves / sizeof *curves; i++)
         if (curves[i].x)
-            RSD_TRY_DONE(put_curve(store, path, curves[i].name, curves[i].x, null->count,
+            RSD_TRY_DONE(result_write_curve(store, path, curves[i].name, curves[i].x, null->count,
                                    curves[i].units, curves[i].description));
 done:
     free(path);

@@ -3,6 +3,7 @@
 #ifndef RSD_RESULT_H
 #define RSD_RESULT_H
 
+#include "io/model.h"
 #include "io/store.h"
 #include "linalg/spectrum.h"
 #include "spectra/metrics.h"
@@ -70,6 +71,16 @@ void result_rows_free(result_rows *rows);
 char *result_model_path(const char *model);
 char *result_matrix_path(const char *model, const char *tensor);
 char *result_spectrum_path(const result_record *record);
+
+/* A matrix' group and what it says of the matrix: role, layer, shape, stored type.  status is "ok",
+ * "failed" (message says why) or "calibrated" (H and G only: analyze has not been there). */
+RSD_CHECK int result_write_matrix(rsd_store *store, const char *path, const rsd_tensor *t,
+                                  const char *status, const char *message);
+
+/* One array below path, along the shared axis of ranks 1..n. */
+RSD_CHECK int result_write_curve(rsd_store *store, const char *path, const char *name,
+                                 const double *x, size_t n, const char *units,
+                                 const char *description);
 
 /* Group, curves, attributes and the metrics as attributes. */
 RSD_CHECK int result_write_spectrum(rsd_store *store, const result_record *record);

@@ -22,5 +22,9 @@ deny src '#include "(analysis/|command|console|figures/)' 'src never includes an
 deny src '\<(printf|puts|putchar|perror|exit|_exit|abort)[[:space:]]*\(' 'src neither prints nor exits'
 deny 'analysis' '#include <hdf5' 'HDF5 is seen by the store alone'
 deny "$(ls -d src/*/ src/*.[ch] | grep -v src/io)" '#include <(hdf5|jansson)' 'HDF5 and jansson are seen in io alone'
+deny "$(ls -d src/*/ src/*.[ch] analysis | grep -v transformer)" '#include <(oneapi|dnnl)' 'oneDNN is seen in transformer alone'
+deny "$(find src analysis -name '*.[ch]' | grep -v src/io/regex.c)" '#include <pcre2' 'PCRE2 is seen in regex.c alone'
+deny "$(find src analysis -name '*.[ch]' | grep -v src/io/normalize.c)" '#include <utf8proc' 'utf8proc is seen in normalize.c alone'
+deny 'src/transformer' '#include "(adapters|train)/' 'transformer sees neither adapters nor training'
 deny 'src analysis plots tests' '(/work|/home|/root)/' 'no path of a machine'
 echo "1..$n"

@@ -14,6 +14,8 @@ for script in $(names 'plots/*.gp'); do
     grep -q "load.*$script.gp" "$srcdir"/plots/*.gp || echo $script
 done >scripts
 ok 'every figure has its script, every script its figure' diff figures scripts
+ok 'architectures' $RESIDUUM list architectures
+[ "$(cut -d' ' -f1 out | sort)" = "$(names 'src/transformer/arch/*.c')" ]; result $? 'one per file'
 ok 'JSON' $RESIDUUM list --json
 says '"aliases"' 'JSON has the aliases'
 fails 2 "cannot list 'nonsense'" 'unknown section' $RESIDUUM list nonsense
