@@ -16,7 +16,7 @@
 typedef struct {
     int method;
     size_t top, vectors, null_draws, overlap, excess_rank;
-    double tolerance;
+    double tolerance, damping;
     const char *nulls;
 } numbers;
 
@@ -26,11 +26,12 @@ typedef struct {
     select_options select;
     numbers numbers;
     size_t control, memory;
+    const char *calibration;
 } analyze_params;
 
 static const analyze_params defaults = {
     .numbers = { .method = RSD_METHOD_AUTO, .null_draws = 3, .overlap = 8, .excess_rank = 16,
-                 .tolerance = 1e-6, .nulls = "sign_flip,marchenko_pastur" },
+                 .tolerance = 1e-6, .damping = 1e-3, .nulls = "sign_flip,marchenko_pastur" },
     .control = 4,
 };
 
@@ -50,7 +51,9 @@ static const analyze_params defaults = {
     { "overlap", 0, RSD_OPT_SIZE, (base) + offsetof(numbers, overlap), 0, 1e6, "K",                \
       "compare the top-K singular subspaces of R and W; 0: do not" },                              \
     { "excess-rank", 0, RSD_OPT_SIZE, (base) + offsetof(numbers, excess_rank), 1, 1e9, "R",        \
-      "rank at which the excess over the nulls is tabulated" }
+      "rank at which the excess over the nulls is tabulated" },                                    \
+    { "damping", 0, RSD_OPT_REAL, (base) + offsetof(numbers, damping), 0, 1, "X",                  \
+      "added to the eigenvalues of H and G, as a share of their mean" }
 
 static const rsd_opt number_options[] = { NUMBER_ROWS(0), { 0 } };
 
@@ -64,6 +67,8 @@ static const rsd_opt options[] = {
     NUMBER_ROWS(AT(numbers)),
     { "nulls", 0, RSD_OPT_STRING, AT(numbers.nulls), 0, 0, "LIST",
       "null models of R: sign_flip, permuted, marchenko_pastur, or none" },
+    { "calibration", 0, RSD_OPT_STRING, AT(calibration), 0, 0, "FILE.h5",
+      "add R in the metrics of this file's H and G: RdH, RH, GRH (from calibrate)" },
     { "control", 0, RSD_OPT_SIZE, AT(control), 0, 64, "RANK",
       "add a true low-rank matrix of this rank as model `control`; 0: do not" },
     { "memory", 0, RSD_OPT_SIZE, AT(memory), 0, 1e9, "MB",
@@ -88,6 +93,7 @@ typedef struct {
 typedef struct {
     const analyze_params *params;
     measure_options measure;
+    moment_source moments;
     select_specs specs;
     size_t inputs, tasks, todo;
     input *input;
@@ -198,7 +204,7 @@ static int add_tasks(run *r, size_t which)
         if (!select_takes(in->control ? &all : &r->params->select, in->model, t))
             continue;
         task *k = &r->task[r->tasks];
-        *k = (task){ .item = { &r->measure, in->model, t, &in->entry, NULL, 0 } };
+        *k = (task){ .item = { &r->measure, in->model, t, &in->entry, NULL, 0, NULL } };
         k->path = result_matrix_path(in->name, t->name);
         if (!k->path)
             return RSD_FAIL(RSD_ENOMEM, "path of %s", t->name);
@@ -233,6 +239,47 @@ static int add_control(run *r)
     return r->inputs > before ? add_tasks(r, before) : RSD_OK;
 }
 
+/* The file's H and G must be those of the models of this run. */
+static int open_calibration(run *r)
+{
+    const char *path = r->params->calibration;
+    if (!path)
+        return RSD_OK;
+    r->moments.damping = r->params->numbers.damping;
+    RSD_TRY(rsd_store_open(path, RSD_STORE_READ, &r->moments.store));
+    for (size_t i = 0; i < r->inputs; i++) {
+        const input *in = &r->input[i];
+        char *model = result_model_path(in->name), *sha = NULL;
+        const bool there = model && rsd_store_exists(r->moments.store, model);
+        int err = model ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of %s", in->name);
+        if (there)
+            err = rsd_store_get_text(r->moments.store, model, "sha256", &sha);
+        if (!err && sha && strcmp(sha, in->entry.sha256) != 0)
+            err = RSD_FAIL(RSD_EUSAGE, "--calibration %s: its %s is another model (sha256 %.12s..., "
+                           "%s has %.12s...)", path, in->name, sha, in->entry.source,
+                           in->entry.sha256);
+        if (!err && !there && !in->control)
+            console_note("%s holds no calibration of %s", path, in->name);
+        free(sha);
+        free(model);
+        RSD_TRY(err);
+    }
+    return RSD_OK;
+}
+
+/* Has the file all that this run says of a matrix and a spec? */
+static bool is_done(const run *r, const task *k, const rsd_spec *spec)
+{
+    char *name = rsd_store_escape(spec->text), *calibrated = NULL;
+    bool done = name && journal_has(r->journal, k->path, name);
+    if (done && k->item.moments)
+        done = asprintf(&calibrated, "%s/GRH", name) >= 0 &&
+               journal_has(r->journal, k->path, calibrated);
+    free(calibrated);
+    free(name);
+    return done;
+}
+
 /* What is left to do, by what the journal holds. */
 static int plan(run *r)
 {
@@ -242,14 +289,10 @@ static int plan(run *r)
         size_t count;
         const rsd_spec *spec = select_specs_for(&r->specs, k->item.tensor->name, &count);
         RSD_TRY(rsd_array_alloc(count, 1, sizeof *k->spec, &k->spec));
-        for (size_t s = 0; s < count; s++) {
-            char *name = rsd_store_escape(spec[s].text);
-            if (!name)
-                return RSD_FAIL(RSD_ENOMEM, "name of %s", spec[s].text);
-            if (!journal_has(r->journal, k->path, name))
+        k->item.moments = moments_there(&r->moments, k->path) ? &r->moments : NULL;
+        for (size_t s = 0; s < count; s++)
+            if (!is_done(r, k, &spec[s]))
                 k->spec[k->item.specs++] = spec[s];
-            free(name);
-        }
         k->item.spec = k->spec;
         if (k->item.specs || !journal_has(r->journal, k->path, ""))
             r->pending[r->todo++] = i;
@@ -339,6 +382,8 @@ static int finish(run *r)
 static void close_run(run *r)
 {
     journal_close(r->journal);
+    const int closed = rsd_store_close(r->moments.store);
+    (void)closed; /* only read */
     for (size_t i = 0; i < r->tasks; i++) {
         free(r->task[i].spec);
         free(r->task[i].path);
@@ -364,6 +409,7 @@ static int analyze(run *r, const rsd_arguments *arguments)
     RSD_TRY(add_control(r));
     for (size_t i = 0; i < r->inputs; i++)
         RSD_TRY(journal_add_model(r->journal, &r->input[i].entry));
+    RSD_TRY(open_calibration(r));
     RSD_TRY(plan(r));
     const double start = console_seconds();
     RSD_TRY(compute(r));

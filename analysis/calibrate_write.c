@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-size_t calibrated_stored_bytes(size_t n) { return n * n * sizeof(float); }
+size_t calibrated_stored_bytes(size_t n)
+{
+    return n * n * sizeof(float);
+}
 
 void calibrated_free(calibrated *c)
 {
@@ -32,8 +35,13 @@ int calibrated_measure(calibrated *c)
     for (size_t i = 0; i < n; i++)
         s[i] = sqrt(c->lambda[i]);
     const rsd_spectrum spectrum = {
-        .m = m->rows, .n = n, .count = m->rows < n ? m->rows : n, .s = s, .complete = true,
-        .method = RSD_METHOD_GRAM, .sumsq = c->trace,
+        .m = m->rows,
+        .n = n,
+        .count = m->rows < n ? m->rows : n,
+        .s = s,
+        .complete = true,
+        .method = RSD_METHOD_GRAM,
+        .sumsq = c->trace,
         .error_bound = sqrt(sqrt((double)n) * DBL_EPSILON) * s[0], /* as linalg/gram.c's */
     };
     err = rsd_metrics_compute(&spectrum, &c->metrics);
@@ -48,8 +56,10 @@ static int put_array(rsd_store *store, const char *path, const char *name, const
     char *full;
     if (asprintf(&full, "%s/%s", path, name) < 0)
         return RSD_FAIL(RSD_ENOMEM, "path of %s", name);
-    const rsd_array_info info = { .units = units, .description = description,
-                                  .ndim = square ? 2 : 1, .shape = { n, square ? n : 1 },
+    const rsd_array_info info = { .units = units,
+                                  .description = description,
+                                  .ndim = square ? 2 : 1,
+                                  .shape = { n, square ? n : 1 },
                                   .as_float = square };
     const int err = rsd_store_array(store, full, x, &info);
     free(full);

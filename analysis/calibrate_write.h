@@ -21,7 +21,7 @@
 typedef struct {
     rsd_moment moment; /* finished */
     double trace;
-    double *lambda;    /* [n] */
+    double *lambda; /* [n] */
     size_t clamped;
     rsd_metrics metrics;
 } calibrated;

@@ -2,11 +2,11 @@
 #include "boot.h"
 #include "command.h"
 #include "console.h"
-#include "io/file.h"
 #include "mat.h"
 #include "par.h"
 #include "select.h"
 #include "stop.h"
+#include "stream.h"
 #include "transformer/evaluate.h"
 
 #include <jansson.h>
@@ -50,42 +50,11 @@ typedef struct {
     rsd_model *model;
     rsd_weights *original, *quantized;
     rsd_transformer *pass, *teacher;
-    rsd_tokenizer *tokenizer;
-    rsd_tokens *tokens;
+    stream stream;
     select_specs specs;
-    size_t context, windows, batch;
     double weights, bytes; /* that were quantized */
     rsd_evaluation result;
 } evaluation;
-
-static int open_tokens(evaluation *e)
-{
-    const char *path = e->params->tokens;
-    if (!path)
-        return RSD_FAIL(RSD_EUSAGE, "say which tokens: --tokens PATH");
-    if (rsd_path_ends(path, ".txt")) {
-        char *file = rsd_path_join(rsd_model_source(e->model), "tokenizer.json");
-        const int err = file ? rsd_tokenizer_load(file, &e->tokenizer)
-                             : RSD_FAIL(RSD_ENOMEM, "path of tokenizer.json");
-        free(file);
-        RSD_TRY(err);
-    }
-    const rsd_tokens_options o = { .tokenizer = e->tokenizer,
-                                   .vocab = e->original->shape.vocab,
-                                   .limit = e->params->max_tokens };
-    RSD_TRY(rsd_tokens_open(path, &o, &e->tokens));
-    const size_t most = e->original->shape.context;
-    e->context = e->params->context ? e->params->context : most < 2048 ? most : 2048;
-    if (e->context > most)
-        return RSD_FAIL(RSD_EUSAGE, "--context %zu is above the model's %zu", e->context, most);
-    e->windows = rsd_windows(rsd_tokens_count(e->tokens), e->context);
-    if (e->windows == 0)
-        return RSD_FAIL(RSD_EUSAGE, "%s: %zu tokens do not fill a window of %zu inputs and targets",
-                        path, rsd_tokens_count(e->tokens), e->context);
-    e->batch = e->context < 2048 ? 2048 / e->context : 1;
-    e->batch = e->batch < e->windows ? e->batch : e->windows;
-    return RSD_OK;
-}
 
 /* Replace one matrix by what its quantizer makes of it. */
 static int quantize_tensor(evaluation *e, const rsd_tensor *t, const rsd_spec *spec)
@@ -133,7 +102,7 @@ static void progress(void *context, size_t done)
 {
     const evaluation *e = context;
     (void)done;
-    console_progress_step("", (double)e->batch);
+    console_progress_step("", (double)e->stream.batch);
 }
 
 static bool should_stop(void *context)
@@ -145,19 +114,19 @@ static bool should_stop(void *context)
 static int run_windows(evaluation *e)
 {
     const rsd_precision precision = (rsd_precision)e->params->precision;
-    const size_t rows = e->batch * e->context;
+    const size_t rows = e->stream.batch * e->stream.context;
     rsd_weights *student = e->quantized ? e->quantized : e->original;
     RSD_TRY(rsd_transformer_alloc(student, precision, RSD_KEEP_NOTHING, rows, &e->pass));
     if (e->quantized)
         RSD_TRY(rsd_transformer_alloc(e->original, precision, RSD_KEEP_NOTHING, rows, &e->teacher));
-    console_detail("%zu windows of %zu tokens, %zu a pass, %zu MB of activations", e->windows,
-                   e->context, e->batch,
+    console_detail("%zu windows of %zu tokens, %zu a pass, %zu MB of activations", e->stream.windows,
+                   e->stream.context, e->stream.batch,
                    rsd_transformer_bytes(e->pass) * (e->quantized ? 2 : 1) / 1000000);
-    const rsd_evaluate_job job = { .model = e->pass, .original = e->teacher, .tokens = e->tokens,
-                                   .context = e->context, .windows = e->windows,
-                                   .batch = e->batch, .progress = progress,
+    const rsd_evaluate_job job = { .model = e->pass, .original = e->teacher, .tokens = e->stream.tokens,
+                                   .context = e->stream.context, .windows = e->stream.windows,
+                                   .batch = e->stream.batch, .progress = progress,
                                    .stop = should_stop, .callback_context = e };
-    console_progress_begin("pass", (e->windows + e->batch - 1) / e->batch, (double)e->windows);
+    console_progress_begin("pass", (e->stream.windows + e->stream.batch - 1) / e->stream.batch, (double)e->stream.windows);
     const int err = rsd_evaluate(&job, &e->result);
     console_progress_end();
     return err;
@@ -168,10 +137,10 @@ static int bits_per_byte(const evaluation *e, double loss, double *bits)
 {
     uint64_t bytes;
     *bits = NAN;
-    if (!rsd_tokens_has_bytes(e->tokens))
+    if (!rsd_tokens_has_bytes(e->stream.tokens))
         return RSD_OK;
-    const size_t targets = e->result.windows * e->context;
-    RSD_TRY(rsd_tokens_bytes(e->tokens, 1, targets, &bytes));
+    const size_t targets = e->result.windows * e->stream.context;
+    RSD_TRY(rsd_tokens_bytes(e->stream.tokens, 1, targets, &bytes));
     *bits = loss * (double)targets / M_LN2 / (double)bytes;
     return RSD_OK;
 }
@@ -259,11 +228,13 @@ static int evaluate(evaluation *e, const char *source)
 {
     RSD_TRY(rsd_model_open(source, &e->model));
     RSD_TRY(rsd_weights_load(e->model, &e->original));
-    RSD_TRY(open_tokens(e));
+    const eval_params *p = e->params;
+    RSD_TRY(stream_open(p->tokens, e->model, &e->original->shape, p->context, p->max_tokens,
+                        &e->stream));
     RSD_TRY(quantize_weights(e));
     RSD_TRY(run_windows(e));
     if (stop_requested())
-        console_note("stopped after %zu of %zu windows", e->result.windows, e->windows);
+        console_note("stopped after %zu of %zu windows", e->result.windows, e->stream.windows);
     if (e->result.windows)
         RSD_TRY(report(e));
     return stop_requested() ? RSD_ESTOPPED : RSD_OK;
@@ -278,8 +249,7 @@ static int run(const void *params, const rsd_arguments *arguments)
     rsd_transformer_free(e.teacher);
     rsd_weights_free(e.quantized);
     rsd_weights_free(e.original);
-    rsd_tokens_close(e.tokens);
-    rsd_tokenizer_free(e.tokenizer);
+    stream_close(&e.stream);
     rsd_model_close(e.model);
     select_specs_free(&e.specs);
     return err;

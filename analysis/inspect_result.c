@@ -47,7 +47,7 @@ static int counter_row(void *context, const rsd_value *v)
     counter *c = context;
     if (strcmp(v[MODEL].text, c->model) != 0)
         return RSD_OK;
-    if (strcmp(v[STATUS].text, "ok") == 0)
+    if (strcmp(v[STATUS].text, "failed") != 0)
         c->ok++;
     else
         json_array_append_new(c->failed, json_pack("{s:s, s:s}", "tensor", v[TENSOR].text,

@@ -106,6 +106,18 @@ int journal_matrices(const rsd_store *store, const char *model_name, rsd_names *
     return err;
 }
 
+static int scan_spec(journal *j, const rsd_store *store, const char *matrix, const char *spec)
+{
+    char *path;
+    RSD_TRY(mark_done(j, matrix, spec));
+    if (asprintf(&path, "%s/quantized/%s/GRH", matrix, spec) < 0)
+        return RSD_FAIL(RSD_ENOMEM, "path in %s", matrix);
+    const char *key = path + strlen(matrix) + strlen("/quantized/");
+    const int err = rsd_store_exists(store, path) ? mark_done(j, matrix, key) : RSD_OK;
+    free(path);
+    return err;
+}
+
 /* Note what a file holds of one matrix. */
 static int scan_matrix(journal *j, const rsd_store *store, const char *matrix)
 {
@@ -120,7 +132,7 @@ static int scan_matrix(journal *j, const rsd_store *store, const char *matrix)
     if (rsd_store_exists(store, quantized))
         err = rsd_store_members(store, quantized, &specs);
     for (size_t i = 0; !err && i < specs.count; i++)
-        err = mark_done(j, matrix, specs.name[i]);
+        err = scan_spec(j, store, matrix, specs.name[i]);
     rsd_names_free(&specs);
     free(quantized);
     return err;
@@ -396,6 +408,9 @@ done:;
     const int closed = rsd_store_close(store);
     return err ? err : closed;
 }
+
+void journal_lock(journal *j) { pthread_mutex_lock(&j->lock); }
+void journal_unlock(journal *j) { pthread_mutex_unlock(&j->lock); }
 
 int journal_put(journal *j, const journal_model *model, const char *matrix_path,
                 int (*fill)(rsd_store *store, void *context), void *context)

@@ -38,14 +38,18 @@ RSD_CHECK int journal_add_model(journal *j, const journal_model *model);
 /* Source of a model that the files hold already, or NULL. */
 const char *journal_source(const journal *j, const char *model);
 
-/* Is the spectrum group at this path (of result_spectrum_path or result_matrix_path) there, in a
- * matrix whose status is ok? */
+/* Is this spec's group there, in a matrix whose status is ok?  spec is escaped, "" for W's, and
+ * "SPEC/GRH" for the spectra that take a calibration. */
 bool journal_has(const journal *j, const char *matrix_path, const char *spec);
 
 /* Write one matrix' results: `fill` gets an empty store with the model's group in it.  Locked:
  * threads take turns.  The part appears whole or not at all. */
 RSD_CHECK int journal_put(journal *j, const journal_model *model, const char *matrix_path,
                           int (*fill)(rsd_store *store, void *context), void *context);
+
+/* The store is not reentrant: around the use of another one while matrices may be put. */
+void journal_lock(journal *j);
+void journal_unlock(journal *j);
 
 /* Merge everything into the result file.  `complete` says whether the run did all its items;
  * matrices come in the order given, those that only the old file holds after them. */

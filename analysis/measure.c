@@ -17,7 +17,7 @@ typedef struct {
 } measured;
 
 typedef struct {
-    measured wq, r;
+    measured wq, r, seen[MOMENT_METRICS]; /* seen: R in the metrics of the data */
     null_curves null[RSD_NULLS];
 } quantized;
 
@@ -25,6 +25,8 @@ typedef struct {
     const measure_item *item;
     char *matrix_path;
     rsd_mat W, R;   /* R holds W_q first */
+    rsd_mat seen;   /* R in one of the metrics */
+    moment_roots roots;
     measured w;
     quantized *q;   /* [item->specs] */
     int code;       /* of the failure that fill_failed reports */
@@ -39,8 +41,17 @@ size_t measure_bytes(const measure_item *item)
                                      .top = item->options->top,
                                      .vectors = item->options->overlap,
                                      .tolerance = item->options->tolerance };
+    const size_t moments = item->moments && item->specs ? moment_bytes(t->rows, t->cols) : 0;
     /* W, R, and half a matrix for codes and packed bytes */
-    return 2 * matrix + matrix / 2 + rsd_spectrum_bytes(t->rows, t->cols, &opts);
+    return 2 * matrix + matrix / 2 + moments + rsd_spectrum_bytes(t->rows, t->cols, &opts);
+}
+
+static bool is_metric(const char *what)
+{
+    for (int k = 0; k < MOMENT_METRICS; k++)
+        if (strcmp(what, moment_metrics[k]) == 0)
+            return true;
+    return false;
 }
 
 static rsd_spectrum_opts spectrum_options(const work *w, const char *spec, const char *what)
@@ -51,7 +62,7 @@ static rsd_spectrum_opts spectrum_options(const work *w, const char *spec, const
     const size_t top = o->top && o->top < least ? o->top : 0;
     const size_t limit = top ? top : least;
     size_t vectors = o->vectors > o->overlap ? o->vectors : o->overlap;
-    if (strcmp(what, "Wq") == 0)
+    if (strcmp(what, "Wq") == 0 || is_metric(what)) /* their subspaces are not compared */
         vectors = o->vectors;
     char key[RSD_SPEC_MAX + 256];
     snprintf(key, sizeof key, "%s/%s/%s", t->name, spec, what);
@@ -150,6 +161,15 @@ static int quantize(work *w, const rsd_spec *spec, rsd_quant_stats *stats)
     return err ? rsd_fail_prefix(err, "%s", spec->text) : RSD_OK;
 }
 
+static int measure_seen(work *w, const rsd_spec *spec, quantized *q)
+{
+    for (int k = 0; k < MOMENT_METRICS; k++) {
+        RSD_TRY(moment_apply(&w->roots, k, w->R, w->seen));
+        RSD_TRY(measure(w, w->seen, spec->text, moment_metrics[k], &q->seen[k]));
+    }
+    return RSD_OK;
+}
+
 static int measure_quantized(work *w, const rsd_spec *spec, quantized *q)
 {
     const measure_options *o = w->item->options;
@@ -160,6 +180,8 @@ static int measure_quantized(work *w, const rsd_spec *spec, quantized *q)
     RSD_TRY(measure(w, w->R, spec->text, "R", &q->r));
     relate(w, &stats, q);
     RSD_TRY(overlap(w, q));
+    if (w->roots.n)
+        RSD_TRY(measure_seen(w, spec, q));
 
     const null_request request = { .tensor = w->item->tensor->name, .spec = spec->text,
                                    .draws = o->null_draws, .seed = o->seed,
@@ -215,6 +237,21 @@ static int put_measured(rsd_store *store, const work *w, const measured *m, resu
     return result_rows_add(rows, &m->record);
 }
 
+static int put_seen(rsd_store *store, const work *w, const measured *m, result_rows *rows)
+{
+    int err = RSD_OK;
+    RSD_TRY(put_measured(store, w, m, rows));
+    char *path = result_spectrum_path(&m->record);
+    if (!path)
+        return RSD_FAIL(RSD_ENOMEM, "path of %s", m->record.what);
+    RSD_TRY_DONE(rsd_store_set_real(store, path, "damping", w->item->moments->damping));
+    RSD_TRY_DONE(rsd_store_set_int(store, path, "clamped", (int64_t)w->roots.clamped));
+    err = rsd_store_set_int(store, path, "calibration_tokens", w->roots.tokens);
+done:
+    free(path);
+    return err;
+}
+
 static int fill(rsd_store *store, void *context)
 {
     const work *w = context;
@@ -227,6 +264,8 @@ static int fill(rsd_store *store, void *context)
         RSD_TRY_DONE(put_spec(store, w, &q->r.record));
         RSD_TRY_DONE(put_measured(store, w, &q->wq, &rows));
         RSD_TRY_DONE(put_measured(store, w, &q->r, &rows));
+        for (int k = 0; w->roots.n && k < MOMENT_METRICS; k++)
+            RSD_TRY_DONE(put_seen(store, w, &q->seen[k], &rows));
         for (int n = 0; n < RSD_NULLS; n++)
             if (q->null[n].count)
                 RSD_TRY_DONE(null_write(store, &q->r.record, (rsd_null)n, &q->null[n]));
@@ -242,7 +281,16 @@ static int fill_failed(rsd_store *store, void *context)
     return put_place(store, context, "failed");
 }
 
-static int measure_all(work *w)
+static int load_moments(work *w, journal *j)
+{
+    const rsd_tensor *t = w->item->tensor;
+    if (!w->item->moments || w->item->specs == 0)
+        return RSD_OK;
+    RSD_TRY(moment_roots_load(w->item->moments, j, w->matrix_path, t->rows, t->cols, &w->roots));
+    return rsd_mat_alloc(t->rows, t->cols, &w->seen);
+}
+
+static int measure_all(work *w, journal *j)
 {
     const measure_item *item = w->item;
     RSD_TRY(rsd_mat_alloc(item->tensor->rows, item->tensor->cols, &w->W));
@@ -251,6 +299,7 @@ static int measure_all(work *w)
     RSD_TRY(measure(w, w->W, "", "W", &w->w));
     if (item->specs)
         RSD_TRY(rsd_mat_alloc(item->tensor->rows, item->tensor->cols, &w->R));
+    RSD_TRY(load_moments(w, j));
     for (size_t i = 0; i < item->specs; i++)
         RSD_TRY(measure_quantized(w, &item->spec[i], &w->q[i]));
     return RSD_OK;
@@ -266,7 +315,9 @@ int measure_matrix(const measure_item *item, journal *j)
         err = RSD_FAIL(RSD_ENOMEM, "results of %s", item->tensor->name);
         goto done;
     }
-    err = measure_all(&w);
+    err = measure_all(&w, j);
+    moment_roots_free(&w.roots);
+    rsd_mat_free(&w.seen);
     rsd_mat_free(&w.R); /* before the journal waits for its turn */
     rsd_mat_free(&w.W);
     if (!err)
@@ -281,6 +332,8 @@ done:
     for (size_t i = 0; w.q && i < item->specs; i++) {
         rsd_spectrum_free(&w.q[i].wq.spectrum);
         rsd_spectrum_free(&w.q[i].r.spectrum);
+        for (int k = 0; k < MOMENT_METRICS; k++)
+            rsd_spectrum_free(&w.q[i].seen[k].spectrum);
         for (int n = 0; n < RSD_NULLS; n++)
             null_curves_free(&w.q[i].null[n]);
     }

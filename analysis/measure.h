@@ -5,6 +5,7 @@
 
 #include "io/model.h"
 #include "journal.h"
+#include "measure_moments.h"
 #include "quantizers/quantizer.h"
 
 typedef struct {
@@ -26,6 +27,7 @@ typedef struct {
     const journal_model *entry; /* the model's group */
     const rsd_spec *spec;       /* [specs] that are still to be done */
     size_t specs;
+    const moment_source *moments; /* holds this matrix' H and G; NULL: not calibrated */
 } measure_item;
 
 /* Working memory of one item, for the plan. */

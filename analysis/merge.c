@@ -62,8 +62,9 @@ static int source_close(source *s)
     return rsd_store_close(s->store);
 }
 
-/* Copy the children of a group that the destination lacks; of "quantized" their children. */
-static int fill_missing(const rsd_store *from, const char *path, rsd_store *to)
+/* Copy the children of a matrix' group that the destination lacks (depth 2), of "quantized" those of
+ * its specs (depth 1), and of a spec its spectra (depth 0). */
+static int fill_missing(const rsd_store *from, const char *path, rsd_store *to, int depth)
 {
     rsd_names names;
     RSD_TRY(rsd_store_members(from, path, &names));
@@ -74,8 +75,8 @@ static int fill_missing(const rsd_store *from, const char *path, rsd_store *to)
             err = RSD_FAIL(RSD_ENOMEM, "path in %s", path);
         else if (!rsd_store_exists(to, child))
             err = rsd_store_copy(from, child, to, child);
-        else if (strcmp(names.name[i], "quantized") == 0)
-            err = fill_missing(from, child, to);
+        else if (depth == 1 || (depth == 2 && strcmp(names.name[i], "quantized") == 0))
+            err = fill_missing(from, child, to, depth - 1);
         free(child);
     }
     rsd_names_free(&names);
@@ -137,7 +138,7 @@ static int merge_from(merge *m, const source *s, const char *matrix, size_t firs
     if (!rsd_store_exists(m->to, matrix))
         RSD_TRY(rsd_store_copy(s->store, matrix, m->to, matrix));
     else {
-        RSD_TRY(fill_missing(s->store, matrix, m->to));
+        RSD_TRY(fill_missing(s->store, matrix, m->to, 2));
         RSD_TRY(note_failure(s->store, matrix, m->to));
     }
     return take_rows(m, s, matrix, first);

@@ -25,7 +25,7 @@ static const rsd_column columns[] = {
     INT_COLUMN("rows", "row", "outputs")
     INT_COLUMN("cols", "column", "inputs")
     TEXT_COLUMN("spec", "quantizer, empty for W")
-    TEXT_COLUMN("what", "W, Wq or R = W - Wq")
+    TEXT_COLUMN("what", "W, Wq, R = W - Wq, or R in the metric of the data: RdH, RH, GRH")
     TEXT_COLUMN("method", "how the singular values were computed")
     INT_COLUMN("complete", "bool", "1: all min(rows,cols) singular values are there")
     { "error_bound", "weight", "absolute error bound of every singular value", RSD_COLUMN_REAL },

@@ -3,6 +3,7 @@
 #include "io/store.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -110,7 +111,9 @@ static void print_lines(const view *v)
         const char *what = text(v, i, WHAT);
         if (strcmp(what, "W") == 0)
             w_norm = at(v, i, FROBENIUS)->real;
-        line *l = strcmp(what, "Wq") != 0 ? find_line(lines, &count, v, i) : NULL;
+        /* W_q has W's numbers nearly, RdH, RH and GRH have another metric's norm */
+        const bool shown = strcmp(what, "W") == 0 || strcmp(what, "R") == 0;
+        line *l = shown ? find_line(lines, &count, v, i) : NULL;
         if (l)
             take_row(l, v, i, w_norm);
     }

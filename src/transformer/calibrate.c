@@ -11,8 +11,9 @@
 bool rsd_same_input(rsd_slot a, rsd_slot b)
 {
     /* what the slot reads: norm1, attention, norm2, activation */
-    static const int reads[RSD_LINEARS] = { [RSD_O] = 1, [RSD_GATE] = 2, [RSD_UP] = 2,
-                                            [RSD_DOWN] = 3 };
+    static const int reads[RSD_LINEARS] = {
+        [RSD_O] = 1, [RSD_GATE] = 2, [RSD_UP] = 2, [RSD_DOWN] = 3
+    };
     return reads[a] == reads[b];
 }
 
@@ -108,8 +109,11 @@ static int window_loss(run *r, size_t window, size_t at, const rsd_real *hidden)
     snprintf(key, sizeof key, "calibrate/window/%zu", window);
     if (!r->job->empirical)
         RSD_TRY(rsd_rng_alloc(r->job->seed, key, &rng));
-    const rsd_loss loss = { .M = T, .model = rsd_transformer_head(r->job->model, hidden + offset),
-                            .target = r->target + at * T, .rng = rng, .ce_weight = 1,
+    const rsd_loss loss = { .M = T,
+                            .model = rsd_transformer_head(r->job->model, hidden + offset),
+                            .target = r->target + at * T,
+                            .rng = rng,
+                            .ce_weight = 1,
                             .dh = r->dh + offset };
     int err = RSD_OK;
     const size_t bytes = rsd_loss_work(&loss);

@@ -28,8 +28,8 @@ typedef struct {
     size_t layers;
     const rsd_tokens *tokens;
     size_t context, windows;
-    size_t batch;             /* windows a pass: the model has memory for batch * context tokens */
-    bool empirical;           /* the data's labels */
+    size_t batch;   /* windows a pass: the model has memory for batch * context tokens */
+    bool empirical; /* the data's labels */
     uint64_t seed;
     void (*progress)(void *context, size_t windows_done);
     bool (*stop)(void *context); /* true: end early; may be NULL */

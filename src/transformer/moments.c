@@ -55,7 +55,8 @@ static void widen(rsd_moment *m, const rsd_real *x, size_t rows, double *panel)
 
 /* Tiles of rows of the triangle, up to and with the diagonal's block: each is one product of a
  * single-threaded BLAS, so that the bits are the same whoever computes it.  dsyrk would save the
- * half of the diagonal blocks that is not read, a few percent, but only its own threads split it. */
+ * half of the diagonal blocks that is not read, a few percent, but only its own threads split it.
+ */
 static void add_panel(rsd_moment *m, const double *panel, size_t rows)
 {
     const size_t n = m->n, tiles = (n + TILE - 1) / TILE;
@@ -86,7 +87,8 @@ int rsd_moment_finish(rsd_moment *m)
         return RSD_FAIL(RSD_EDOM, "a moment of %zu channels without rows", n);
     for (size_t i = 0; i < n; i++)
         if (!isfinite(m->second[i * n + i])) /* any NaN or Inf of channel i is in this sum */
-            return RSD_FAIL(RSD_EDOM, "channel %zu of %zu is not finite in %zu rows", i, n, m->rows);
+            return RSD_FAIL(RSD_EDOM, "channel %zu of %zu is not finite in %zu rows", i, n,
+                            m->rows);
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < i; j++)
             m->second[j * n + i] = m->second[i * n + j] *= scale;

@@ -10,10 +10,10 @@
 enum { RSD_MOMENT_PANEL = 192 }; /* rows that are widened to double at a time */
 
 typedef struct {
-    size_t n, rows;    /* channels, rows seen */
-    double *second;    /* [n*n] sum of x x', lower triangle; E[x x'], whole, once finished */
-    double *mean_abs;  /* [n] sum of |x|; its mean once finished */
-    double *max_abs;   /* [n] */
+    size_t n, rows;   /* channels, rows seen */
+    double *second;   /* [n*n] sum of x x', lower triangle; E[x x'], whole, once finished */
+    double *mean_abs; /* [n] sum of |x|; its mean once finished */
+    double *max_abs;  /* [n] */
 } rsd_moment;
 
 /* Bytes that a moment of n channels holds; SIZE_MAX where they cannot be counted. */

@@ -1,0 +1,505 @@
+/* residuum calibrate: H and G of every linear layer, into a result file. */
+#include "transformer/calibrate.h"
+#include "amend.h"
+#include "calibrate_write.h"
+#include "command.h"
+#include "console.h"
+#include "mat.h"
+#include "par.h"
+#include "select.h"
+#include "stop.h"
+#include "stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+    rsd_common common;
+    const char *tokens;
+    size_t context, max_tokens;
+    double memory;
+    int precision;
+    bool empirical;
+    select_options select;
+} calibrate_params;
+
+static const calibrate_params defaults = { .precision = RSD_PRECISION_AUTO };
+
+#define AT(field) offsetof(calibrate_params, field)
+static const rsd_opt options[] = {
+    { "tokens", 0, RSD_OPT_STRING, AT(tokens), 0, 0, "PATH",
+      "token stream: .u16, .u32, .npy, Megatron .bin/.idx, or .txt with the model's "
+      "tokenizer.json" },
+    { "context", 0, RSD_OPT_SIZE, AT(context), 0, 1 << 24, "N",
+      "inputs of a window, in tokens; 0: the model's context, at most 2048" },
+    { "max-tokens", 0, RSD_OPT_SIZE, AT(max_tokens), 0, 1e15, "N",
+      "use the first N tokens; 0: all" },
+    { "precision", 0, RSD_OPT_CHOICE, AT(precision), 0, 0, "f32|bf16|auto",
+      "of matrix products; auto: bf16 where the processor multiplies it" },
+    { "empirical", 0, RSD_OPT_FLAG, AT(empirical), 0, 0, NULL,
+      "G with the data's labels, not drawn from the model (biased: the empirical Fisher matrix)" },
+    { "memory", 0, RSD_OPT_REAL, AT(memory), 0, 1e9, "MB",
+      "for moments; what needs more reads the tokens several times; 0: half of this machine's" },
+    SELECT_OPTIONS(AT(select)),
+    { 0 }
+};
+
+/* A linear layer that is calibrated. */
+typedef struct {
+    const rsd_tensor *tensor;
+    size_t block;
+    rsd_slot slot;
+    char *path;    /* of the matrix' group */
+    size_t leader; /* the layer, of those that read the same input, whose H is everyone's */
+} layer;
+
+/* One moment. */
+typedef struct {
+    size_t layer, n, pass;
+    const char *what; /* "H" or "G" */
+    calibrated c;
+    int code; /* of its own failure */
+    char message[512];
+} unit;
+
+typedef struct {
+    const calibrate_params *params;
+    const char *command_line;
+    rsd_model *model;
+    char *name;
+    journal_model entry;
+    rsd_weights *weights;
+    rsd_transformer *pass;
+    stream stream;
+    amend file;
+    char about[512]; /* what shapes the numbers */
+    bool forget;     /* what the file holds of another calibration */
+    size_t layers, units, passes;
+    layer *layer;
+    unit *unit;
+    size_t *measured, measured_count; /* units of the pass at hand */
+    rsd_block_moments *moments;
+} calibration;
+
+/* ---- what is to be done ---- */
+
+static int open_model(calibration *c, const char *argument)
+{
+    const char *name;
+    size_t len;
+    const char *source = select_source(argument, &name, &len);
+    if (!c->params->common.output)
+        return RSD_FAIL(RSD_EUSAGE, "give the result file: -o FILE.h5");
+    RSD_TRY(rsd_model_open(source, &c->model));
+    RSD_TRY(rsd_weights_load(c->model, &c->weights));
+    RSD_TRY(stream_open(c->params->tokens, c->model, &c->weights->shape, c->params->context,
+                        c->params->max_tokens, &c->stream));
+    c->name = name ? strndup(name, len) : strdup(rsd_model_name(c->model));
+    if (!c->name)
+        return RSD_FAIL(RSD_ENOMEM, "name of %s", source);
+    c->entry = (journal_model){ .name = c->name,
+                                .source = rsd_model_source(c->model),
+                                .architecture = rsd_model_architecture(c->model),
+                                .config = rsd_model_config(c->model),
+                                .parameters = rsd_model_parameters(c->model) };
+    return rsd_model_sha256(c->model, c->entry.sha256);
+}
+
+static size_t token_count(const calibration *c)
+{
+    return c->stream.windows * c->stream.context;
+}
+
+static const char *precision_name(const calibration *c)
+{
+    const rsd_precision p = (rsd_precision)c->params->precision;
+    const bool bf16 = p == RSD_PRECISION_BF16 || (p == RSD_PRECISION_AUTO && rsd_bf16_native());
+    return bf16 ? "bf16" : "f32";
+}
+
+static char *about_path(const calibration *c)
+{
+    char *model = rsd_store_escape(c->name), *path = NULL;
+    if (model && asprintf(&path, "/calibration/%s", model) < 0)
+        path = NULL;
+    free(model);
+    return path;
+}
+
+/* What the file holds must have been made alike, unless --force forgets it. */
+static int open_file(calibration *c)
+{
+    const char *file = strrchr(c->params->tokens, '/');
+    bool found;
+    snprintf(c->about, sizeof c->about,
+             "tokens=%.200s,context=%zu,windows=%zu,labels=%s,precision=%s,seed=%zu",
+             file ? file + 1 : c->params->tokens, c->stream.context, c->stream.windows,
+             c->params->empirical ? "data" : "model", precision_name(c), c->params->common.seed);
+    RSD_TRY(amend_open(c->params->common.output, &c->file));
+    RSD_TRY(amend_find_model(&c->file, &c->entry, &found));
+    char *path = about_path(c), *held = NULL;
+    int err = path ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of %s", c->name);
+    if (!err && found && rsd_store_exists(c->file.old, path)) {
+        c->forget = c->params->common.force;
+        err = rsd_store_get_text(c->file.old, path, "options", &held);
+    }
+    if (held && !c->forget && strcmp(held, c->about) != 0)
+        err = RSD_FAIL(RSD_EUSAGE,
+                       "%s: %s was calibrated with '%s', this command says '%s'; --force does it "
+                       "again",
+                       c->params->common.output, c->name, held, c->about);
+    free(held);
+    free(path);
+    return err;
+}
+
+static bool is_done(const calibration *c, const char *matrix)
+{
+    static const char *const what[] = { "H", "G" };
+    bool done = c->file.old && !c->forget;
+    for (int i = 0; done && i < 2; i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s/eigenvalues", matrix, what[i]);
+        done = rsd_store_exists(c->file.old, path);
+    }
+    return done;
+}
+
+static int add_layer(calibration *c, size_t block, rsd_slot slot, size_t *skipped)
+{
+    const rsd_tensor *t = c->weights->block[block].tensor[slot];
+    if (!t || !select_takes(&c->params->select, c->model, t))
+        return RSD_OK;
+    char *path = result_matrix_path(c->name, t->name);
+    if (!path)
+        return RSD_FAIL(RSD_ENOMEM, "path of %s", t->name);
+    if (is_done(c, path)) {
+        ++*skipped;
+        free(path);
+        return RSD_OK;
+    }
+    size_t leader = 0;
+    while (leader < c->layers &&
+           (c->layer[leader].block != block || !rsd_same_input(c->layer[leader].slot, slot)))
+        leader++;
+    c->layer[c->layers] = (layer){ t, block, slot, path, leader };
+    if (leader == c->layers)
+        c->unit[c->units++] = (unit){ .layer = c->layers, .n = t->cols, .what = "H" };
+    c->unit[c->units++] = (unit){ .layer = c->layers, .n = t->rows, .what = "G" };
+    c->layers++;
+    return RSD_OK;
+}
+
+static int add_layers(calibration *c)
+{
+    const size_t blocks = c->weights->shape.layers, most = blocks * RSD_LINEARS;
+    size_t skipped = 0;
+    RSD_TRY(rsd_array_alloc(most, 1, sizeof *c->layer, &c->layer));
+    RSD_TRY(rsd_array_alloc(most, 2, sizeof *c->unit, &c->unit));
+    RSD_TRY(rsd_array_alloc(most, 2, sizeof *c->measured, &c->measured));
+    RSD_TRY(rsd_array_alloc(blocks, 1, sizeof *c->moments, &c->moments));
+    for (size_t b = 0; b < blocks; b++)
+        for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++)
+            RSD_TRY(add_layer(c, b, slot, &skipped));
+    if (skipped)
+        console_note("%zu of %zu layers are calibrated already", skipped, skipped + c->layers);
+    if (skipped + c->layers == 0)
+        return RSD_FAIL(RSD_EUSAGE, "no linear layer is selected; see --include");
+    return RSD_OK;
+}
+
+static size_t memory_limit(const calibration *c)
+{
+    if (c->params->memory > 0)
+        return (size_t)(c->params->memory * 1e6);
+    return (size_t)sysconf(_SC_PHYS_PAGES) / 2 * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Moments fill one pass over the tokens after the other.  Says what it will take. */
+static int plan(calibration *c)
+{
+    const size_t limit = memory_limit(c);
+    size_t used = 0, most = 0, stored = 0, widest = 0;
+    for (size_t i = 0; i < c->units; i++) {
+        unit *u = &c->unit[i];
+        const size_t bytes = rsd_moment_bytes(u->n);
+        if (bytes == SIZE_MAX)
+            return RSD_FAIL(RSD_ENOMEM, "a moment of %zu channels", u->n);
+        if (used && (bytes > limit || used > limit - bytes)) {
+            c->passes++;
+            used = 0;
+        }
+        u->pass = c->passes;
+        used += bytes;
+        most = used > most ? used : most;
+        stored += calibrated_stored_bytes(u->n);
+        widest = u->n > widest ? u->n : widest;
+    }
+    c->passes++;
+    console_note("%zu layers, %zu moments: %.1f MB of memory, %.1f MB in the file before "
+                 "compression",
+                 c->layers, c->units, (double)most / 1e6, (double)stored / 1e6);
+    console_note("%zu windows of %zu tokens, read %zu %s", c->stream.windows, c->stream.context,
+                 c->passes, c->passes == 1 ? "time" : "times");
+    if (token_count(c) < widest)
+        console_note("fewer tokens (%zu) than channels (up to %zu): some moments are singular",
+                     token_count(c), widest);
+    return RSD_OK;
+}
+
+/* All blocks' activations are kept where they take no more than a quarter of what moments may. */
+static int open_pass(calibration *c)
+{
+    const rsd_shape *s = &c->weights->shape;
+    const size_t rows = c->stream.batch * c->stream.context;
+    const size_t state = rsd_block_state_size(s, rows) * sizeof(rsd_real);
+    const rsd_keep keep = state <= memory_limit(c) / 4 / s->layers ? RSD_KEEP_ALL : RSD_KEEP_INPUTS;
+    RSD_TRY(rsd_transformer_alloc(c->weights, (rsd_precision)c->params->precision, keep, rows,
+                                  &c->pass));
+    console_detail("%zu windows a pass, %zu MB of activations%s", c->stream.batch,
+                   rsd_transformer_bytes(c->pass) / 1000000,
+                   keep == RSD_KEEP_ALL ? "" : "; blocks run again on the way back");
+    return RSD_OK;
+}
+
+/* ---- one pass over the tokens ---- */
+
+static void progress(void *context, size_t done)
+{
+    (void)done;
+    console_progress_step("", (double)((const calibration *)context)->stream.batch);
+}
+
+static bool should_stop(void *context)
+{
+    (void)context;
+    return stop_requested();
+}
+
+static int collect(calibration *c, size_t pass)
+{
+    size_t done;
+    memset(c->moments, 0, c->weights->shape.layers * sizeof *c->moments);
+    c->measured_count = 0;
+    for (size_t i = 0; i < c->units; i++) {
+        unit *u = &c->unit[i];
+        const layer *l = &c->layer[u->layer];
+        if (u->pass != pass)
+            continue;
+        RSD_TRY(rsd_moment_alloc(u->n, &u->c.moment));
+        rsd_block_moments *b = &c->moments[l->block];
+        *(*u->what == 'H' ? &b->H[l->slot] : &b->G[l->slot]) = &u->c.moment;
+        c->measured[c->measured_count++] = i;
+    }
+    const rsd_calibrate_job job = {
+        .model = c->pass,
+        .block = c->moments,
+        .layers = c->weights->shape.layers,
+        .tokens = c->stream.tokens,
+        .context = c->stream.context,
+        .windows = c->stream.windows,
+        .batch = c->stream.batch,
+        .empirical = c->params->empirical,
+        .seed = c->params->common.seed,
+        .progress = progress,
+        .stop = should_stop,
+        .callback_context = c,
+    };
+    RSD_TRY(rsd_calibrate(&job, &done));
+    if (done == c->stream.windows)
+        return RSD_OK;
+    console_note("stopped after %zu of %zu windows; nothing is written", done, c->stream.windows);
+    return RSD_ESTOPPED;
+}
+
+static char *unit_path(const calibration *c, const unit *u, size_t of_layer)
+{
+    char *path;
+    return asprintf(&path, "%s/%s", c->layer[of_layer].path, u->what) < 0 ? NULL : path;
+}
+
+static int write_moment(calibration *c, unit *u)
+{
+    const int finished = rsd_moment_finish(&u->c.moment);
+    if (finished)
+        return rsd_fail_prefix(finished, "%s of %s", u->what, c->layer[u->layer].tensor->name);
+    char *path = unit_path(c, u, u->layer);
+    const int err = path ? calibrated_write_moment(c->file.to, path, &u->c)
+                         : RSD_FAIL(RSD_ENOMEM, "path of a moment");
+    free(path);
+    return err;
+}
+
+/* For the layer itself, and for those that share its input. */
+static int write_spectrum(calibration *c, const unit *u)
+{
+    char *own = unit_path(c, u, u->layer);
+    int err = own ? calibrated_write_spectrum(c->file.to, own, &u->c, NULL)
+                  : RSD_FAIL(RSD_ENOMEM, "path of a moment");
+    for (size_t i = u->layer + 1; !err && *u->what == 'H' && i < c->layers; i++) {
+        if (c->layer[i].leader != u->layer)
+            continue;
+        char *path = unit_path(c, u, i);
+        err = path ? calibrated_write_spectrum(c->file.to, path, &u->c, own)
+                   : RSD_FAIL(RSD_ENOMEM, "path of a moment");
+        free(path);
+    }
+    free(own);
+    return err;
+}
+
+static size_t unit_bytes(void *context, size_t i)
+{
+    (void)context;
+    (void)i;
+    return 0; /* what it takes is there already */
+}
+
+static void measure_unit(void *context, size_t i)
+{
+    calibration *c = context;
+    unit *u = &c->unit[c->measured[i]];
+    u->code = calibrated_measure(&u->c);
+    if (u->code)
+        snprintf(u->message, sizeof u->message, "%s", rsd_errmsg());
+}
+
+/* Matrices are written before their eigenvalues are computed, which destroys them: no second copy
+ * is needed. */
+static int run_pass(calibration *c, size_t pass)
+{
+    RSD_TRY(collect(c, pass));
+    const rsd_par_work work = { .count = c->measured_count,
+                                .bytes = unit_bytes,
+                                .run = measure_unit,
+                                .context = c,
+                                .budget = SIZE_MAX };
+    for (size_t i = 0; i < c->measured_count; i++)
+        RSD_TRY(write_moment(c, &c->unit[c->measured[i]]));
+    RSD_TRY(rsd_par_each(&work));
+    for (size_t i = 0; i < c->measured_count; i++) {
+        unit *u = &c->unit[c->measured[i]];
+        if (u->code)
+            return RSD_FAIL(u->code, "%s of %s: %s", u->what, c->layer[u->layer].tensor->name,
+                            u->message);
+        RSD_TRY(write_spectrum(c, u));
+        rsd_moment_free(&u->c.moment);
+    }
+    return RSD_OK;
+}
+
+/* ---- the whole ---- */
+
+static int write_about(const calibration *c)
+{
+    rsd_store *to = c->file.to;
+    char *path = about_path(c);
+    int err = path ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of %s", c->name);
+    if (err)
+        goto done;
+    RSD_TRY_DONE(rsd_store_group(to, path));
+    RSD_TRY_DONE(amend_write_provenance(to, path, c->command_line, c->params->common.seed));
+    RSD_TRY_DONE(rsd_store_set_text(to, path, "options", c->about));
+    RSD_TRY_DONE(rsd_store_set_text(to, path, "tokens_file", c->params->tokens));
+    RSD_TRY_DONE(rsd_store_set_int(to, path, "tokens", (int64_t)token_count(c)));
+    RSD_TRY_DONE(rsd_store_set_int(to, path, "windows", (int64_t)c->stream.windows));
+    RSD_TRY_DONE(rsd_store_set_int(to, path, "context", (int64_t)c->stream.context));
+    RSD_TRY_DONE(rsd_store_set_text(to, path, "labels", c->params->empirical ? "data" : "model"));
+    RSD_TRY_DONE(rsd_store_set_text(to, path, "precision", precision_name(c)));
+    for (size_t i = 0; i < c->layers; i++)
+        if (!rsd_store_exists(to, c->layer[i].path))
+            RSD_TRY_DONE(
+                result_write_matrix(to, c->layer[i].path, c->layer[i].tensor, "calibrated", ""));
+done:
+    free(path);
+    return err;
+}
+
+static int compute(calibration *c)
+{
+    const size_t batches = (c->stream.windows + c->stream.batch - 1) / c->stream.batch;
+    console_progress_begin("pass", batches * c->passes, (double)(c->stream.windows * c->passes));
+    int err = RSD_OK;
+    for (size_t p = 0; !err && p < c->passes; p++)
+        err = run_pass(c, p);
+    console_progress_end();
+    return err;
+}
+
+static void report(const calibration *c, double seconds)
+{
+    size_t clamped = 0, values = 0;
+    for (size_t i = 0; i < c->units; i++) {
+        clamped += c->unit[i].c.clamped;
+        values += c->unit[i].n;
+    }
+    console_note("%s: H and G of %zu layers from %zu tokens in %.1f s; damping 0, %zu of %zu "
+                 "eigenvalues clamped to 0",
+                 c->params->common.output, c->layers, token_count(c), seconds, clamped, values);
+    console_detail("peak memory %zu MB", console_peak_memory() / 1000000);
+}
+
+static int calibrate(calibration *c, const char *argument)
+{
+    const double start = console_seconds();
+    RSD_TRY(open_model(c, argument));
+    RSD_TRY(open_file(c));
+    RSD_TRY(add_layers(c));
+    if (c->layers == 0)
+        return RSD_OK;
+    RSD_TRY(plan(c));
+    RSD_TRY(open_pass(c));
+    RSD_TRY(amend_begin(&c->file, &c->entry, c->model, c->forget, c->command_line,
+                        c->params->common.seed));
+    RSD_TRY(write_about(c));
+    RSD_TRY(compute(c));
+    RSD_TRY(amend_commit(&c->file));
+    report(c, console_seconds() - start);
+    return RSD_OK;
+}
+
+static int run(const void *params, const rsd_arguments *arguments)
+{
+    calibration c = { .params = params, .command_line = arguments->text, .file = { .lock = -1 } };
+    const int err = calibrate(&c, arguments->words.item[0]);
+    amend_close(&c.file);
+    for (size_t i = 0; i < c.units; i++)
+        calibrated_free(&c.unit[i].c);
+    for (size_t i = 0; i < c.layers; i++)
+        free(c.layer[i].path);
+    rsd_transformer_free(c.pass);
+    stream_close(&c.stream);
+    rsd_weights_free(c.weights);
+    rsd_model_close(c.model);
+    free(c.moments);
+    free(c.measured);
+    free(c.unit);
+    free(c.layer);
+    free(c.name);
+    return err;
+}
+
+extern const rsd_command rsd_command_calibrate;
+const rsd_command rsd_command_calibrate = {
+    .name = "calibrate",
+    .usage = "MODEL --tokens PATH -o FILE.h5",
+    .summary = "second moments of each layer's inputs and output gradients",
+    .details = "H = E[x x'] of a linear layer's input and G = E[g g'] of the loss's gradient at "
+               "its output,\n"
+               "with their eigenvalues and metrics, go into the result file, beside what analyze "
+               "wrote or\n"
+               "will write there.  Memory does not grow with the tokens: pythia-160m takes 2.6 GB, "
+               "and up\n"
+               "to 1.3 GB in the file.  A run that is stopped writes nothing.  --force forgets an "
+               "earlier\n"
+               "calibration of this model, and nothing else.\n",
+    .options = options,
+    .common = RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_THREADS | RSD_TAKES_SEED,
+    .min_words = 1,
+    .max_words = 1,
+    .defaults = &defaults,
+    .params_size = sizeof(calibrate_params),
+    .run = run,
+};
