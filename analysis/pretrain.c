@@ -1,17 +1,11 @@
-/* residuum pretrain: a model from a configuration and tokens.  DIR becomes a model folder:
- *
- *   config.json, model.safetensors   the model as of the last checkpoint (tokenizer.json beside
- *                                    CONFIG is copied, too)
- *   training.safetensors             from which the same command goes on
- *   initial/                         the model before the first step
- *   best/                            the model of the least evaluation loss, with --eval-tokens */
+/* residuum pretrain: a model from a configuration and tokens. */
 #include "boot.h"
 #include "command.h"
 #include "console.h"
 #include "io/file.h"
 #include "mat.h"
+#include "pretrain_folder.h"
 #include "stop.h"
-#include "train/checkpoint.h"
 #include "transformer/evaluate.h"
 
 #include <jansson.h>
@@ -19,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct {
     rsd_common common;
@@ -37,7 +30,7 @@ static const pretrain_params defaults = {
 #define AT(field) offsetof(pretrain_params, field)
 static const rsd_opt options[] = {
     { "tokens", 0, RSD_OPT_STRING, AT(tokens), 0, 0, "PATH",
-      "token stream: .u16, .u32, .npy, Megatron .bin/.idx, or .txt with tokenizer.json beside CONFIG" },
+      "stream: .u16, .u32, .npy, Megatron .bin/.idx, or .txt with tokenizer.json beside CONFIG" },
     { "eval-tokens", 0, RSD_OPT_STRING, AT(eval_tokens), 0, 0, "PATH",
       "token stream to evaluate on, whose best model is kept" },
     { "context", 0, RSD_OPT_SIZE, AT(context), 0, 1 << 24, "N",
@@ -66,9 +59,10 @@ static const rsd_opt options[] = {
 /* Everything that is open. */
 typedef struct {
     const pretrain_params *params;
-    const char *folder;
+    pretrain_folder folder;
     char *config; /* text of config.json */
     rsd_tokenizer *tokenizer;
+    rsd_shape shape;
     rsd_model *initial;
     rsd_weights *weights;
     rsd_tokens *tokens, *eval_tokens;
@@ -80,134 +74,17 @@ typedef struct {
     double seconds;
 } training;
 
-/* ---- files ---- */
-
-static int missing_path(void) { return RSD_FAIL(RSD_ENOMEM, "a path"); }
-
-/* Call use(training, "DIR/name"). */
-static int with_path(training *t, const char *name, int (*use)(training *, const char *))
-{
-    char *path = rsd_path_join(t->folder, name);
-    const int err = path ? use(t, path) : missing_path();
-    free(path);
-    return err;
-}
-
-static bool exists(const training *t, const char *name)
-{
-    char *path = rsd_path_join(t->folder, name);
-    const bool is = path && access(path, F_OK) == 0;
-    free(path);
-    return is;
-}
-
-static int write_file(const char *path, const void *data, size_t size)
-{
-    rsd_writer file;
-    RSD_TRY(rsd_writer_open(path, &file));
-    const int err = rsd_writer_put(&file, data, size);
-    if (err)
-        rsd_writer_abandon(&file);
-    return err ? err : rsd_writer_commit(&file);
-}
-
-static int write_config(training *t, const char *path)
-{
-    return write_file(path, t->config, strlen(t->config));
-}
-
-static int make_folder(training *t, const char *path)
-{
-    (void)t;
-    return rsd_make_folder(path);
-}
-
-/* config.json, or the folder that it lies in; the text ends with a 0. */
-static int read_config(training *t, const char *source)
-{
-    char *inside = rsd_path_join(source, "config.json");
-    rsd_map map;
-    if (!inside)
-        return missing_path();
-    int err = rsd_map_open(access(inside, F_OK) == 0 ? inside : source, &map);
-    free(inside);
-    RSD_TRY(err);
-    err = rsd_array_alloc(map.size + 1, 1, 1, &t->config);
-    if (!err) {
-        memcpy(t->config, map.data, map.size);
-        t->config[map.size] = 0;
-        if (strlen(t->config) != map.size)
-            err = RSD_FAIL(RSD_EFORMAT, "%s: a byte 0 in the text", source);
-    }
-    rsd_map_close(&map);
-    return err;
-}
-
-/* tokenizer.json beside CONFIG, or NULL; caller frees. */
-static char *tokenizer_path(const char *source)
-{
-    char *path = rsd_path_join(source, "tokenizer.json"); /* CONFIG is a folder ... */
-    if (path && access(path, F_OK) == 0)
-        return path;
-    free(path);
-    const char *slash = strrchr(source, '/'); /* ... or a file in one */
-    char *folder = slash ? strndup(source, (size_t)(slash - source + 1)) : strdup(".");
-    path = folder ? rsd_path_join(folder, "tokenizer.json") : NULL;
-    free(folder);
-    if (path && access(path, F_OK) == 0)
-        return path;
-    free(path);
-    return NULL;
-}
-
-static int copy_tokenizer(training *t, const char *source)
-{
-    char *from = tokenizer_path(source), *to = rsd_path_join(t->folder, "tokenizer.json");
-    rsd_map map;
-    int err = to ? RSD_OK : missing_path();
-    if (!err && from && strcmp(from, to) != 0) {
-        err = rsd_map_open(from, &map);
-        if (!err) {
-            err = write_file(to, map.data, map.size);
-            rsd_map_close(&map);
-        }
-    }
-    free(from);
-    free(to);
-    return err;
-}
-
-static int write_best(training *t, const char *path)
-{
-    return rsd_parameters_write(&t->pretrain.parameters, (rsd_dtype[]){ RSD_F32, RSD_F16,
-                                RSD_BF16 }[t->params->store], path);
-}
-
-static int write_state(training *t, const char *path)
-{
-    return rsd_checkpoint_write(&t->pretrain, &t->progress, path);
-}
-
-/* The state first: it alone decides where a training goes on, and the model follows from it. */
-static int write_checkpoint(training *t)
-{
-    RSD_TRY(with_path(t, "training.safetensors", write_state));
-    return with_path(t, "model.safetensors", write_best);
-}
-
-/* ---- preparing ---- */
-
 static int open_stream(training *t, const char *source, const char *path, rsd_tokens **out)
 {
     if (rsd_path_ends(path, ".txt") && !t->tokenizer) {
-        char *file = tokenizer_path(source);
+        char *file = pretrain_tokenizer(source);
         const int err = file ? rsd_tokenizer_load(file, &t->tokenizer)
                              : RSD_FAIL(RSD_EUSAGE, "%s: text, but no tokenizer.json beside %s",
                                         path, source);
         free(file);
         RSD_TRY(err);
     }
-    const rsd_tokens_options o = { .tokenizer = t->tokenizer, .vocab = t->weights->shape.vocab };
+    const rsd_tokens_options o = { .tokenizer = t->tokenizer, .vocab = t->shape.vocab };
     return rsd_tokens_open(path, &o, out);
 }
 
@@ -231,7 +108,7 @@ static int identify(training *t, const rsd_pretrain_options *o)
 {
     char tokens[65], config[65], text[640];
     RSD_TRY(fingerprint(t->tokens, tokens));
-    rsd_sha256(t->config, strlen(t->config), config);
+    rsd_sha256(t->folder.config, strlen(t->folder.config), config);
     snprintf(text, sizeof text,
              "config %s tokens %zu %s context %zu batch %zu steps %zu warmup %zu lr %.17g %.17g "
              "decay %.17g clip %.17g beta %.17g %.17g seed %zu precision %d",
@@ -247,41 +124,19 @@ static int check_options(const training *t)
     const pretrain_params *p = t->params;
     if (!p->tokens)
         return RSD_FAIL(RSD_EUSAGE, "say which tokens: --tokens PATH");
-    if (!t->folder)
+    if (!p->common.output)
         return RSD_FAIL(RSD_EUSAGE, "say where the model goes: -o DIR");
     if (p->eval_every && !p->eval_tokens)
         return RSD_FAIL(RSD_EUSAGE, "--eval-every needs --eval-tokens");
     if (p->min_lr > p->lr)
         return RSD_FAIL(RSD_EUSAGE, "--min-lr %g is above --lr %g", p->min_lr, p->lr);
-    if (!p->common.force && exists(t, "model.safetensors") && !exists(t, "training.safetensors"))
-        return RSD_FAIL(RSD_EUSAGE, "%s holds a model that was not trained there; --force replaces "
-                        "it", t->folder);
     return RSD_OK;
-}
-
-static int create(training *t, const char *path)
-{
-    return rsd_create(t->config, t->params->common.seed, path);
-}
-
-static int open_initial(training *t, const char *path) { return rsd_model_open(path, &t->initial); }
-
-/* The model of step 0, always made anew, is what weights are loaded from. */
-static int start_folder(training *t, const char *source)
-{
-    RSD_TRY(with_path(t, "initial", make_folder));
-    RSD_TRY(with_path(t, "initial/config.json", write_config));
-    RSD_TRY(with_path(t, "initial/model.safetensors", create));
-    RSD_TRY(with_path(t, "config.json", write_config));
-    RSD_TRY(copy_tokenizer(t, source));
-    RSD_TRY(with_path(t, "initial", open_initial));
-    return rsd_weights_load(t->initial, &t->weights);
 }
 
 static int prepare(training *t, rsd_pretrain_options *o)
 {
     const pretrain_params *p = t->params;
-    const size_t most = t->weights->shape.context;
+    const size_t most = t->shape.context;
     *o = (rsd_pretrain_options){
         .context = p->context ? p->context : most < 2048 ? most : 2048,
         .batch = p->batch,
@@ -303,27 +158,23 @@ static int prepare(training *t, rsd_pretrain_options *o)
     return identify(t, o);
 }
 
-static int read_state(training *t, const char *path)
-{
-    const int err = rsd_checkpoint_read(&t->pretrain, &t->progress, path);
-    if (err == RSD_EARG)
-        return rsd_fail_prefix(RSD_EUSAGE, "another training is in %s (--force starts over)",
-                               t->folder);
-    return err;
-}
-
 static int open_all(training *t, const char *source)
 {
     rsd_pretrain_options o;
-    RSD_TRY(read_config(t, source));
-    RSD_TRY(start_folder(t, source));
+    const rsd_arch *arch;
+    RSD_TRY(pretrain_config(source, &t->config));
+    t->folder.config = t->config;
+    RSD_TRY(rsd_create_shape(t->config, &arch, &t->shape));
     RSD_TRY(open_stream(t, source, t->params->tokens, &t->tokens));
     if (t->params->eval_tokens)
         RSD_TRY(open_stream(t, source, t->params->eval_tokens, &t->eval_tokens));
     RSD_TRY(prepare(t, &o));
+    /* nothing is written before all options are right */
+    RSD_TRY(pretrain_folder_start(&t->folder, source, o.seed, t->params->common.force,
+                                  &t->initial));
+    RSD_TRY(rsd_weights_load(t->initial, &t->weights));
     RSD_TRY(rsd_pretrain_alloc(t->weights, t->tokens, &o, &t->pretrain));
-    if (!t->params->common.force && exists(t, "training.safetensors"))
-        RSD_TRY(with_path(t, "training.safetensors", read_state));
+    RSD_TRY(pretrain_folder_resume(&t->folder, &t->pretrain, &t->progress));
     t->first_step = t->pretrain.adamw.step;
     return RSD_OK;
 }
@@ -349,9 +200,7 @@ static int evaluate(training *t)
         return RSD_OK;
     t->progress.best = t->eval_loss;
     t->progress.best_step = t->eval_step;
-    RSD_TRY(with_path(t, "best", make_folder));
-    RSD_TRY(with_path(t, "best/config.json", write_config));
-    return with_path(t, "best/model.safetensors", write_best);
+    return pretrain_folder_best(&t->folder, p);
 }
 
 static bool due(size_t step, size_t every, size_t last)
@@ -376,7 +225,7 @@ static int run_steps(training *t)
         if (t->eval_tokens && due(step, params->eval_every, params->steps))
             RSD_TRY(evaluate(t));
         if (due(step, params->checkpoint_every, params->steps) || stop_requested())
-            RSD_TRY(write_checkpoint(t));
+            RSD_TRY(pretrain_folder_checkpoint(&t->folder, p, &t->progress));
     }
     return RSD_OK;
 }
@@ -386,7 +235,7 @@ static int train(training *t)
     const rsd_pretrain *p = &t->pretrain;
     const size_t left = t->params->steps - p->adamw.step;
     if (t->first_step)
-        console_note("%s: going on after step %zu of %zu", t->folder, t->first_step,
+        console_note("%s: going on after step %zu of %zu", t->folder.path, t->first_step,
                      t->params->steps);
     console_detail("%zu parameters, %zu windows of %zu tokens, %.2f epochs, %zu MB of activations",
                    rsd_model_parameters(t->initial), p->windows, p->options.context,
@@ -411,8 +260,8 @@ static int report(const training *t)
     const double window = (double)p->options.context * (double)p->options.batch;
     const double rate = (double)(p->adamw.step - t->first_step) * window / t->seconds;
     if (!t->params->common.json) {
-        console_note("%s: %zu of %zu steps, loss %.5f, %.0f tokens/s", t->folder, p->adamw.step,
-                     t->params->steps, t->last.loss, rate);
+        console_note("%s: %zu of %zu steps, loss %.5f, %.0f tokens/s", t->folder.path,
+                     p->adamw.step, t->params->steps, t->last.loss, rate);
         if (t->eval_tokens)
             console_note("evaluation loss %.5f nats per token, best %.5f after step %zu",
                          t->eval_loss, t->progress.best, t->progress.best_step);
@@ -438,9 +287,11 @@ static int report(const training *t)
 
 static int run(const void *params, const rsd_arguments *arguments)
 {
+    static const rsd_dtype store[] = { RSD_F32, RSD_F16, RSD_BF16 };
     const pretrain_params *p = params;
     const char *source = arguments->words.item[0];
-    training t = { .params = p, .folder = p->common.output, .progress.best = INFINITY,
+    training t = { .params = p, .folder = { .path = p->common.output, .dtype = store[p->store] },
+                   .progress.best = INFINITY,
                    .last.loss = NAN, .eval_loss = NAN };
     int err = check_options(&t);
     if (!err)
@@ -465,11 +316,11 @@ const rsd_command rsd_command_pretrain = {
     .usage = "CONFIG --tokens PATH -o DIR",
     .summary = "train a small model from scratch",
     .details =
-        "CONFIG is a config.json of an architecture that `residuum list architectures` names, or the\n"
-        "folder it lies in.  DIR becomes a model folder.  All weights are trained with AdamW on\n"
-        "consecutive windows, in an order of their own every epoch.  Interrupted at any moment, the\n"
-        "same command goes on after the last checkpoint, bit for bit on the same machine with the\n"
-        "same --threads; other options or tokens are refused.\n",
+        "CONFIG is a config.json of an architecture that has a forward pass here, or the folder it\n"
+        "lies in.  DIR becomes a model folder.  All weights are trained with AdamW on consecutive\n"
+        "windows, every epoch in another order.  Interrupted at any moment, the same command goes on\n"
+        "after the last checkpoint, bit for bit on the same machine with the same --threads; other\n"
+        "options or tokens are refused.\n",
     .options = options,
     .common = RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_JSON | RSD_TAKES_THREADS |
               RSD_TAKES_SEED,

@@ -25,4 +25,12 @@
 
 #include "io/store.h"
 
+#include "io/tokens.h"
+#include "transformer/calibrate.h"
+#include "transformer/create.h"
+#include "transformer/evaluate.h"
+#include "transformer/transformer.h"
+
+#include "train/pretrain.h"
+
 #endif

@@ -11,6 +11,7 @@
 typedef struct rsd_config rsd_config;
 
 /* text: a JSON object.  Errors: RSD_EFORMAT with line and reason, RSD_ENOMEM. */
+/* Free *out with rsd_config_free also after a failure. */
 RSD_CHECK int rsd_config_parse(const char *text, rsd_config **out);
 void rsd_config_free(rsd_config *c); /* NULL is fine */
 

@@ -1,0 +1,173 @@
+#include "train/pretrain.h"
+
+#include "mat.h"
+#include "rng.h"
+#include "transformer/evaluate.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The loss of a pass; its gradients are those of the mean over the whole step. */
+static rsd_loss loss_of(const rsd_pretrain *p, size_t windows, const rsd_real *hidden)
+{
+    const rsd_pretrain_options *o = &p->options;
+    const rsd_real *dW = p->grad->head.W.x;
+    return (rsd_loss){
+        .M = windows * o->context, .model = rsd_transformer_head(p->model, hidden),
+        .target = p->target, .ce_weight = 1 / ((double)o->batch * (double)o->context),
+        .loss = p->loss, .dh = p->dhidden,
+        .dW = p->grad->memory + (dW - p->grad->memory),
+    };
+}
+
+/* Every number that is trained has a name in the checkpoint, and the other way round. */
+static int check_parameters(const rsd_pretrain *p)
+{
+    size_t named = 0;
+    for (size_t i = 0; i < p->parameters.count; i++) {
+        const rsd_parameter *q = &p->parameters.item[i];
+        if (!q->x)
+            return RSD_FAIL(RSD_EARG, "the model has no tensor '%s'", q->name);
+        named += (rsd_parameter_elements(q) + 15) / 16 * 16; /* as the weights' block is carved */
+    }
+    if (named != p->weights->count)
+        return RSD_FAIL(RSD_EARG, "a %s by default has %zu numbers, this model %zu (padded)",
+                        p->weights->arch->name, named, p->weights->count);
+    return RSD_OK;
+}
+
+static int alloc_memory(rsd_pretrain *p)
+{
+    const size_t T = p->options.context, rows = p->options.pass * T;
+    RSD_TRY(rsd_array_alloc(p->windows, 1, sizeof *p->order, &p->order));
+    RSD_TRY(rsd_array_alloc(T + 1, 1, sizeof *p->token, &p->token));
+    RSD_TRY(rsd_array_alloc(rows, 1, sizeof *p->input, &p->input));
+    RSD_TRY(rsd_array_alloc(rows, 1, sizeof *p->target, &p->target));
+    RSD_TRY(rsd_array_alloc(rows, 1, sizeof *p->loss, &p->loss));
+    RSD_TRY(rsd_array_alloc(rows, p->weights->shape.width, sizeof *p->dhidden, &p->dhidden));
+    const rsd_loss l = loss_of(p, p->options.pass, p->dhidden);
+    return rsd_array_alloc(rsd_loss_work(&l), 1, 1, &p->work);
+}
+
+int rsd_pretrain_alloc(rsd_weights *weights, const rsd_tokens *tokens,
+                       const rsd_pretrain_options *options, rsd_pretrain *out)
+{
+    rsd_pretrain *p = out;
+    *p = (rsd_pretrain){ .options = *options, .weights = weights, .tokens = tokens,
+                         .epoch = SIZE_MAX };
+    p->windows = options->context ? rsd_windows(rsd_tokens_count(tokens), options->context) : 0;
+    if (!p->windows || !options->batch || !options->pass)
+        return RSD_FAIL(RSD_EARG, "%zu windows of %zu tokens, %zu a step, %zu a pass: none may "
+                        "be 0", p->windows, options->context, options->batch, options->pass);
+    p->options.pass = options->pass < options->batch ? options->pass : options->batch;
+    RSD_TRY(rsd_parameters_list(weights->arch, &weights->shape, weights, &p->parameters));
+    RSD_TRY(check_parameters(p));
+    RSD_TRY(rsd_adamw_alloc(weights->count, &options->adamw, &p->adamw));
+    RSD_TRY(rsd_weights_copy(weights, &p->grad));
+    RSD_TRY(rsd_transformer_alloc(weights, options->precision, RSD_KEEP_ALL,
+                                  p->options.pass * options->context, &p->model));
+    return alloc_memory(p);
+}
+
+void rsd_pretrain_free(rsd_pretrain *p)
+{
+    rsd_parameters_free(&p->parameters);
+    rsd_adamw_free(&p->adamw);
+    rsd_transformer_free(p->model);
+    rsd_weights_free(p->grad);
+    free(p->order);
+    free(p->token);
+    free(p->input);
+    free(p->target);
+    free(p->loss);
+    free(p->dhidden);
+    free(p->work);
+    *p = (rsd_pretrain){ 0 };
+}
+
+int rsd_pretrain_refresh(rsd_pretrain *p)
+{
+    return rsd_weights_prepare(p->weights, rsd_transformer_mm(p->model));
+}
+
+/* A uniform permutation (Fisher and Yates) of the windows, the epoch's own. */
+static int shuffle(rsd_pretrain *p, size_t epoch)
+{
+    char key[48];
+    rsd_rng *rng;
+    snprintf(key, sizeof key, "epoch %zu", epoch);
+    RSD_TRY(rsd_rng_alloc(p->options.seed, key, &rng));
+    for (size_t i = 0; i < p->windows; i++)
+        p->order[i] = i;
+    for (size_t i = p->windows; i > 1; i--) {
+        const size_t j = (size_t)(rsd_rng_uniform(rng) * (double)i), other = p->order[j];
+        p->order[j] = p->order[i - 1];
+        p->order[i - 1] = other;
+    }
+    rsd_rng_free(rng);
+    p->epoch = epoch;
+    return RSD_OK;
+}
+
+/* Windows first, first + 1, ... of all that the training ever takes. */
+static int read_windows(rsd_pretrain *p, size_t first, size_t count)
+{
+    const size_t T = p->options.context;
+    for (size_t k = 0; k < count; k++) {
+        const size_t epoch = (first + k) / p->windows;
+        if (epoch != p->epoch)
+            RSD_TRY(shuffle(p, epoch));
+        const size_t window = p->order[(first + k) % p->windows];
+        RSD_TRY(rsd_tokens_read(p->tokens, window * T, T + 1, p->token));
+        memcpy(p->input + k * T, p->token, T * sizeof *p->token);
+        memcpy(p->target + k * T, p->token + 1, T * sizeof *p->token);
+    }
+    return RSD_OK;
+}
+
+/* Gradients of one pass are added; the sum of its losses too. */
+static int run_pass(rsd_pretrain *p, size_t first, size_t count, double *sum)
+{
+    const size_t T = p->options.context;
+    const rsd_real *hidden;
+    RSD_TRY(read_windows(p, first, count));
+    RSD_TRY(rsd_transformer_forward(p->model, p->input, count, T, &hidden));
+    const rsd_loss l = loss_of(p, count, hidden);
+    RSD_TRY(rsd_loss_run(rsd_transformer_mm(p->model), &l, p->work));
+    for (size_t i = 0; i < count * T; i++)
+        *sum += p->loss[i];
+    return rsd_transformer_backward(p->model, p->dhidden, p->grad);
+}
+
+static void update(rsd_pretrain *p, const rsd_step *s)
+{
+    const double scale = rsd_clip(s->norm, p->options.clip);
+    rsd_adamw_begin(&p->adamw);
+    for (size_t i = 0; i < p->parameters.count; i++) {
+        const rsd_parameter *q = &p->parameters.item[i];
+        const size_t first = (size_t)(q->x - p->weights->memory);
+        rsd_adamw_update(&p->adamw, s->rate, q->cols ? p->options.decay : 0, scale, first,
+                         rsd_parameter_elements(q), p->grad->memory, p->weights->memory);
+    }
+}
+
+int rsd_pretrain_step(rsd_pretrain *p, rsd_step *out)
+{
+    const rsd_pretrain_options *o = &p->options;
+    const size_t step = p->adamw.step;
+    double sum = 0;
+    memset(p->grad->memory, 0, p->grad->count * sizeof *p->grad->memory);
+    for (size_t done = 0; done < o->batch; done += o->pass) {
+        const size_t left = o->batch - done;
+        RSD_TRY(run_pass(p, step * o->batch + done, left < o->pass ? left : o->pass, &sum));
+    }
+    *out = (rsd_step){ .loss = sum / ((double)o->batch * (double)o->context),
+                       .norm = rsd_norm2(p->grad->memory, p->grad->count),
+                       .rate = rsd_schedule_rate(&o->schedule, step) };
+    if (!isfinite(out->norm))
+        return RSD_FAIL(RSD_EDOM, "step %zu: the gradient's norm is %g", step + 1, out->norm);
+    update(p, out);
+    return rsd_pretrain_refresh(p);
+}

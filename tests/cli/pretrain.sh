@@ -1,0 +1,96 @@
+#!/bin/sh
+# residuum pretrain: what it leaves, what it refuses, and that killing it changes nothing.
+. "$srcdir/tests/cli/lib.sh"
+config=$srcdir/tests/golden/transformers/gpt_neox/config.json
+run="$RESIDUUM pretrain"
+
+# 2001 tokens below 19, 250 windows of 8: steps of 7, and now and then another one
+awk 'BEGIN { for (i = 0; i < 2001; i++) { y = (y * 37 + 11) % 10007; x += y % 6 ? 7 : y % 19
+                                         printf "\\%03o\\000", x % 19 } }' >octal
+printf "$(cat octal)" >t.u16
+head -c 402 t.u16 >e.u16
+common="--tokens t.u16 --context 8 --batch 4 --threads 1 --warmup 5 --lr 0.01 --seed 3"
+
+value() { sed -n "s/.*\"$1\": \([-0-9.e]*\),*/\1/p" out; }
+
+ok 'forty steps' $run $config $common --eval-tokens e.u16 --eval-every 10 --checkpoint-every 7 --steps 40 -o whole --json
+[ "$(value steps)" = 40 ] && [ "$(value tokens)" = 1280.0 ]; result $? 'of 32 tokens each'
+awk -v a="$(value eval_loss)" 'BEGIN { exit !(a > 0 && a < 2.94) }'; result $? 'which is better than chance, ln 19'
+cmp -s whole/config.json $config; result $? 'the configuration is kept'
+for m in whole whole/best whole/initial; do
+    ok "$m is a model" $RESIDUUM eval $m --tokens e.u16 --context 8 --json --threads 1 --precision f32
+    loss="${loss-} $(value loss)"
+done
+set -- $loss
+awk -v last="$1" -v best="$2" -v initial="$3" 'BEGIN { exit !(best <= last && last < initial - 0.1) }'
+result $? 'best <= last < initial'
+ok 'the same again' $run $config $common --eval-tokens e.u16 --eval-every 10 --steps 40 -o whole --json
+[ "$(value steps)" = 40 ]; result $? 'it was done before'
+ok 'another time' $run $config $common --steps 40 -o twin
+cmp -s whole/model.safetensors twin/model.safetensors; result $? 'the same model, evaluated or not'
+ok 'another seed' $run $config $common --steps 40 -o other --seed 4
+cmp -s whole/model.safetensors other/model.safetensors; [ $? -eq 1 ]; result $? 'another model'
+ok 'stored in float16' $run $config $common --steps 40 -o half --store f16
+cmp -s half/training.safetensors twin/training.safetensors; result $? 'the training is the same'
+[ $(($(wc -c <half/model.safetensors) * 3)) -lt $(($(wc -c <twin/model.safetensors) * 2)) ]
+result $? 'and the file smaller'
+
+# Killed without warning as soon as there is a checkpoint, again and again: the same bytes.
+long="$config $common --steps 20000 --checkpoint-every 150 --eval-tokens e.u16 --eval-every 5000"
+ok 'uninterrupted' $run $long -o steady
+kills=0
+while [ $kills -lt 3 ]; do
+    rm -f mark && touch mark
+    $run $long -o killed >out 2>err &
+    pid=$!
+    tries=0
+    while [ -z "$(find killed/training.safetensors -newer mark 2>/dev/null)" ] && [ $tries -lt 200 ]; do
+        sleep 0.05
+        tries=$((tries + 1))
+    done
+    kill -KILL $pid 2>/dev/null || break
+    wait $pid 2>/dev/null
+    kills=$((kills + 1))
+done
+[ $kills -ge 1 ]; result $? "killed $kills times"
+ok 'and finished' $run $long -o killed
+grep -q 'going on after step' err; result $? 'from a checkpoint'
+cmp -s killed/training.safetensors steady/training.safetensors; result $? 'the state is the same'
+cmp -s killed/model.safetensors steady/model.safetensors; result $? 'the model is the same'
+cmp -s killed/best/model.safetensors steady/best/model.safetensors; result $? 'the best is the same'
+
+# Ctrl-C finishes the step and says so; sh ignores SIGINT in the background, so SIGTERM.
+$run $config $common --steps 1000000 --checkpoint-every 1000000 -o stopped >out 2>err &
+pid=$!
+sleep 1
+kill -TERM $pid
+wait $pid
+[ $? -eq 143 ]; result $? 'stopped: exit status 143'
+[ -f stopped/training.safetensors ] && [ -f stopped/model.safetensors ]; result $? 'with a checkpoint'
+ok 'which is a model' $RESIDUUM eval stopped --tokens e.u16 --context 8 --threads 1
+
+fails 2 'say which tokens' 'no tokens' $run $config -o x
+fails 2 '-o DIR' 'no folder' $run $config $common
+fails 2 'needs --eval-tokens' 'evaluation of nothing' $run $config $common --eval-every 5 -o x
+fails 2 'above --lr' 'a floor above the peak' $run $config $common --min-lr 1 -o x
+fails 2 "above the model's" 'a context beyond the model' $run $config --tokens t.u16 --context 33 -o x
+head -c 16 t.u16 >short.u16
+fails 2 'do not fill' 'too few tokens' $run $config --tokens short.u16 --context 8 -o x
+fails 2 'do not fill' 'too few to evaluate on' $run $config $common --eval-tokens short.u16 -o x
+fails 2 'another training is in twin' 'other options' $run $config $common --steps 41 -o twin
+fails 2 'another training is in twin' 'another seed' $run $config $common --steps 40 --seed 4 -o twin
+sed 's/"layer_norm_eps": 1e-05/"layer_norm_eps": 1e-06/' $config >eps.json
+fails 2 'another training is in twin' 'another configuration' $run eps.json $common --steps 40 -o twin
+cmp -s whole/model.safetensors twin/model.safetensors && cmp -s twin/config.json $config
+result $? 'and nothing was touched'
+ok 'unless forced' $run eps.json $common --steps 40 -o twin --force
+cmp -s twin/config.json eps.json; result $? 'then it is replaced'
+mkdir foreign && cp "$srcdir/tests/golden/transformers/gpt2/"*.safetensors foreign
+fails 2 'was not trained there' "a model from elsewhere" $run $config $common -o foreign
+echo '{"model_type":"mamba"}' >m.json
+fails 1 'mamba' 'an unknown architecture' $run m.json $common -o x
+printf '\377\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' >bad.u16
+fails 1 '255' 'a token outside the vocabulary' $run $config --tokens bad.u16 --context 4 -o y
+fails 1 'missing.json' 'no configuration' $run missing.json $common -o x
+[ ! -e x ]; result $? 'what was refused left nothing'
+finish
