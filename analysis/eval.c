@@ -65,7 +65,7 @@ static int quantize_tensor(evaluation *e, const rsd_tensor *t, const rsd_spec *s
     rsd_mat W = { x, t->rows, t->cols, t->cols }, Wq;
     rsd_quant_stats stats;
     RSD_TRY(rsd_mat_alloc(t->rows, t->cols, &Wq));
-    const int err = rsd_quantize(spec, W, Wq, &stats, NULL);
+    const int err = rsd_quantize(spec, W, NULL, Wq, &stats, NULL);
     if (!err) {
         rsd_mat_copy(Wq, W);
         e->weights += (double)t->elements;

@@ -26,7 +26,7 @@ static int typical_bits(const char *spec_text, rsd_mat W, double *bits)
     rsd_spec spec;
     rsd_packed packed;
     RSD_TRY(rsd_spec_parse(spec_text, &spec));
-    const int err = rsd_pack(&spec, W, &packed);
+    const int err = rsd_pack(&spec, W, NULL, &packed);
     *bits = err ? NAN : rsd_packed_bits_per_weight(&packed);
     rsd_packed_free(&packed);
     return err;

@@ -157,7 +157,7 @@ static void excess(const work *w, quantized *q)
 
 static int quantize(work *w, const rsd_spec *spec, rsd_quant_stats *stats)
 {
-    const int err = rsd_quantize(spec, w->W, w->R, stats, NULL);
+    const int err = rsd_quantize(spec, w->W, NULL, w->R, stats, NULL);
     return err ? rsd_fail_prefix(err, "%s", spec->text) : RSD_OK;
 }
 

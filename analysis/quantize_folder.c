@@ -77,7 +77,7 @@ static int quantize_one(const quantize_job *job, const rsd_model *model, const r
     RSD_TRY(rsd_mat_alloc(t->rows, t->cols, &W));
     RSD_TRY_DONE(rsd_mat_alloc(t->rows, t->cols, Wq));
     RSD_TRY_DONE(rsd_model_read(model, t, W));
-    RSD_TRY_DONE(rsd_quantize(spec, W, *Wq, &stats, packed));
+    RSD_TRY_DONE(rsd_quantize(spec, W, NULL, *Wq, &stats, packed));
     job->report(job->context, t, spec, &stats, sqrt(rsd_mat_sumsq(W)));
 done:
     rsd_mat_free(&W);
@@ -93,7 +93,7 @@ static int declare_matrix(const rsd_model *model, const rsd_tensor *t, const rsd
     int err = RSD_OK;
     RSD_TRY(rsd_mat_alloc(t->rows, t->cols, &W));
     RSD_TRY_DONE(rsd_model_read(model, t, W));
-    RSD_TRY_DONE(rsd_pack(spec, W, &packed));
+    RSD_TRY_DONE(rsd_pack(spec, W, NULL, &packed));
     RSD_TRY_DONE(rsd_st_writer_declare(main, t->name, "F32", t->ndim, t->shape,
                                        t->elements * sizeof(float)));
     err = declare_sections(packed_writer, t, spec, &packed);

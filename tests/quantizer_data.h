@@ -78,7 +78,7 @@ static inline void quantize(const char *text, rsd_mat W, rsd_mat Wq, rsd_quant_s
 {
     rsd_spec spec;
     CHECK_OK(rsd_spec_parse(text, &spec));
-    CHECK_OK(rsd_quantize(&spec, W, Wq, stats, NULL));
+    CHECK_OK(rsd_quantize(&spec, W, NULL, Wq, stats, NULL));
 }
 
 #endif

@@ -97,7 +97,7 @@ static void check_answer(const answer *a, rsd_mat W)
     rsd_packed packed;
     char got[65];
     CHECK_OK(rsd_spec_parse(a->spec, &spec));
-    CHECK_OK(rsd_pack(&spec, W, &packed));
+    CHECK_OK(rsd_pack(&spec, W, NULL, &packed));
     if (strcmp(a->what, "deq") == 0) {
         rsd_mat Wq;
         CHECK_OK(rsd_mat_alloc(W.m, W.n, &Wq));
@@ -162,7 +162,7 @@ static void test_levels_are_upstreams(void **state)
         rsd_quant_stats stats;
         CHECK_OK(rsd_spec_parse(text, &spec));
         CHECK_OK(
-            rsd_quantize(&spec, (rsd_mat){ x, 1, 16, 16 }, (rsd_mat){ xq, 1, 16, 16 }, &stats, NULL));
+            rsd_quantize(&spec, (rsd_mat){ x, 1, 16, 16 }, NULL, (rsd_mat){ xq, 1, 16, 16 }, &stats, NULL));
         assert_memory_equal(x, xq, sizeof x);
         free(level);
     }

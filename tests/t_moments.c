@@ -514,7 +514,7 @@ static void predicts_the_loss(void **state)
                     continue;
                 const rsd_mat own = { (float *)(uintptr_t)W->x, W->rows, W->cols, W->cols };
                 CHECK_OK(rsd_mat_alloc(W->rows, W->cols, &R));
-                CHECK_OK(rsd_quantize(&spec, own, R, &stats, NULL));
+                CHECK_OK(rsd_quantize(&spec, own, NULL, R, &stats, NULL));
                 rsd_mat_sub(own, R, R);
                 sum += predict(s.block[i].H[k], s.block[i].G[k], R, grad->block[i].linear[k].W.x);
                 rsd_mat_free(&R);

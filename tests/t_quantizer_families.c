@@ -124,7 +124,7 @@ static void test_short_blocks_divide(void **state)
     rsd_spec spec;
     rsd_packed packed;
     CHECK_OK(rsd_spec_parse("nf4:block=8", &spec));
-    CHECK_OK(rsd_pack(&spec, (rsd_mat){ zeros, 1, 9, 9 }, &packed));
+    CHECK_OK(rsd_pack(&spec, (rsd_mat){ zeros, 1, 9, 9 }, NULL, &packed));
     const float *absmax = rsd_packed_get(&packed, "absmax")->data;
     CHECK_CLOSE(absmax[0], 0, 0);
     CHECK_CLOSE(absmax[1], 1e-38f, 0);
@@ -190,7 +190,7 @@ static void test_extreme_scales(void **state)
         rsd_spec spec;
         rsd_packed packed;
         CHECK_OK(rsd_spec_parse("int4", &spec));
-        CHECK_OK(rsd_pack(&spec, V, &packed));
+        CHECK_OK(rsd_pack(&spec, V, NULL, &packed));
         assert_string_equal(rsd_packed_get(&packed, "scales")->dtype, "BF16");
         rsd_packed_free(&packed);
         quantize("int4", V, Wq, &extreme);

@@ -66,8 +66,8 @@ static void check_round_trip(const rsd_spec *spec, rsd_mat W, kind k)
     rsd_packed a, b;
     rsd_quant_stats stats;
     rsd_mat Wq = like(W), again = like(W);
-    CHECK_OK(rsd_pack(spec, W, &a));
-    CHECK_OK(rsd_pack(spec, W, &b));
+    CHECK_OK(rsd_pack(spec, W, NULL, &a));
+    CHECK_OK(rsd_pack(spec, W, NULL, &b));
     size_t bytes = 0;
     assert_int_equal(a.sections, b.sections);
     for (size_t i = 0; i < a.sections; i++) {
@@ -76,7 +76,7 @@ static void check_round_trip(const rsd_spec *spec, rsd_mat W, kind k)
         bytes += a.section[i].bytes;
     }
     CHECK_OK(rsd_unpack(spec, &a, Wq));
-    CHECK_OK(rsd_quantize(spec, W, again, &stats, NULL));
+    CHECK_OK(rsd_quantize(spec, W, NULL, again, &stats, NULL));
     assert_memory_equal(Wq.x, again.x, W.m * W.n * sizeof(float));
     if (rsd_mat_check_finite(Wq))
         fail_msg("%s on kind %d, %zu x %zu: %s", spec->text, k, W.m, W.n, rsd_errmsg());
@@ -104,8 +104,8 @@ static void check_view(const rsd_spec *spec, rsd_mat W)
         wide.x[i] = NAN, out.x[i] = 1234;
     rsd_mat view = { wide.x, W.m, W.n, ld }, view_out = { out.x, W.m, W.n, ld };
     rsd_mat_copy(W, view);
-    CHECK_OK(rsd_quantize(spec, W, Wq, &stats, NULL));
-    CHECK_OK(rsd_quantize(spec, view, view_out, &stats, NULL));
+    CHECK_OK(rsd_quantize(spec, W, NULL, Wq, &stats, NULL));
+    CHECK_OK(rsd_quantize(spec, view, NULL, view_out, &stats, NULL));
     for (size_t i = 0; i < W.m; i++) {
         assert_memory_equal(out.x + i * ld, Wq.x + i * W.n, W.n * sizeof(float));
         for (size_t j = W.n; j < ld; j++)
@@ -139,7 +139,7 @@ static void zeros_stay(const rsd_spec *spec)
     for (kind k = ZEROS; k <= SIGNED_ZEROS; k++) {
         rsd_mat W = make(k, 37, 53), Wq = like(W);
         rsd_quant_stats stats;
-        CHECK_OK(rsd_quantize(spec, W, Wq, &stats, NULL));
+        CHECK_OK(rsd_quantize(spec, W, NULL, Wq, &stats, NULL));
         for (size_t i = 0; i < W.m * W.n; i++)
             assert_true(Wq.x[i] == 0);
         CHECK_CLOSE(stats.relative_error, 0, 0);
@@ -163,12 +163,12 @@ static void refuse_bad_input(const rsd_spec *spec)
     rsd_packed packed;
     for (int k = 0; k < 3; k++) {
         W.x[3 * 64 + 17] = bad[k];
-        CHECK_FAILS(rsd_quantize(spec, W, Wq, &stats, NULL), RSD_EDOM, "(3,17)");
+        CHECK_FAILS(rsd_quantize(spec, W, NULL, Wq, &stats, NULL), RSD_EDOM, "(3,17)");
     }
-    CHECK_FAILS(rsd_quantize(spec, (rsd_mat){ W.x, 0, 64, 64 }, Wq, &stats, NULL), RSD_EARG, "0 x 64");
-    CHECK_FAILS(rsd_pack(spec, (rsd_mat){ W.x, 6, 0, 64 }, &packed), RSD_EARG, "6 x 0");
+    CHECK_FAILS(rsd_quantize(spec, (rsd_mat){ W.x, 0, 64, 64 }, NULL, Wq, &stats, NULL), RSD_EARG, "0 x 64");
+    CHECK_FAILS(rsd_pack(spec, (rsd_mat){ W.x, 6, 0, 64 }, NULL, &packed), RSD_EARG, "6 x 0");
     W.x[3 * 64 + 17] = 1;
-    CHECK_OK(rsd_pack(spec, W, &packed));
+    CHECK_OK(rsd_pack(spec, W, NULL, &packed));
     CHECK_FAILS(rsd_unpack(spec, &packed, (rsd_mat){ Wq.x, 5, 64, 64 }), RSD_EARG, "5 x 64");
     CHECK_FAILS(rsd_unpack(spec, &packed, (rsd_mat){ Wq.x, 6, 63, 64 }), RSD_EARG, "6 x 63");
     rsd_packed_free(&packed);
@@ -207,8 +207,8 @@ static bool stays(const rsd_spec *spec, rsd_mat W)
 {
     rsd_mat Wq = like(W), again = like(W);
     rsd_quant_stats stats;
-    CHECK_OK(rsd_quantize(spec, W, Wq, &stats, NULL));
-    CHECK_OK(rsd_quantize(spec, Wq, again, &stats, NULL));
+    CHECK_OK(rsd_quantize(spec, W, NULL, Wq, &stats, NULL));
+    CHECK_OK(rsd_quantize(spec, Wq, NULL, again, &stats, NULL));
     rsd_mat_free(&again);
     rsd_mat_free(&Wq);
     rsd_mat_free(&W);

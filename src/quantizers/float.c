@@ -72,8 +72,9 @@ static void find_scales(const params *a, rsd_mat W, float *scale)
         *scale = rsd_step(largest, max);
 }
 
-static int pack(const void *p, rsd_mat W, rsd_packed *out)
+static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
+    (void)c;
     const params *a = p;
     const rsd_fp *fp = formats[a->format].fp;
     const size_t row_bytes = W.n * formats[a->format].bytes;

@@ -33,8 +33,9 @@ static int settle(void *p)
     return rsd_codebook_check_block(((const params *)p)->block);
 }
 
-static int pack(const void *p, rsd_mat W, rsd_packed *out)
+static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
+    (void)c;
     const params *a = p;
     return rsd_codebook_pack(&book, a->block, a->double_quant, W, out);
 }

@@ -155,8 +155,9 @@ static int pack_zeros(const params *a, size_t count, const float *scale, const f
     return RSD_OK;
 }
 
-static int pack(const void *p, rsd_mat W, rsd_packed *out)
+static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
+    (void)c;
     const params *a = p;
     const layout g = layout_of(a, W.m, W.n);
     const size_t row_bytes = rsd_bits_bytes(W.n, (int)a->bits);

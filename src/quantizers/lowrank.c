@@ -67,8 +67,9 @@ static int pack_factor(const params *a, const char *name, rsd_mat F, rsd_packed 
                                 least > 0 ? least : 1);
 }
 
-static int pack(const void *p, rsd_mat W, rsd_packed *out)
+static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
+    (void)c;
     const params *a = p;
     int err = RSD_OK;
     size_t r;

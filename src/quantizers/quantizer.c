@@ -40,7 +40,7 @@ static void append(char *out, size_t size, const char *word)
 
 static int unknown(const char *name)
 {
-    char known[512] = "";
+    char known[2048] = "";
     for (const rsd_quantizer *const *q = rsd_quantizers; *q; q++) {
         append(known, sizeof known, (*q)->name);
         for (const rsd_alias *a = (*q)->aliases; a && a->alias; a++)
@@ -86,13 +86,29 @@ int rsd_spec_parse(const char *text, rsd_spec *out)
     return RSD_OK;
 }
 
-int rsd_pack(const rsd_spec *spec, rsd_mat W, rsd_packed *out)
+/* The calibration as the method gets it. */
+static int choose_calibration(const rsd_spec *spec, rsd_mat W, const rsd_calibration **c)
+{
+    const rsd_quantizer *q = spec->quantizer;
+    if (q->calibration == RSD_CALIBRATION_NONE)
+        *c = NULL;
+    if (*c && ((*c)->m != W.m || (*c)->n != W.n))
+        return RSD_FAIL(RSD_EARG, "a %zu x %zu matrix, but calibration of one of %zu x %zu", W.m,
+                        W.n, (*c)->m, (*c)->n);
+    if (!*c && q->calibration == RSD_CALIBRATION_NEEDS)
+        return RSD_FAIL(RSD_EUSAGE, "%s needs a calibration: residuum calibrate, then "
+                        "--calibration FILE.h5", spec->text);
+    return RSD_OK;
+}
+
+int rsd_pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
     rsd_packed_init(out, W.m, W.n);
     if (!W.m || !W.n)
         return RSD_FAIL(RSD_EARG, "a %zu x %zu matrix has nothing to quantize", W.m, W.n);
     RSD_TRY(rsd_mat_check_finite(W));
-    return spec->quantizer->pack(spec->params, W, out);
+    RSD_TRY(choose_calibration(spec, W, &c));
+    return spec->quantizer->pack(spec->params, W, c, out);
 }
 
 int rsd_unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
@@ -126,13 +142,13 @@ static void measure(rsd_mat W, rsd_mat Wq, rsd_quant_stats *stats)
     stats->max_abs_error = largest;
 }
 
-int rsd_quantize(const rsd_spec *spec, rsd_mat W, rsd_mat Wq, rsd_quant_stats *stats,
-                 rsd_packed *keep)
+int rsd_quantize(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_mat Wq,
+                 rsd_quant_stats *stats, rsd_packed *keep)
 {
     int err = RSD_OK;
     rsd_packed packed;
     *stats = (rsd_quant_stats){ 0 };
-    RSD_TRY_DONE(rsd_pack(spec, W, &packed));
+    RSD_TRY_DONE(rsd_pack(spec, W, c, &packed));
     RSD_TRY_DONE(rsd_unpack(spec, &packed, Wq));
     stats->packed_bytes = rsd_packed_bytes(&packed);
     stats->bits_per_weight = rsd_packed_bits_per_weight(&packed);

@@ -6,6 +6,7 @@
 #include "err.h"
 #include "mat.h"
 #include "opt.h"
+#include "quantizers/calibration.h"
 #include "quantizers/packed.h"
 
 enum { RSD_PARAMS_MAX = 64, RSD_SPEC_MAX = 160 };
@@ -23,6 +24,7 @@ typedef struct {
     const void *defaults;     /* a static const parameter struct */
     size_t params_size;       /* its size, <= RSD_PARAMS_MAX */
     const rsd_alias *aliases; /* ends in alias == NULL; NULL for none */
+    rsd_calibration_need calibration;
 
     /* Is a dequantized matrix left as it is when it is quantized again?  (Scales that are
      * subnormal in float32 aside.)  NULL: never. */
@@ -33,8 +35,10 @@ typedef struct {
     int (*settle)(void *params);
 
     /* Add sections to an initialised *out and fill them.  W is finite, not empty, any shape and ld.
-     * What comes out of unpack must be finite too, also for W near the ends of float32. */
-    int (*pack)(const void *params, rsd_mat W, rsd_packed *out);
+     * c is NULL unless .calibration takes one; its shape is W's.  Methods that need it check the
+     * members they need.  What comes out of unpack must be finite too, also for W near the ends of
+     * float32. */
+    int (*pack)(const void *params, rsd_mat W, const rsd_calibration *c, rsd_packed *out);
 
     /* Wq = what the bytes stand for.  Shape is the packed one. */
     int (*unpack)(const void *params, const rsd_packed *in, rsd_mat Wq);
@@ -56,9 +60,10 @@ RSD_CHECK int rsd_spec_parse(const char *text, rsd_spec *out);
 
 /* Pack W; free *out with rsd_packed_free also after a failure.  The only way in: shapes and
  * finiteness are checked here, so methods contain only the method.  Not threaded inside: callers
- * run matrices side by side.
- * Errors: RSD_EDOM (NaN or Inf, says where), RSD_EARG (empty), the method's own, RSD_ENOMEM. */
-RSD_CHECK int rsd_pack(const rsd_spec *spec, rsd_mat W, rsd_packed *out);
+ * run matrices side by side.  c: what is known of the layer's data, or NULL.
+ * Errors: RSD_EDOM (NaN or Inf, says where), RSD_EARG (empty, or c of another shape), RSD_EUSAGE
+ * (no calibration, but the method needs it), the method's own, RSD_ENOMEM. */
+RSD_CHECK int rsd_pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out);
 
 /* Wq from bytes; Wq has the packed shape (RSD_EARG otherwise). */
 RSD_CHECK int rsd_unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq);
@@ -74,7 +79,7 @@ typedef struct {
 
 /* Pack, unpack into Wq (not W), measure.  keep, if not NULL, gets the packed bytes: free them with
  * rsd_packed_free, also after a failure.  Errors: as rsd_pack. */
-RSD_CHECK int rsd_quantize(const rsd_spec *spec, rsd_mat W, rsd_mat Wq, rsd_quant_stats *stats,
-                           rsd_packed *keep);
+RSD_CHECK int rsd_quantize(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_mat Wq,
+                           rsd_quant_stats *stats, rsd_packed *keep);
 
 #endif

@@ -36,7 +36,7 @@ static int bench(const char *text, rsd_mat W, rsd_mat Wq)
     RSD_TRY(rsd_spec_parse(text, &spec));
     for (int i = 0; i < PASSES; i++) {
         const double start = now();
-        int err = rsd_pack(&spec, W, &packed);
+        int err = rsd_pack(&spec, W, NULL, &packed);
         const double middle = now();
         if (!err)
             err = rsd_unpack(&spec, &packed, Wq);
