@@ -95,6 +95,8 @@ static int linear(const rsd_block *b, size_t layer, rsd_slot slot, rsd_factor x,
 {
     if (b->capture && b->capture->input)
         RSD_TRY(b->capture->input(b->capture->context, layer, slot, x.x, x.rows, x.cols));
+    if (b->hook)
+        return b->hook->forward(b->hook->context, b->mm, layer, slot, x, y, accumulate);
     return rsd_linear_forward(b->mm, &b->weights->block[layer].linear[slot], x, y, accumulate);
 }
 
@@ -166,21 +168,41 @@ static void norm_backward(const rsd_block *b, const rsd_norm *norm, const rsd_no
         rsd_layernorm_backward(norm, dy, x, mean, rstd, rows(b), dx, dw, db);
 }
 
+/* Do gradients need the linear layers' inputs again? */
+static bool wants_inputs(const rsd_block *b, const rsd_weights *grad)
+{
+    return grad || (b->hook && b->hook->trains);
+}
+
+/* The input of one or more layers on the way back: rounded beside their gradients' copy. */
+static rsd_factor input_view(const rsd_block *b, const rsd_real *x, size_t cols)
+{
+    rsd_factor f = rsd_dense(x, rows(b), cols);
+    if (b->scratch.input && b->hook && b->hook->trains) {
+        rsd_half_round(x, cols, f.rows, cols, b->scratch.input);
+        f.half = b->scratch.input;
+    }
+    return f;
+}
+
 /* dx (+)= dy W, and the weight's own gradient from x where it trains. */
 static int linear_backward(const rsd_block *b, size_t layer, rsd_slot slot, const rsd_real *dy,
-                           size_t out, const rsd_real *x, rsd_real *dx, bool accumulate,
+                           size_t out, rsd_factor x, rsd_real *dx, bool accumulate,
                            const rsd_weights *grad)
 {
     const rsd_linear *l = &b->weights->block[layer].linear[slot];
     if (b->capture && b->capture->gradient)
         RSD_TRY(b->capture->gradient(b->capture->context, layer, slot, dy, rows(b), out));
     const rsd_factor d = view(b, dy, out);
-    RSD_TRY(rsd_linear_backward(b->mm, l, d, dx, accumulate));
+    if (b->hook)
+        RSD_TRY(b->hook->backward(b->hook->context, b->mm, layer, slot, d, x, dx, accumulate));
+    else
+        RSD_TRY(rsd_linear_backward(b->mm, l, d, dx, accumulate));
     if (!grad)
         return RSD_OK;
     const rsd_linear *g = &grad->block[layer].linear[slot];
     return rsd_linear_backward_weight(b->mm, rsd_dense(dy, rows(b), out),
-                                      rsd_dense(x, rows(b), l->W.cols),
+                                      rsd_dense(x.x, rows(b), l->W.cols),
                                       (rsd_real *)(uintptr_t)g->W.x,
                                       (rsd_real *)(uintptr_t)g->bias);
 }
@@ -192,17 +214,20 @@ static int mlp_backward(const rsd_block *b, size_t layer, const rsd_block_state 
     const rsd_shape *s = &b->weights->shape;
     const rsd_block_scratch *t = &b->scratch;
     const size_t n = rows(b) * s->hidden;
-    if (grad)
-        activate(b, st, t->wide2); /* DOWN's input again */
-    RSD_TRY(linear_backward(b, layer, RSD_DOWN, dx, s->width, t->wide2, t->wide, false, grad));
+    const bool again = wants_inputs(b, grad);
+    if (again)
+        activate(b, st, t->wide2);
+    rsd_factor input = again ? input_view(b, t->wide2, s->hidden) : (rsd_factor){ 0 };
+    RSD_TRY(linear_backward(b, layer, RSD_DOWN, dx, s->width, input, t->wide, false, grad));
     if (s->gated)
         rsd_gated_backward(s->activation, t->wide, st->gate, st->up, t->wide2, t->wide, n);
     else
         rsd_activation_backward(s->activation, t->wide, st->up, t->wide, n);
     /* norm2's output again, for the weights' gradients; its place is then taken by its gradient */
-    rsd_real *input = t->dq;
-    if (grad)
-        norm_forward(b, &b->weights->block[layer].norm2, st->x2, input, st->mean2, st->rstd2);
+    if (again) {
+        norm_forward(b, &b->weights->block[layer].norm2, st->x2, t->dq, st->mean2, st->rstd2);
+        input = input_view(b, t->dq, s->width);
+    }
     RSD_TRY(linear_backward(b, layer, RSD_UP, t->wide, s->hidden, input, t->n, false, grad));
     if (s->gated)
         RSD_TRY(linear_backward(b, layer, RSD_GATE, t->wide2, s->hidden, input, t->n, true, grad));
@@ -229,9 +254,11 @@ static int attention_backward(const rsd_block *b, size_t layer, const rsd_block_
         rsd_rotary_backward(b->rotary, d.q, b->B, b->T, s->heads, 0);
         rsd_rotary_backward(b->rotary, d.k, b->B, b->T, s->kv_heads, 0);
     }
-    rsd_real *input = t->wide;
-    if (grad)
-        norm_forward(b, &b->weights->block[layer].norm1, st->x, input, st->mean1, st->rstd1);
+    rsd_factor input = { 0 };
+    if (wants_inputs(b, grad)) {
+        norm_forward(b, &b->weights->block[layer].norm1, st->x, t->wide, st->mean1, st->rstd1);
+        input = input_view(b, t->wide, s->width);
+    }
     if (s->qkv != RSD_QKV_SEPARATE)
         return linear_backward(b, layer, RSD_QKV, dq, q + 2 * kv, input, t->n, false, grad);
     RSD_TRY(linear_backward(b, layer, RSD_Q, dq, q, input, t->n, false, grad));
@@ -249,7 +276,8 @@ int rsd_block_backward(const rsd_block *b, size_t layer, const rsd_block_state *
     RSD_TRY(mlp_backward(b, layer, st, dx, grad));
     if (!s->parallel)
         norm_backward(b, &w->norm2, g ? &g->norm2 : NULL, t->n, st->x2, st->mean2, st->rstd2, dx);
-    RSD_TRY(linear_backward(b, layer, RSD_O, dx, s->width, st->o, t->d_o, false, grad));
+    const rsd_factor o = wants_inputs(b, grad) ? input_view(b, st->o, q_width(s)) : (rsd_factor){ 0 };
+    RSD_TRY(linear_backward(b, layer, RSD_O, dx, s->width, o, t->d_o, false, grad));
     if (s->parallel) /* only now: both branches read the gradient of the output */
         norm_backward(b, &w->norm2, g ? &g->norm2 : NULL, t->n, st->x, st->mean2, st->rstd2, dx);
     RSD_TRY(attention_backward(b, layer, st, grad));

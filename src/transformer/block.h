@@ -18,6 +18,18 @@ typedef struct {
     void *context;
 } rsd_capture;
 
+/* Linear layers that are more than y = x W' + b (packed weights, adapters): who gives this computes
+ * them in place of rsd_linear_forward and rsd_linear_backward, with the same meaning of y, dx and
+ * accumulate, and accumulates gradients of its own.  x is the layer's input both ways. */
+typedef struct {
+    int (*forward)(void *context, rsd_matmul *mm, size_t layer, rsd_slot slot, rsd_factor x,
+                   rsd_real *y, bool accumulate);
+    int (*backward)(void *context, rsd_matmul *mm, size_t layer, rsd_slot slot, rsd_factor dy,
+                    rsd_factor x, rsd_real *dx, bool accumulate);
+    bool trains; /* backward reads x; else x has no numbers, and computing it again is saved */
+    void *context;
+} rsd_linear_hook;
+
 /* What a block's backward needs of its forward: M = B T rows each.  q, k, v are one array where
  * fused. */
 typedef struct {
@@ -33,6 +45,7 @@ typedef struct {
     rsd_real *dq;     /* M x (q + k + v): backward only */
     rsd_real *d_o;    /* M x (H d): backward only */
     rsd_half *half;   /* bf16 only: M x max(C, F, H d) */
+    rsd_half *input;  /* bf16 and a hook that trains: the same, a layer's input on the way back */
     void *attention;  /* rsd_attention_work */
 } rsd_block_scratch;
 
@@ -42,6 +55,7 @@ typedef struct {
     const rsd_rotary *rotary; /* NULL: none */
     rsd_matmul *mm;
     const rsd_capture *capture; /* NULL: none */
+    const rsd_linear_hook *hook; /* NULL: none */
     rsd_block_scratch scratch;
     size_t B, T;
 } rsd_block;

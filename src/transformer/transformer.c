@@ -74,13 +74,18 @@ static void carve(rsd_transformer *t)
         t->inputs = take(&at, s->layers * M * s->width);
 }
 
+/* Columns of the widest input or output of a block's layers. */
+static size_t widest(const rsd_transformer *t)
+{
+    const rsd_shape *s = shape(t);
+    return larger(larger(s->hidden, s->width), (s->heads + 2 * s->kv_heads) * s->head_size);
+}
+
 static int alloc_memory(rsd_transformer *t)
 {
     const rsd_shape *s = shape(t);
     const rsd_attention a = { .B = 1, .T = t->rows, .H = s->heads, .KV = s->kv_heads,
                               .D = s->head_size, .scale = s->attention_scale };
-    const size_t widest = larger(larger(s->hidden, s->width),
-                                 (s->heads + 2 * s->kv_heads) * s->head_size);
     RSD_TRY(rsd_attention_check(&a));
     const size_t state = (rsd_block_state_size(s, t->rows) + 15) / 16 * 16;
     const size_t count = states(t) * state + shared_size(t);
@@ -90,8 +95,8 @@ static int alloc_memory(rsd_transformer *t)
     RSD_TRY(rsd_array_alloc(rsd_attention_work(&a), 1, 1, &t->block.scratch.attention));
     RSD_TRY(rsd_array_alloc(t->rows, 1, sizeof *t->tokens, &t->tokens));
     if (rsd_matmul_precision(t->block.mm) == RSD_PRECISION_BF16) {
-        t->bytes += t->rows * widest * sizeof(rsd_half);
-        RSD_TRY(rsd_array_alloc(t->rows, widest, sizeof(rsd_half), &t->block.scratch.half));
+        t->bytes += t->rows * widest(t) * sizeof(rsd_half);
+        RSD_TRY(rsd_array_alloc(t->rows, widest(t), sizeof(rsd_half), &t->block.scratch.half));
     }
     carve(t);
     return RSD_OK;
@@ -131,6 +136,7 @@ void rsd_transformer_free(rsd_transformer *t)
     rsd_rotary_free(t->rotary);
     free(t->block.scratch.attention);
     free(t->block.scratch.half);
+    free(t->block.scratch.input);
     free(t->tokens);
     free(t->memory);
     free(t->state);
@@ -147,6 +153,17 @@ rsd_matmul *rsd_transformer_mm(const rsd_transformer *t) { return t->block.mm; }
 void rsd_transformer_capture(rsd_transformer *t, const rsd_capture *capture)
 {
     t->block.capture = capture;
+}
+
+int rsd_transformer_hook(rsd_transformer *t, const rsd_linear_hook *hook)
+{
+    rsd_block_scratch *scratch = &t->block.scratch;
+    t->block.hook = hook;
+    if (!hook || !hook->trains || !scratch->half || scratch->input)
+        return RSD_OK;
+    RSD_TRY(rsd_array_alloc(t->rows, widest(t), sizeof(rsd_half), &scratch->input));
+    t->bytes += t->rows * widest(t) * sizeof(rsd_half);
+    return RSD_OK;
 }
 
 rsd_head rsd_transformer_head(const rsd_transformer *t, const rsd_real *hidden)

@@ -24,6 +24,8 @@ void rsd_transformer_free(rsd_transformer *t);
 size_t rsd_transformer_bytes(const rsd_transformer *t); /* of activations */
 rsd_matmul *rsd_transformer_mm(const rsd_transformer *t);
 void rsd_transformer_capture(rsd_transformer *t, const rsd_capture *capture); /* NULL: none */
+/* NULL: none.  The hook must outlive its use.  Errors: RSD_ENOMEM. */
+RSD_CHECK int rsd_transformer_hook(rsd_transformer *t, const rsd_linear_hook *hook);
 
 /* Hidden states after the last norm, B T x C: *hidden points into t until the next pass.
  * Errors: RSD_EDOM for a token outside the vocabulary, RSD_EARG when T exceeds the context or B T

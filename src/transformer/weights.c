@@ -26,10 +26,10 @@ typedef struct {
     rsd_weights *w;
     part *part;
     size_t parts, capacity;
+    bool frame; /* without the linear layers of the blocks */
 } loader;
 
-static int add_part(loader *l, const rsd_tensor *t, size_t rows, size_t cols,
-                    const rsd_real **address)
+static int check_shape(const loader *l, const rsd_tensor *t, size_t rows, size_t cols)
 {
     const bool vector = cols == 0;
     const bool fits = vector ? t->ndim == 1 && t->shape[0] == rows
@@ -39,6 +39,13 @@ static int add_part(loader *l, const rsd_tensor *t, size_t rows, size_t cols,
                         rsd_model_source(l->model), t->name, t->matrix ? t->rows : t->elements,
                         t->matrix ? " x " : ", ", t->matrix ? t->cols : t->ndim, rows,
                         vector ? ", " : " x ", vector ? (size_t)1 : cols);
+    return RSD_OK;
+}
+
+static int add_part(loader *l, const rsd_tensor *t, size_t rows, size_t cols,
+                    const rsd_real **address)
+{
+    RSD_TRY(check_shape(l, t, rows, cols));
     if (l->parts == l->capacity) {
         l->capacity = 2 * l->capacity + 64;
         part *grown = realloc(l->part, l->capacity * sizeof *grown);
@@ -117,7 +124,10 @@ static bool wanted(const rsd_shape *s, rsd_slot slot)
 static int add_linear(loader *l, const rsd_tensor *t, size_t out, size_t in, rsd_linear *linear)
 {
     linear->W = rsd_dense(NULL, out, in);
-    RSD_TRY(add_part(l, t, out, in, &linear->W.x));
+    if (l->frame && t->role.linear)
+        RSD_TRY(check_shape(l, t, out, in));
+    else
+        RSD_TRY(add_part(l, t, out, in, &linear->W.x));
     const size_t stem = strlen(t->name) - strlen(".weight");
     char name[512];
     snprintf(name, sizeof name, "%.*s.bias", (int)stem, t->name);
@@ -228,10 +238,10 @@ static int read_all(loader *l)
     return RSD_OK;
 }
 
-int rsd_weights_load(const rsd_model *model, rsd_weights **out)
+static int load(const rsd_model *model, bool frame, rsd_weights **out)
 {
     rsd_weights *w = calloc(1, sizeof *w);
-    loader l = { .model = model, .w = w };
+    loader l = { .model = model, .w = w, .frame = frame };
     int err = RSD_OK;
     *out = w;
     if (!w)
@@ -259,6 +269,13 @@ done:
         return rsd_fail_prefix(err, "%s", rsd_model_name(model));
     }
     return RSD_OK;
+}
+
+int rsd_weights_load(const rsd_model *model, rsd_weights **out) { return load(model, false, out); }
+
+int rsd_weights_load_frame(const rsd_model *model, rsd_weights **out)
+{
+    return load(model, true, out);
 }
 
 static void free_halves(rsd_weights *w)

@@ -41,6 +41,11 @@ typedef struct {
  * another shape (name and both shapes), a bias without its layer; RSD_EDOM for NaN or Inf;
  * RSD_ENOMEM. */
 RSD_CHECK int rsd_weights_load(const rsd_model *model, rsd_weights **out);
+
+/* The same without the linear layers of the blocks: their W has its shape, but neither x nor half.
+ * For passes whose linear layers a hook computes (block.h). */
+RSD_CHECK int rsd_weights_load_frame(const rsd_model *model, rsd_weights **out);
+
 void rsd_weights_free(rsd_weights *w);
 
 /* A copy with numbers of its own: the student that is quantized beside its teacher. */
