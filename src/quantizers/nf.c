@@ -1,3 +1,5 @@
+#include "quantizers/nf.h"
+
 #include "quantizers/codebook.h"
 #include "quantizers/quantizer.h"
 
@@ -15,6 +17,17 @@ static const rsd_codebook books[] = {
         0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f,
         0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1 } },
 };
+
+float rsd_nf_level(int bits, uint8_t code) { return books[bits - 2].value[code]; }
+
+uint8_t rsd_nf_code(int bits, float x)
+{
+    const float *level = books[bits - 2].value;
+    uint8_t code = 0;
+    while (code + 1 < 1 << bits && x > (level[code] + level[code + 1]) / 2)
+        code++;
+    return code;
+}
 
 typedef struct {
     size_t bits, block;

@@ -16,7 +16,7 @@ static const struct {
 } types[] = {
     { "U8", 1, NULL },           { "I8", 1, NULL },        { "F32", 4, NULL },
     { "F16", 2, &rsd_fp16 },     { "BF16", 2, &rsd_bf16 }, { "F8_E4M3", 1, &rsd_e4m3 },
-    { "F8_E5M2", 1, &rsd_e5m2 },
+    { "F8_E5M2", 1, &rsd_e5m2 }, { "I32", 4, NULL },
 };
 
 static size_t type_index(const char *dtype)
