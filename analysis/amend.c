@@ -189,7 +189,7 @@ static int copy_models(const amend *a, const journal_model *model, const rsd_mod
 int amend_begin(amend *a, const journal_model *model, const rsd_model *tensors, bool forget,
                 const char *command_line, uint64_t seed)
 {
-    static const char *const none[] = { NULL };
+    const char *const leave[] = { a->leave, NULL };
     RSD_TRY(rsd_store_open(a->temporary, RSD_STORE_CREATE, &a->to));
     if (a->old)
         RSD_TRY(copy_provenance(a));
@@ -198,7 +198,17 @@ int amend_begin(amend *a, const journal_model *model, const rsd_model *tensors, 
         RSD_TRY(rsd_store_set_int(a->to, "/", "complete", 1));
     }
     RSD_TRY(copy_models(a, model, tensors, forget));
-    return a->old ? copy_members(a, "/", none) : RSD_OK;
+    return a->old ? copy_members(a, "/", leave) : RSD_OK;
+}
+
+int amend_begin_table(amend *a)
+{
+    const char *const leave[] = { a->leave, NULL };
+    if (!a->old)
+        return RSD_FAIL(RSD_ENOTFOUND, "%s: no such result file", a->path);
+    RSD_TRY(rsd_store_open(a->temporary, RSD_STORE_CREATE, &a->to));
+    RSD_TRY(copy_provenance(a));
+    return copy_members(a, "/", leave);
 }
 
 int amend_commit(amend *a)

@@ -13,6 +13,7 @@ typedef struct {
     int lock;
     rsd_store *old; /* what F.h5 holds; NULL where there is none */
     rsd_store *to;  /* F.h5.tmp, between amend_begin and the end */
+    const char *leave; /* a member of "/" that the command writes anew; NULL: none */
 } amend;
 
 /* Lock, and open what there is.  Errors: RSD_EIO, also when another run writes the file;
@@ -23,10 +24,14 @@ RSD_CHECK int amend_open(const char *path, amend *a);
  * that name. */
 RSD_CHECK int amend_find_model(const amend *a, const journal_model *model, bool *found);
 
-/* Begin the new file with all that the old one holds, and the model's group.  forget: without the
+/* Begin the new file with all that the old one holds but `leave`, and the model's group.  forget: without the
  * H and G of this model's matrices, whose attributes come from tensors. */
 RSD_CHECK int amend_begin(amend *a, const journal_model *model, const rsd_model *tensors,
                           bool forget, const char *command_line, uint64_t seed);
+
+/* The same with no model of this run: for a table that is made of what the file holds, whose name is
+ * set as `leave` before.  Errors: RSD_ENOTFOUND when there is no file. */
+RSD_CHECK int amend_begin_table(amend *a);
 
 /* The new file takes the old one's name. */
 RSD_CHECK int amend_commit(amend *a);

@@ -9,19 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static const calibrate_params defaults = { .precision = RSD_PRECISION_AUTO };
+static const calibrate_params defaults = { .stream.precision = RSD_PRECISION_AUTO };
 
 #define AT(field) offsetof(calibrate_params, field)
 static const rsd_opt options[] = {
-    { "tokens", 0, RSD_OPT_STRING, AT(tokens), 0, 0, "PATH",
-      "token stream: .u16, .u32, .npy, Megatron .bin/.idx, or .txt with the model's "
-      "tokenizer.json" },
-    { "context", 0, RSD_OPT_SIZE, AT(context), 0, 1 << 24, "N",
-      "inputs of a window, in tokens; 0: the model's context, at most 2048" },
-    { "max-tokens", 0, RSD_OPT_SIZE, AT(max_tokens), 0, 1e15, "N",
-      "use the first N tokens; 0: all" },
-    { "precision", 0, RSD_OPT_CHOICE, AT(precision), 0, 0, "f32|bf16|auto",
-      "of matrix products; auto: bf16 where the processor multiplies it" },
+    STREAM_OPTIONS(AT(stream)),
     { "empirical", 0, RSD_OPT_FLAG, AT(empirical), 0, 0, NULL,
       "G with the data's labels, not drawn from the model (biased: the empirical Fisher matrix)" },
     { "memory", 0, RSD_OPT_REAL, AT(memory), 0, 1e9, "MB",
@@ -39,8 +31,7 @@ static int open_model(calibration *c, const char *argument)
         return RSD_FAIL(RSD_EUSAGE, "give the result file: -o FILE.h5");
     RSD_TRY(rsd_model_open(source, &c->model));
     RSD_TRY(rsd_weights_load(c->model, &c->weights));
-    RSD_TRY(stream_open(c->params->tokens, c->model, &c->weights->shape, c->params->context,
-                        c->params->max_tokens, &c->stream));
+    RSD_TRY(stream_open(&c->params->stream, c->model, &c->weights->shape, &c->stream));
     c->name = name ? strndup(name, len) : strdup(rsd_model_name(c->model));
     if (!c->name)
         return RSD_FAIL(RSD_ENOMEM, "name of %s", source);
@@ -59,7 +50,7 @@ static size_t token_count(const calibration *c)
 
 static const char *precision_name(const calibration *c)
 {
-    const rsd_precision p = (rsd_precision)c->params->precision;
+    const rsd_precision p = (rsd_precision)c->params->stream.precision;
     const bool bf16 = p == RSD_PRECISION_BF16 || (p == RSD_PRECISION_AUTO && rsd_bf16_native());
     return bf16 ? "bf16" : "f32";
 }
@@ -76,11 +67,11 @@ static char *about_path(const calibration *c)
 /* What the file holds must have been made alike, unless --force forgets it. */
 static int open_file(calibration *c)
 {
-    const char *file = strrchr(c->params->tokens, '/');
+    const char *file = strrchr(c->params->stream.tokens, '/');
     bool found;
     snprintf(c->about, sizeof c->about,
              "tokens=%.200s,context=%zu,windows=%zu,labels=%s,precision=%s,seed=%zu",
-             file ? file + 1 : c->params->tokens, c->stream.context, c->stream.windows,
+             file ? file + 1 : c->params->stream.tokens, c->stream.context, c->stream.windows,
              c->params->empirical ? "data" : "model", precision_name(c), c->params->common.seed);
     RSD_TRY(amend_open(c->params->common.output, &c->file));
     RSD_TRY(amend_find_model(&c->file, &c->entry, &found));
@@ -201,7 +192,7 @@ static int open_pass(calibration *c)
     const size_t rows = c->stream.batch * c->stream.context;
     const size_t state = rsd_block_state_size(s, rows) * sizeof(rsd_real);
     const rsd_keep keep = state <= memory_limit(c) / 4 / s->layers ? RSD_KEEP_ALL : RSD_KEEP_INPUTS;
-    RSD_TRY(rsd_transformer_alloc(c->weights, (rsd_precision)c->params->precision, keep, rows,
+    RSD_TRY(rsd_transformer_alloc(c->weights, (rsd_precision)c->params->stream.precision, keep, rows,
                                   &c->pass));
     console_detail("%zu windows a pass, %zu MB of activations%s", c->stream.batch,
                    rsd_transformer_bytes(c->pass) / 1000000,
@@ -219,7 +210,7 @@ static int write_about(const calibration *c)
     RSD_TRY_DONE(rsd_store_group(to, path));
     RSD_TRY_DONE(amend_write_provenance(to, path, c->command_line, c->params->common.seed));
     RSD_TRY_DONE(rsd_store_set_text(to, path, "options", c->about));
-    RSD_TRY_DONE(rsd_store_set_text(to, path, "tokens_file", c->params->tokens));
+    RSD_TRY_DONE(rsd_store_set_text(to, path, "tokens_file", c->params->stream.tokens));
     RSD_TRY_DONE(rsd_store_set_int(to, path, "tokens", (int64_t)token_count(c)));
     RSD_TRY_DONE(rsd_store_set_int(to, path, "windows", (int64_t)c->stream.windows));
     RSD_TRY_DONE(rsd_store_set_int(to, path, "context", (int64_t)c->stream.context));

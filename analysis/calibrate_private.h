@@ -11,10 +11,8 @@
 
 typedef struct {
     rsd_common common;
-    const char *tokens;
-    size_t context, max_tokens;
+    stream_options stream;
     double memory;
-    int precision;
     bool empirical;
     select_options select;
 } calibrate_params;

@@ -1,7 +1,13 @@
 /* residuum eval: mean loss of a model over a token stream, and what quantizing does to it. */
+#include "adapters/adapted.h"
+#include "adapters/peft.h"
 #include "boot.h"
+#include "budget.h"
+#include "choices.h"
 #include "command.h"
 #include "console.h"
+#include "eval_single.h"
+#include "known.h"
 #include "mat.h"
 #include "par.h"
 #include "select.h"
@@ -17,29 +23,37 @@
 
 typedef struct {
     rsd_common common;
-    const char *tokens;
-    size_t context, max_tokens;
-    int precision;
-    rsd_list specs, map;
+    stream_options stream;
+    const char *calibration, *adapter;
+    rsd_list specs, map, inits, ranks;
+    double target_bpw, damping;
+    bool one_at_a_time;
     select_options select;
 } eval_params;
 
-static const eval_params defaults = { .precision = RSD_PRECISION_AUTO };
+static const eval_params defaults = { .stream.precision = RSD_PRECISION_AUTO, .damping = 1e-3 };
 
 #define AT(field) offsetof(eval_params, field)
 static const rsd_opt options[] = {
-    { "tokens", 0, RSD_OPT_STRING, AT(tokens), 0, 0, "PATH",
-      "token stream: .u16, .u32, .npy, Megatron .bin/.idx, or .txt with the model's tokenizer.json" },
-    { "context", 0, RSD_OPT_SIZE, AT(context), 0, 1 << 24, "N",
-      "inputs of a window, in tokens; 0: the model's context, at most 2048" },
-    { "max-tokens", 0, RSD_OPT_SIZE, AT(max_tokens), 0, 1e15, "N",
-      "use the first N tokens; 0: all" },
-    { "precision", 0, RSD_OPT_CHOICE, AT(precision), 0, 0, "f32|bf16|auto",
-      "of matrix products; auto: bf16 where the processor multiplies it" },
+    STREAM_OPTIONS(AT(stream)),
     { "quantizer", 'q', RSD_OPT_LIST, AT(specs), 0, 0, "SPEC",
-      "quantize the linear layers of the blocks first; one" },
+      "quantize the linear layers of the blocks first; several with --target-bpw and "
+      "--one-at-a-time" },
     { "map", 0, RSD_OPT_LIST, AT(map), 0, 0, "GLOB=SPEC",
       "this quantizer for the matrices whose name matches; the first rule counts" },
+    { "calibration", 0, RSD_OPT_STRING, AT(calibration), 0, 0, "FILE.h5",
+      "H and G of the layers, from calibrate, for quantizers that take them" },
+    { "adapter", 0, RSD_OPT_STRING, AT(adapter), 0, 0, "DIR",
+      "add the adapters of this folder in PEFT's format, on the quantized model with -q" },
+    { "target-bpw", 0, RSD_OPT_REAL, AT(target_bpw), 0, 64, "BITS",
+      "give each matrix the -q with the least predicted loss within so many bits per weight" },
+    { "one-at-a-time", 0, RSD_OPT_FLAG, AT(one_at_a_time), 0, 0, NULL,
+      "quantize each matrix alone, and measure its own loss; with -o into a table /sensitivity" },
+    { "init", 0, RSD_OPT_LIST, AT(inits), 0, 0, "INIT[,INIT...]",
+      "one at a time: correct the matrix too, with the start that `residuum list inits` names" },
+    { "rank", 0, RSD_OPT_LIST, AT(ranks), 0, 0, "R[,R...]", "of these corrections" },
+    { "damping", 0, RSD_OPT_REAL, AT(damping), 0, 1, "X",
+      "of these corrections: added to the eigenvalues of H and G, as a share of their mean" },
     SELECT_OPTIONS(AT(select)),
     { 0 }
 };
@@ -50,7 +64,10 @@ typedef struct {
     rsd_model *model;
     rsd_weights *original, *quantized;
     rsd_transformer *pass, *teacher;
+    rsd_adapters adapters;
+    rsd_adapted *hook; /* NULL: no adapters */
     stream stream;
+    known known;
     select_specs specs;
     double weights, bytes; /* that were quantized */
     rsd_evaluation result;
@@ -64,8 +81,12 @@ static int quantize_tensor(evaluation *e, const rsd_tensor *t, const rsd_spec *s
         return RSD_OK; /* a matrix that the forward pass does not use */
     rsd_mat W = { x, t->rows, t->cols, t->cols }, Wq;
     rsd_quant_stats stats;
+    known_layer k;
     RSD_TRY(rsd_mat_alloc(t->rows, t->cols, &Wq));
-    const int err = rsd_quantize(spec, W, NULL, Wq, &stats, NULL);
+    int err = known_read(&e->known, t, &k);
+    if (!err)
+        err = rsd_quantize(spec, W, k.any ? &k.c : NULL, Wq, &stats, NULL);
+    known_layer_free(&k);
     if (!err) {
         rsd_mat_copy(Wq, W);
         e->weights += (double)t->elements;
@@ -75,9 +96,25 @@ static int quantize_tensor(evaluation *e, const rsd_tensor *t, const rsd_spec *s
     return err ? rsd_fail_prefix(err, "%s", t->name) : RSD_OK;
 }
 
+/* Several quantizers become a rule for each matrix. */
+static int choose_within_budget(evaluation *e)
+{
+    const budget_job job = { .model = e->model, .select = &e->params->select, .known = &e->known,
+                             .bits = e->params->target_bpw };
+    budget_result chosen;
+    RSD_TRY(budget_choose(&job, &e->specs, &chosen));
+    if (isfinite(chosen.uniform_loss))
+        console_note("%.3f bits per weight, predicted loss +%.4g; %s everywhere: +%.4g", chosen.bits,
+                     chosen.loss, chosen.uniform, chosen.uniform_loss);
+    else
+        console_note("%.3f bits per weight, predicted loss +%.4g", chosen.bits, chosen.loss);
+    return RSD_OK;
+}
+
 static int quantize_weights(evaluation *e)
 {
-    RSD_TRY(select_specs_parse(&e->params->specs, &e->params->map, &e->specs));
+    if (e->params->target_bpw > 0)
+        RSD_TRY(choose_within_budget(e));
     if (e->specs.specs > 1)
         return RSD_FAIL(RSD_EUSAGE, "one -q, not %zu; --map GLOB=SPEC for some matrices",
                         e->specs.specs);
@@ -111,22 +148,42 @@ static bool should_stop(void *context)
     return stop_requested();
 }
 
-static int run_windows(evaluation *e)
+/* The adapters beside the linear layers of the pass, which are dense here. */
+static int open_adapter(evaluation *e, rsd_weights *student, size_t rows)
 {
-    const rsd_precision precision = (rsd_precision)e->params->precision;
+    if (!e->params->adapter)
+        return RSD_OK;
+    RSD_TRY(rsd_peft_read(e->params->adapter, student, &e->adapters));
+    const rsd_adapted_options o = { .weights = student, .adapters = &e->adapters, .rows = rows };
+    RSD_TRY(rsd_adapted_alloc(&o, rsd_transformer_mm(e->pass), &e->hook));
+    return rsd_transformer_hook(e->pass, rsd_adapted_hook(e->hook));
+}
+
+static int open_passes(evaluation *e)
+{
+    const rsd_precision precision = (rsd_precision)e->params->stream.precision;
     const size_t rows = e->stream.batch * e->stream.context;
     rsd_weights *student = e->quantized ? e->quantized : e->original;
     RSD_TRY(rsd_transformer_alloc(student, precision, RSD_KEEP_NOTHING, rows, &e->pass));
-    if (e->quantized)
-        RSD_TRY(rsd_transformer_alloc(e->original, precision, RSD_KEEP_NOTHING, rows, &e->teacher));
+    RSD_TRY(open_adapter(e, student, rows));
+    if (!e->quantized && !e->hook)
+        return RSD_OK;
+    return rsd_transformer_alloc(e->original, precision, RSD_KEEP_NOTHING, rows, &e->teacher);
+}
+
+static int run_windows(evaluation *e)
+{
+    RSD_TRY(open_passes(e));
     console_detail("%zu windows of %zu tokens, %zu a pass, %zu MB of activations", e->stream.windows,
                    e->stream.context, e->stream.batch,
-                   rsd_transformer_bytes(e->pass) * (e->quantized ? 2 : 1) / 1000000);
-    const rsd_evaluate_job job = { .model = e->pass, .original = e->teacher, .tokens = e->stream.tokens,
-                                   .context = e->stream.context, .windows = e->stream.windows,
-                                   .batch = e->stream.batch, .progress = progress,
-                                   .stop = should_stop, .callback_context = e };
-    console_progress_begin("pass", (e->stream.windows + e->stream.batch - 1) / e->stream.batch, (double)e->stream.windows);
+                   rsd_transformer_bytes(e->pass) * (e->teacher ? 2 : 1) / 1000000);
+    const rsd_evaluate_job job = { .model = e->pass, .original = e->teacher,
+                                   .tokens = e->stream.tokens, .context = e->stream.context,
+                                   .windows = e->stream.windows, .batch = e->stream.batch,
+                                   .progress = progress, .stop = should_stop,
+                                   .callback_context = e };
+    console_progress_begin("pass", (e->stream.windows + e->stream.batch - 1) / e->stream.batch,
+                           (double)e->stream.windows);
     const int err = rsd_evaluate(&job, &e->result);
     console_progress_end();
     return err;
@@ -172,7 +229,11 @@ static int compare(evaluation *e, json_t *json)
         err = rsd_bootstrap_se(means, r->windows, e->params->common.seed, &se);
     put(json, "loss_increase", rsd_mean(means, r->windows));
     put(json, "loss_increase_se", se);
+    const double numbers = e->hook ? (double)rsd_adapters_parameters(&e->adapters) : 0;
     put(json, "bits_per_weight", 8 * e->bytes / e->weights);
+    put(json, "bits_per_weight_total", (8 * e->bytes + 16 * numbers) / e->weights);
+    if (e->hook)
+        json_object_set_new(json, "adapter_numbers", json_integer((json_int_t)numbers));
     free(means);
     return err;
 }
@@ -185,6 +246,7 @@ static void print_text(const json_t *json)
         { "loss_increase", "nats per token" }, { "loss_increase_se", "" },
         { "kl", "nats per token" }, { "kl_se", "" }, { "kl_median", "nats" }, { "kl_p99", "nats" },
         { "top1_agreement", "share of tokens" }, { "bits_per_weight", "of what is quantized" },
+        { "bits_per_weight_total", "with adapters at 16 bits a number" }, { "adapter_numbers", "" },
     };
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         const json_t *v = json_object_get(json, units[i][0]);
@@ -224,13 +286,51 @@ static int report(evaluation *e)
     return err;
 }
 
-static int evaluate(evaluation *e, const char *source)
+static int measure_singly(evaluation *e, const char *command_line)
 {
+    const eval_params *p = e->params;
+    choices c;
+    int err = RSD_OK;
+    RSD_TRY_DONE(choices_parse(&p->ranks, &p->inits, &c));
+    if (c.inits && !c.ranks)
+        RSD_TRY_DONE(choices_add_rank(&c, "8"));
+    const sensitivity_job job = {
+        .model = e->model, .name = rsd_model_name(e->model), .original = e->original,
+        .precision = (rsd_precision)p->stream.precision, .stream = &e->stream, .select = &p->select,
+        .specs = &e->specs, .init = c.init, .inits = c.inits, .rank = c.rank, .ranks = c.ranks,
+        .damping = p->damping, .known = &e->known, .seed = p->common.seed };
+    const eval_single_options o = { .output = p->common.output, .force = p->common.force,
+                                    .command_line = command_line, .json = p->common.json };
+    err = eval_single(&job, &o);
+done:
+    choices_free(&c);
+    return err;
+}
+
+/* What asks for something else is refused, not ignored. */
+static int check(const eval_params *p)
+{
+    if (!p->one_at_a_time && (p->common.output || p->inits.count || p->ranks.count))
+        return RSD_FAIL(RSD_EUSAGE, "%s goes with --one-at-a-time",
+                        p->common.output ? "-o" : p->inits.count ? "--init" : "--rank");
+    if (p->one_at_a_time && (p->adapter || p->target_bpw > 0))
+        return RSD_FAIL(RSD_EUSAGE, "--one-at-a-time takes neither --adapter nor --target-bpw");
+    if (p->one_at_a_time && p->ranks.count && !p->inits.count)
+        return RSD_FAIL(RSD_EUSAGE, "--rank needs --init: which correction");
+    return RSD_OK;
+}
+
+static int evaluate(evaluation *e, const char *source, const char *command_line)
+{
+    RSD_TRY(check(e->params));
+
     RSD_TRY(rsd_model_open(source, &e->model));
     RSD_TRY(rsd_weights_load(e->model, &e->original));
-    const eval_params *p = e->params;
-    RSD_TRY(stream_open(p->tokens, e->model, &e->original->shape, p->context, p->max_tokens,
-                        &e->stream));
+    RSD_TRY(stream_open(&e->params->stream, e->model, &e->original->shape, &e->stream));
+    RSD_TRY(known_open(e->params->calibration, e->model, &e->known));
+    RSD_TRY(select_specs_parse(&e->params->specs, &e->params->map, &e->specs));
+    if (e->params->one_at_a_time)
+        return measure_singly(e, command_line);
     RSD_TRY(quantize_weights(e));
     RSD_TRY(run_windows(e));
     if (stop_requested())
@@ -243,13 +343,16 @@ static int evaluate(evaluation *e, const char *source)
 static int run(const void *params, const rsd_arguments *arguments)
 {
     evaluation e = { .params = params };
-    const int err = evaluate(&e, arguments->words.item[0]);
+    const int err = evaluate(&e, arguments->words.item[0], arguments->text);
     rsd_evaluation_free(&e.result);
     rsd_transformer_free(e.pass);
     rsd_transformer_free(e.teacher);
+    rsd_adapted_free(e.hook);
+    rsd_adapters_free(&e.adapters);
     rsd_weights_free(e.quantized);
     rsd_weights_free(e.original);
     stream_close(&e.stream);
+    known_close(&e.known);
     rsd_model_close(e.model);
     select_specs_free(&e.specs);
     return err;
@@ -258,14 +361,15 @@ static int run(const void *params, const rsd_arguments *arguments)
 extern const rsd_command rsd_command_eval;
 const rsd_command rsd_command_eval = {
     .name = "eval",
-    .usage = "MODEL --tokens PATH [-q SPEC] [--json]",
+    .usage = "MODEL --tokens PATH [-q SPEC]... [--adapter DIR] [--one-at-a-time -o FILE.h5] [--json]",
     .summary = "mean loss of a model, and what quantizing does to it",
     .details =
         "Loss is in nats per token over consecutive windows that do not overlap; its standard error\n"
-        "is the bootstrap's over windows.  With -q or --map the quantized model is set against the\n"
-        "original on the same windows: KL divergence, agreement of the likeliest token.\n",
+        "is the bootstrap's over windows.  With -q, --map or --adapter the changed model is set\n"
+        "against the original on the same windows: KL divergence, agreement of the likeliest token.\n",
     .options = options,
-    .common = RSD_TAKES_JSON | RSD_TAKES_THREADS | RSD_TAKES_SEED,
+    .common = RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_JSON | RSD_TAKES_THREADS |
+              RSD_TAKES_SEED,
     .min_words = 1,
     .max_words = 1,
     .defaults = &defaults,

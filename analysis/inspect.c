@@ -32,13 +32,19 @@ static void shape_text(const rsd_tensor *t, char *out, size_t size)
         used += (size_t)snprintf(out + used, size - used, "%s%zu", d ? " x " : "", t->shape[d]);
 }
 
+/* 0 for what is made, not stored. */
+static double bits_per_weight(const rsd_tensor *t)
+{
+    return t->elements ? 8 * (double)t->stored_bytes / (double)t->elements : 0;
+}
+
 static void print_text(const inspect_params *p, const rsd_model *model)
 {
     size_t taken = 0, weights = 0, matrices = 0;
     printf("%s: %s, %zu tensors, %zu parameters\n", rsd_model_source(model),
            rsd_model_architecture(model), rsd_model_count(model), rsd_model_parameters(model));
-    printf("  %-52s %-10s %5s %15s  %-8s %s\n", "tensor", "role", "layer", "out x in", "dtype",
-           "analyzed");
+    printf("  %-52s %-10s %5s %15s  %-14s %8s %s\n", "tensor", "role", "layer", "out x in",
+           "stored", "bits/wt", "analyzed");
     for (size_t i = 0; i < rsd_model_count(model); i++) {
         const rsd_tensor *t = rsd_model_tensor(model, i);
         if (!t->matrix && !p->all)
@@ -54,8 +60,8 @@ static void print_text(const inspect_params *p, const rsd_model *model)
             printf("%5d", t->role.layer);
         else
             printf("%5s", "-");
-        printf(" %15s  %-8s %s%s\n", shape, rsd_dtype_name(t->dtype), take ? "yes" : "no",
-               t->role.transposed ? " (stored in x out)" : "");
+        printf(" %15s  %-14s %8.4g %s%s\n", shape, t->stored, bits_per_weight(t),
+               take ? "yes" : "no", t->role.transposed ? " (stored in x out)" : "");
         matrices += t->matrix;
         taken += take;
         weights += take ? t->elements : 0;
@@ -68,10 +74,11 @@ static json_t *tensor_json(const inspect_params *p, const rsd_model *model, cons
     json_t *shape = json_array();
     for (size_t d = 0; d < t->ndim; d++)
         json_array_append_new(shape, json_integer((json_int_t)t->shape[d]));
-    return json_pack("{s:s, s:s, s:i, s:s, s:o, s:I, s:I, s:b, s:b}", "name", t->name, "role",
-                     t->role.role, "layer", t->role.layer, "dtype", rsd_dtype_name(t->dtype),
-                     "shape", shape, "rows", (json_int_t)t->rows, "cols", (json_int_t)t->cols,
-                     "transposed", t->role.transposed, "analyzed",
+    return json_pack("{s:s, s:s, s:i, s:s, s:s, s:f, s:o, s:I, s:I, s:b, s:b}", "name", t->name,
+                     "role", t->role.role, "layer", t->role.layer, "dtype",
+                     rsd_dtype_name(t->dtype), "stored", t->stored, "bits_per_weight",
+                     bits_per_weight(t), "shape", shape, "rows", (json_int_t)t->rows, "cols",
+                     (json_int_t)t->cols, "transposed", t->role.transposed, "analyzed",
                      select_takes(&p->select, model, t));
 }
 

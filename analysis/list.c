@@ -20,17 +20,76 @@ typedef struct {
 static const list_params defaults = { { 0 } };
 static const rsd_opt options[] = { { 0 } };
 
-/* What a matrix of a language model's usual size really takes: counted, never declared. */
-static int typical_bits(const char *spec_text, rsd_mat W, double *bits)
+/* The matrix whose bytes are counted, and a calibration for the quantizers that need one: moments
+ * of uncorrelated inputs and gradients, which change no sizes. */
+typedef struct {
+    rsd_mat W;
+    double *H, *G, *ones;
+    rsd_calibration calibration;
+    char text[RSD_SPEC_MAX]; /* the spec that was counted for a quantizer's name, */
+    double bits;             /* which one of its aliases often stands for as well */
+} typical;
+
+static double *identity(size_t n)
+{
+    double *A = calloc(n, n * sizeof *A);
+    for (size_t i = 0; A && i < n; i++)
+        A[i * n + i] = 1;
+    return A;
+}
+
+static int typical_alloc(typical *t)
+{
+    enum { SIDE = 768 }; /* a language model's usual size, of the smallest */
+    rsd_rng *rng = NULL;
+    *t = (typical){ 0 };
+    RSD_TRY(rsd_mat_alloc(SIDE, SIDE, &t->W));
+    RSD_TRY(rsd_rng_alloc(0, "list", &rng));
+    rsd_rng_normals(rng, t->W.x, t->W.m * t->W.n);
+    rsd_rng_free(rng);
+    t->H = identity(SIDE);
+    t->G = identity(SIDE);
+    t->ones = calloc(SIDE, sizeof *t->ones);
+    if (!t->H || !t->G || !t->ones)
+        return RSD_FAIL(RSD_ENOMEM, "moments of %d inputs", SIDE);
+    for (int i = 0; i < SIDE; i++)
+        t->ones[i] = 1;
+    t->calibration = (rsd_calibration){ SIDE, SIDE, t->H, t->G, t->ones, t->ones, t->ones, SIDE };
+    return RSD_OK;
+}
+
+static void typical_free(typical *t)
+{
+    rsd_mat_free(&t->W);
+    free(t->H);
+    free(t->G);
+    free(t->ones);
+}
+
+/* What the typical matrix really takes: counted, never declared. */
+static int typical_bits(typical *t, const char *spec_text, double *bits)
 {
     rsd_spec spec;
     rsd_packed packed;
     RSD_TRY(rsd_spec_parse(spec_text, &spec));
-    const int err = rsd_pack(&spec, W, NULL, &packed);
-    *bits = err ? NAN : rsd_packed_bits_per_weight(&packed);
-    rsd_packed_free(&packed);
-    return err;
+    if (strcmp(spec.text, t->text) != 0) {
+        const bool needs = spec.quantizer->calibration == RSD_CALIBRATION_NEEDS;
+        const int err = rsd_pack(&spec, t->W, needs ? &t->calibration : NULL, &packed);
+        *bits = err ? NAN : rsd_packed_bits_per_weight(&packed);
+        rsd_packed_free(&packed);
+        if (err || strcmp(spec.quantizer->name, spec_text) != 0)
+            return err;
+        memcpy(t->text, spec.text, sizeof t->text);
+        t->bits = *bits;
+    }
+    *bits = t->bits;
+    return RSD_OK;
 }
+
+/* A name and what is meant by it, in the order of rsd_calibration_need. */
+static const char *const calibration_words[] = { "none", "takes", "needs" };
+static const char *const calibration_texts[] = { "", "; takes a calibration",
+                                                 "; needs a calibration" };
 
 static json_t *option_json(const rsd_opt *o, const void *params)
 {
@@ -46,59 +105,58 @@ static json_t *option_json(const rsd_opt *o, const void *params)
     return j;
 }
 
-static int quantizer_json(const rsd_quantizer *q, rsd_mat W, json_t *out)
+static int quantizer_json(const rsd_quantizer *q, typical *t, json_t *out)
 {
     double bits;
-    RSD_TRY(typical_bits(q->name, W, &bits));
+    RSD_TRY(typical_bits(t, q->name, &bits));
     json_t *aliases = json_array(), *opts = json_array();
     for (const rsd_alias *a = q->aliases; a && a->alias; a++)
         json_array_append_new(aliases, json_string(a->alias));
-    for (const rsd_opt *o = q->options; o->name; o++)
+    for (const rsd_opt *o = q->options; o && o->name; o++)
         json_array_append_new(opts, option_json(o, q->defaults));
-    json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:f, s:o, s:o}", "name", q->name,
-                                         "summary", q->summary, "source", q->source,
-                                         "bits_per_weight", bits, "aliases", aliases, "options",
-                                         opts));
+    json_array_append_new(
+        out, json_pack("{s:s, s:s, s:s, s:f, s:s, s:o, s:o}", "name", q->name, "summary",
+                       q->summary, "source", q->source, "bits_per_weight", bits, "calibration",
+                       calibration_words[q->calibration], "aliases", aliases, "options", opts));
     return RSD_OK;
 }
 
-static int quantizer_text(const rsd_quantizer *q, rsd_mat W)
+static void print_option(const rsd_opt *o, const void *params)
+{
+    char value[256];
+    rsd_opt_value(o, params, value, sizeof value);
+    printf("  %s=%s  ", o->name, value);
+    if (o->type == RSD_OPT_SIZE || o->type == RSD_OPT_REAL)
+        printf("[%.10g to %.10g%s%s] ", o->min, o->max, o->arg ? ", " : "", o->arg ? o->arg : "");
+    else if (o->arg)
+        printf("[%s] ", o->arg);
+    printf("%s\n", o->help);
+}
+
+static int quantizer_text(const rsd_quantizer *q, typical *t)
 {
     double bits;
-    RSD_TRY(typical_bits(q->name, W, &bits));
-    printf("%s  %s\n  %.3f bits per weight at %zu x %zu; %s\n", q->name, q->summary, bits, W.m,
-           W.n, q->source);
+    RSD_TRY(typical_bits(t, q->name, &bits));
+    printf("%s  %s\n  %.3f bits per weight at %zu x %zu%s; %s\n", q->name, q->summary, bits, t->W.m,
+           t->W.n, calibration_texts[q->calibration], q->source);
     for (const rsd_alias *a = q->aliases; a && a->alias; a++) {
-        RSD_TRY(typical_bits(a->alias, W, &bits));
-        printf("  %-10s %s:%s, %.3f bits\n", a->alias, q->name, a->params, bits);
+        RSD_TRY(typical_bits(t, a->alias, &bits));
+        printf("  %-10s %s%s%s, %.3f bits\n", a->alias, q->name, *a->params ? ":" : "", a->params,
+               bits);
     }
-    for (const rsd_opt *o = q->options; o->name; o++) {
-        char value[256];
-        rsd_opt_value(o, q->defaults, value, sizeof value);
-        printf("  %s=%s  ", o->name, value);
-        if (o->type == RSD_OPT_SIZE || o->type == RSD_OPT_REAL)
-            printf("[%.10g to %.10g%s%s] ", o->min, o->max, o->arg ? ", " : "",
-                   o->arg ? o->arg : "");
-        else if (o->arg)
-            printf("[%s] ", o->arg);
-        printf("%s\n", o->help);
-    }
+    for (const rsd_opt *o = q->options; o && o->name; o++)
+        print_option(o, q->defaults);
     putchar('\n');
     return RSD_OK;
 }
 
 static int list_quantizers(json_t *json)
 {
-    rsd_mat W;
-    rsd_rng *rng = NULL;
-    RSD_TRY(rsd_mat_alloc(768, 768, &W));
-    int err = rsd_rng_alloc(0, "list", &rng);
-    if (!err)
-        rsd_rng_normals(rng, W.x, W.m * W.n);
+    typical t;
+    int err = typical_alloc(&t);
     for (const rsd_quantizer *const *q = rsd_quantizers; !err && *q; q++)
-        err = json ? quantizer_json(*q, W, json) : quantizer_text(*q, W);
-    rsd_rng_free(rng);
-    rsd_mat_free(&W);
+        err = json ? quantizer_json(*q, &t, json) : quantizer_text(*q, &t);
+    typical_free(&t);
     return err;
 }
 
@@ -146,10 +204,8 @@ static const struct {
     const char *name;
     int (*print)(json_t *json);
 } sections[] = {
-    { "quantizers", list_quantizers },
-    { "architectures", list_architectures },
-    { "figures", list_figures },
-    { "tables", list_tables },
+    { "quantizers", list_quantizers }, { "architectures", list_architectures },
+    { "figures", list_figures },       { "tables", list_tables },
     { "commands", list_commands },
 };
 enum { SECTIONS = sizeof sections / sizeof *sections };
@@ -178,8 +234,9 @@ static int run(const void *params, const rsd_arguments *arguments)
             found = true;
         }
     if (!err && !found)
-        err = RSD_FAIL(RSD_EUSAGE, "cannot list '%s'; quantizers, architectures, figures, tables or "
-                                   "commands",
+        err = RSD_FAIL(RSD_EUSAGE,
+                       "cannot list '%s'; quantizers, architectures, figures, tables or "
+                       "commands",
                        want);
     if (!err && all) {
         json_dumpf(all, stdout, JSON_INDENT(1));

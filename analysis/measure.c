@@ -1,7 +1,6 @@
-#include "measure.h"
+#include "measure_private.h"
 
 #include "linalg/subspace.h"
-#include "measure_null.h"
 #include "spectra/curves.h"
 #include "spectra/leak.h"
 
@@ -9,29 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A spectrum and what is said of it. */
-typedef struct {
-    rsd_spectrum spectrum;
-    result_record record;
-} measured;
-
-typedef struct {
-    measured wq, r, seen[MOMENT_METRICS]; /* seen: R in the metrics of the data */
-    null_curves null[RSD_NULLS];
-} quantized;
-
-typedef struct {
-    const measure_item *item;
-    char *matrix_path;
-    rsd_mat W, R;   /* R holds W_q first */
-    rsd_mat seen;   /* R in one of the metrics */
-    moment_roots roots;
-    measured w;
-    quantized *q;   /* [item->specs] */
-    int code;       /* of the failure that fill_failed reports */
-    char message[1024];
-} work;
 
 size_t measure_bytes(const measure_item *item)
 {
@@ -41,7 +17,7 @@ size_t measure_bytes(const measure_item *item)
                                      .top = item->options->top,
                                      .vectors = item->options->overlap,
                                      .tolerance = item->options->tolerance };
-    const size_t moments = item->moments && item->specs ? moment_bytes(t->rows, t->cols) : 0;
+    const size_t moments = item->moments && item->sources ? moment_bytes(t->rows, t->cols) : 0;
     /* W, R, and half a matrix for codes and packed bytes */
     return 2 * matrix + matrix / 2 + moments + rsd_spectrum_bytes(t->rows, t->cols, &opts);
 }
@@ -155,44 +131,39 @@ static void excess(const work *w, quantized *q)
             *out[n] = share - q->null[n].energy[r - 1];
 }
 
-static int quantize(work *w, const rsd_spec *spec, rsd_quant_stats *stats)
-{
-    const int err = rsd_quantize(spec, w->W, NULL, w->R, stats, NULL);
-    return err ? rsd_fail_prefix(err, "%s", spec->text) : RSD_OK;
-}
-
-static int measure_seen(work *w, const rsd_spec *spec, quantized *q)
+static int measure_seen(work *w, const char *spec, quantized *q)
 {
     for (int k = 0; k < MOMENT_METRICS; k++) {
         RSD_TRY(moment_apply(&w->roots, k, w->R, w->seen));
-        RSD_TRY(measure(w, w->seen, spec->text, moment_metrics[k], &q->seen[k]));
+        RSD_TRY(measure(w, w->seen, spec, moment_metrics[k], &q->seen[k]));
     }
     return RSD_OK;
 }
 
-static int measure_quantized(work *w, const rsd_spec *spec, quantized *q)
+static int measure_quantized(work *w, const measure_source *source, quantized *q)
 {
     const measure_options *o = w->item->options;
+    const char *spec = source->text;
     rsd_quant_stats stats;
-    RSD_TRY(quantize(w, spec, &stats));
-    RSD_TRY(measure(w, w->R, spec->text, "Wq", &q->wq));
+    RSD_TRY(measure_wq(w, source, &stats));
+    RSD_TRY(measure(w, w->R, spec, "Wq", &q->wq));
     rsd_mat_sub(w->W, w->R, w->R);
-    RSD_TRY(measure(w, w->R, spec->text, "R", &q->r));
+    RSD_TRY(measure(w, w->R, spec, "R", &q->r));
     relate(w, &stats, q);
     RSD_TRY(overlap(w, q));
     if (w->roots.n)
         RSD_TRY(measure_seen(w, spec, q));
 
-    const null_request request = { .tensor = w->item->tensor->name, .spec = spec->text,
+    const null_request request = { .tensor = w->item->tensor->name, .spec = spec,
                                    .draws = o->null_draws, .seed = o->seed,
-                                   .opts = spectrum_options(w, spec->text, "null") };
+                                   .opts = spectrum_options(w, spec, "null") };
     /* Signs are flipped in place: flips of flips are as random.  Permuting needs R as it was. */
     if (o->null[RSD_NULL_MARCHENKO_PASTUR])
         RSD_TRY(null_quadrature(&request, &q->r.spectrum, &q->null[RSD_NULL_MARCHENKO_PASTUR]));
     if (o->null[RSD_NULL_SIGN_FLIP])
         RSD_TRY(null_draws(&request, RSD_NULL_SIGN_FLIP, w->R, &q->null[RSD_NULL_SIGN_FLIP]));
     if (o->null[RSD_NULL_PERMUTED]) {
-        RSD_TRY(quantize(w, spec, &stats));
+        RSD_TRY(measure_wq(w, source, &stats));
         rsd_mat_sub(w->W, w->R, w->R);
         RSD_TRY(null_draws(&request, RSD_NULL_PERMUTED, w->R, &q->null[RSD_NULL_PERMUTED]));
     }
@@ -200,91 +171,24 @@ static int measure_quantized(work *w, const rsd_spec *spec, quantized *q)
     return RSD_OK;
 }
 
-static int put_place(rsd_store *store, const work *w, const char *status)
-{
-    return result_write_matrix(store, w->matrix_path, w->item->tensor, status, w->message);
-}
+/* Not a failure of ours: somebody may well have left a matrix as it was, or out. */
+static bool is_absence(int code) { return code == RSD_ENOTFOUND || code == RSD_EARG; }
 
-/* The group of a spec: the quantizer's numbers are its attributes. */
-static int put_spec(rsd_store *store, const work *w, const result_record *r)
+/* What a checkpoint holds is the user's data: its failure is its own, the others go on. */
+static int measure_source_of(work *w, const measure_source *source, quantized *q)
 {
-    char *spec = rsd_store_escape(r->spec), *path = NULL;
-    int err = RSD_OK;
-    if (!spec || asprintf(&path, "%s/quantized/%s", w->matrix_path, spec) < 0) {
-        path = NULL;
-        err = RSD_FAIL(RSD_ENOMEM, "path of %s", r->spec);
-        goto done;
-    }
-    RSD_TRY_DONE(rsd_store_group(store, path));
-    RSD_TRY_DONE(rsd_store_set_text(store, path, "spec", r->spec));
-    const result_relation *rel = &r->relation;
-    RSD_TRY_DONE(rsd_store_set_real(store, path, "bits_per_weight", rel->bits_per_weight));
-    RSD_TRY_DONE(rsd_store_set_int(store, path, "packed_bytes", (int64_t)rel->packed_bytes));
-    RSD_TRY_DONE(rsd_store_set_real(store, path, "relative_error", rel->relative_error));
-    RSD_TRY_DONE(rsd_store_set_real(store, path, "sqnr_db", rel->sqnr_db));
-    RSD_TRY_DONE(rsd_store_set_real(store, path, "max_abs_error", rel->max_abs_error));
-    RSD_TRY_DONE(rsd_store_set_real(store, path, "leak", rel->leak));
-done:
-    free(path);
-    free(spec);
-    return err;
-}
-
-static int put_measured(rsd_store *store, const work *w, const measured *m, result_rows *rows)
-{
-    RSD_TRY(result_write_spectrum(store, &m->record));
-    RSD_TRY(result_write_vectors(store, &m->record, w->item->options->vectors));
-    return result_rows_add(rows, &m->record);
-}
-
-static int put_seen(rsd_store *store, const work *w, const measured *m, result_rows *rows)
-{
-    int err = RSD_OK;
-    RSD_TRY(put_measured(store, w, m, rows));
-    char *path = result_spectrum_path(&m->record);
-    if (!path)
-        return RSD_FAIL(RSD_ENOMEM, "path of %s", m->record.what);
-    RSD_TRY_DONE(rsd_store_set_real(store, path, "damping", w->item->moments->damping));
-    RSD_TRY_DONE(rsd_store_set_int(store, path, "clamped", (int64_t)w->roots.clamped));
-    err = rsd_store_set_int(store, path, "calibration_tokens", w->roots.tokens);
-done:
-    free(path);
-    return err;
-}
-
-static int fill(rsd_store *store, void *context)
-{
-    const work *w = context;
-    result_rows rows = { 0 };
-    int err = RSD_OK;
-    RSD_TRY_DONE(put_place(store, w, "ok"));
-    RSD_TRY_DONE(put_measured(store, w, &w->w, &rows));
-    for (size_t i = 0; i < w->item->specs; i++) {
-        const quantized *q = &w->q[i];
-        RSD_TRY_DONE(put_spec(store, w, &q->r.record));
-        RSD_TRY_DONE(put_measured(store, w, &q->wq, &rows));
-        RSD_TRY_DONE(put_measured(store, w, &q->r, &rows));
-        for (int k = 0; w->roots.n && k < MOMENT_METRICS; k++)
-            RSD_TRY_DONE(put_seen(store, w, &q->seen[k], &rows));
-        for (int n = 0; n < RSD_NULLS; n++)
-            if (q->null[n].count)
-                RSD_TRY_DONE(null_write(store, &q->r.record, (rsd_null)n, &q->null[n]));
-    }
-    err = result_rows_write(&rows, store);
-done:
-    result_rows_free(&rows);
-    return err;
-}
-
-static int fill_failed(rsd_store *store, void *context)
-{
-    return put_place(store, context, "failed");
+    const int err = measure_quantized(w, source, q);
+    if (!err || source->spec)
+        return err;
+    q->code = err;
+    snprintf(q->message, sizeof q->message, "%s", rsd_errmsg());
+    return RSD_OK;
 }
 
 static int load_moments(work *w, journal *j)
 {
     const rsd_tensor *t = w->item->tensor;
-    if (!w->item->moments || w->item->specs == 0)
+    if (!w->item->moments || w->item->sources == 0)
         return RSD_OK;
     RSD_TRY(moment_roots_load(w->item->moments, j, w->matrix_path, t->rows, t->cols, &w->roots));
     return rsd_mat_alloc(t->rows, t->cols, &w->seen);
@@ -297,11 +201,20 @@ static int measure_all(work *w, journal *j)
     RSD_TRY(rsd_model_read(item->model, item->tensor, w->W));
     RSD_TRY(rsd_mat_check_finite(w->W));
     RSD_TRY(measure(w, w->W, "", "W", &w->w));
-    if (item->specs)
+    if (item->sources)
         RSD_TRY(rsd_mat_alloc(item->tensor->rows, item->tensor->cols, &w->R));
     RSD_TRY(load_moments(w, j));
-    for (size_t i = 0; i < item->specs; i++)
-        RSD_TRY(measure_quantized(w, &item->spec[i], &w->q[i]));
+    for (size_t i = 0; i < item->sources; i++)
+        RSD_TRY(measure_source_of(w, &item->source[i], &w->q[i]));
+    return RSD_OK;
+}
+
+/* The first W_q that failed by itself; its message is the last failure's again. */
+static int failure_of(const work *w)
+{
+    for (size_t i = 0; i < w->item->sources; i++)
+        if (w->q[i].code && !is_absence(w->q[i].code))
+            return RSD_FAIL(w->q[i].code, "%s", w->q[i].message);
     return RSD_OK;
 }
 
@@ -310,7 +223,7 @@ int measure_matrix(const measure_item *item, journal *j)
     work w = { .item = item };
     int err = RSD_OK;
     w.matrix_path = result_matrix_path(item->entry->name, item->tensor->name);
-    w.q = calloc(item->specs + 1, sizeof *w.q);
+    w.q = calloc(item->sources + 1, sizeof *w.q);
     if (!w.matrix_path || !w.q) {
         err = RSD_FAIL(RSD_ENOMEM, "results of %s", item->tensor->name);
         goto done;
@@ -320,16 +233,17 @@ int measure_matrix(const measure_item *item, journal *j)
     rsd_mat_free(&w.seen);
     rsd_mat_free(&w.R); /* before the journal waits for its turn */
     rsd_mat_free(&w.W);
-    if (!err)
-        err = journal_put(j, item->entry, w.matrix_path, fill, &w);
-    else {
+    if (!err) {
+        err = journal_put(j, item->entry, w.matrix_path, measure_fill, &w);
+        err = err ? err : failure_of(&w);
+    } else {
         snprintf(w.message, sizeof w.message, "%s", rsd_errmsg());
-        const int put = journal_put(j, item->entry, w.matrix_path, fill_failed, &w);
+        const int put = journal_put(j, item->entry, w.matrix_path, measure_fill_failed, &w);
         if (!put) /* the matrix' own failure is the one to report */
             RSD_FAIL(err, "%s", w.message);
     }
 done:
-    for (size_t i = 0; w.q && i < item->specs; i++) {
+    for (size_t i = 0; w.q && i < item->sources; i++) {
         rsd_spectrum_free(&w.q[i].wq.spectrum);
         rsd_spectrum_free(&w.q[i].r.spectrum);
         for (int k = 0; k < MOMENT_METRICS; k++)

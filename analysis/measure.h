@@ -1,5 +1,5 @@
-/* Everything that analyze says about one matrix: the spectra of W, and for each quantizer those of
- * W_q and R with its nulls, and how R relates to W. */
+/* Everything that analyze says about one matrix: the spectra of W, and for each W_q its spectrum
+ * and that of R with its nulls, and how R relates to W. */
 #ifndef RSD_MEASURE_H
 #define RSD_MEASURE_H
 
@@ -20,13 +20,22 @@ typedef struct {
     uint64_t seed;
 } measure_options;
 
+/* Where a W_q comes from: a quantizer, or a checkpoint that somebody quantized. */
+typedef struct {
+    const char *text;           /* its name in the file: a spec, or checkpoint:NAME */
+    const rsd_spec *spec;       /* NULL: */
+    const rsd_model *model;     /* the checkpoint, */
+    const rsd_tensor *tensor;   /* W_q there; NULL where it has none */
+    const journal_model *entry; /* and its group */
+} measure_source;
+
 typedef struct {
     const measure_options *options;
     const rsd_model *model;
     const rsd_tensor *tensor;
-    const journal_model *entry; /* the model's group */
-    const rsd_spec *spec;       /* [specs] that are still to be done */
-    size_t specs;
+    const journal_model *entry;   /* the model's group */
+    const measure_source *source; /* [sources] that are still to be done */
+    size_t sources;
     const moment_source *moments; /* holds this matrix' H and G; NULL: not calibrated */
 } measure_item;
 
@@ -34,7 +43,9 @@ typedef struct {
 size_t measure_bytes(const measure_item *item);
 
 /* Measure and put into the journal.  A matrix that fails (NaN, no convergence) is put there with
- * status "failed" and its message, and its error is returned; nothing else is lost. */
+ * status "failed" and its message, and its error is returned; nothing else is lost.  So is a
+ * checkpoint's W_q alone, in its own group; one that is missing or of another shape is noted there,
+ * and no error. */
 RSD_CHECK int measure_matrix(const measure_item *item, journal *j);
 
 #endif

@@ -6,6 +6,7 @@
 #include "mat.h"
 #include "pretrain_folder.h"
 #include "stop.h"
+#include "stream.h"
 #include "transformer/evaluate.h"
 
 #include <jansson.h>
@@ -16,25 +17,23 @@
 
 typedef struct {
     rsd_common common;
-    const char *tokens, *eval_tokens;
-    size_t context, steps, batch, warmup, eval_every, checkpoint_every;
+    stream_options stream;
+    const char *eval_tokens;
+    size_t steps, batch, warmup, eval_every, checkpoint_every;
     double lr, min_lr, decay, clip, beta1, beta2;
-    int precision, store;
+    int store;
 } pretrain_params;
 
 static const pretrain_params defaults = {
     .steps = 1000, .batch = 16, .warmup = 100, .checkpoint_every = 100, .lr = 1e-3, .decay = 0.1,
-    .clip = 1, .beta1 = 0.9, .beta2 = 0.999, .precision = RSD_PRECISION_AUTO,
+    .clip = 1, .beta1 = 0.9, .beta2 = 0.999, .stream.precision = RSD_PRECISION_AUTO,
 };
 
 #define AT(field) offsetof(pretrain_params, field)
 static const rsd_opt options[] = {
-    { "tokens", 0, RSD_OPT_STRING, AT(tokens), 0, 0, "PATH",
-      "stream: .u16, .u32, .npy, Megatron .bin/.idx, or .txt with tokenizer.json beside CONFIG" },
+    STREAM_OPTIONS(AT(stream)),
     { "eval-tokens", 0, RSD_OPT_STRING, AT(eval_tokens), 0, 0, "PATH",
       "token stream to evaluate on, whose best model is kept" },
-    { "context", 0, RSD_OPT_SIZE, AT(context), 0, 1 << 24, "N",
-      "inputs of a window, in tokens; 0: the model's context, at most 2048" },
     { "steps", 0, RSD_OPT_SIZE, AT(steps), 1, 1e9, "N", "steps of the optimizer" },
     { "batch", 0, RSD_OPT_SIZE, AT(batch), 1, 1 << 20, "N", "windows a step" },
     { "lr", 0, RSD_OPT_REAL, AT(lr), 0, 10, "X", "highest learning rate" },
@@ -49,8 +48,6 @@ static const rsd_opt options[] = {
       "steps between evaluations; 0: after the last step only" },
     { "checkpoint-every", 0, RSD_OPT_SIZE, AT(checkpoint_every), 1, 1e9, "N",
       "steps between checkpoints" },
-    { "precision", 0, RSD_OPT_CHOICE, AT(precision), 0, 0, "f32|bf16|auto",
-      "of matrix products; auto: bf16 where the processor multiplies it" },
     { "store", 0, RSD_OPT_CHOICE, AT(store), 0, 0, "f32|f16|bf16",
       "number type of model.safetensors; the training itself keeps float32" },
     { 0 }
@@ -74,7 +71,8 @@ typedef struct {
     double seconds;
 } training;
 
-static int open_stream(training *t, const char *source, const char *path, rsd_tokens **out)
+static int open_stream(training *t, const char *source, const char *path, size_t limit,
+                       rsd_tokens **out)
 {
     if (rsd_path_ends(path, ".txt") && !t->tokenizer) {
         char *file = pretrain_tokenizer(source);
@@ -84,37 +82,23 @@ static int open_stream(training *t, const char *source, const char *path, rsd_to
         free(file);
         RSD_TRY(err);
     }
-    const rsd_tokens_options o = { .tokenizer = t->tokenizer, .vocab = t->shape.vocab };
+    const rsd_tokens_options o = { .tokenizer = t->tokenizer, .vocab = t->shape.vocab,
+                                   .limit = limit };
     return rsd_tokens_open(path, &o, out);
-}
-
-/* A fingerprint of a stream: how long it is, and the hash of its beginning and end. */
-static int fingerprint(const rsd_tokens *tokens, char hex[65])
-{
-    const size_t count = rsd_tokens_count(tokens), n = count < 65536 ? count : 65536;
-    int32_t *id;
-    RSD_TRY(rsd_array_alloc(2 * n, 1, sizeof *id, &id));
-    int err = rsd_tokens_read(tokens, 0, n, id);
-    if (!err)
-        err = rsd_tokens_read(tokens, count - n, n, id + n);
-    if (!err)
-        rsd_sha256(id, 2 * n * sizeof *id, hex);
-    free(id);
-    return err;
 }
 
 /* The hash of all that decides what a step does. */
 static int identify(training *t, const rsd_pretrain_options *o)
 {
     char tokens[65], config[65], text[640];
-    RSD_TRY(fingerprint(t->tokens, tokens));
+    RSD_TRY(stream_fingerprint(t->tokens, tokens));
     rsd_sha256(t->folder.config, strlen(t->folder.config), config);
     snprintf(text, sizeof text,
              "config %s tokens %zu %s context %zu batch %zu steps %zu warmup %zu lr %.17g %.17g "
              "decay %.17g clip %.17g beta %.17g %.17g seed %zu precision %d",
              config, rsd_tokens_count(t->tokens), tokens, o->context, o->batch, o->schedule.steps,
              o->schedule.warmup, o->schedule.peak, o->schedule.floor, o->decay, o->clip,
-             o->adamw.beta1, o->adamw.beta2, t->params->common.seed, t->params->precision);
+             o->adamw.beta1, o->adamw.beta2, t->params->common.seed, t->params->stream.precision);
     rsd_sha256(text, strlen(text), t->progress.identity);
     return RSD_OK;
 }
@@ -122,7 +106,7 @@ static int identify(training *t, const rsd_pretrain_options *o)
 static int check_options(const training *t)
 {
     const pretrain_params *p = t->params;
-    if (!p->tokens)
+    if (!p->stream.tokens)
         return RSD_FAIL(RSD_EUSAGE, "say which tokens: --tokens PATH");
     if (!p->common.output)
         return RSD_FAIL(RSD_EUSAGE, "say where the model goes: -o DIR");
@@ -138,20 +122,20 @@ static int prepare(training *t, rsd_pretrain_options *o)
     const pretrain_params *p = t->params;
     const size_t most = t->shape.context;
     *o = (rsd_pretrain_options){
-        .context = p->context ? p->context : most < 2048 ? most : 2048,
+        .context = p->stream.context ? p->stream.context : most < 2048 ? most : 2048,
         .batch = p->batch,
         .schedule = { .steps = p->steps, .warmup = p->warmup < p->steps ? p->warmup : p->steps,
                       .peak = p->lr, .floor = p->min_lr },
         .adamw = { .beta1 = p->beta1, .beta2 = p->beta2, .eps = rsd_adamw_defaults.eps },
         .decay = p->decay, .clip = p->clip, .seed = p->common.seed,
-        .precision = (rsd_precision)p->precision,
+        .precision = (rsd_precision)p->stream.precision,
     };
     if (o->context > most)
         return RSD_FAIL(RSD_EUSAGE, "--context %zu is above the model's %zu", o->context, most);
     o->pass = o->context < 4096 ? 4096 / o->context : 1;
     if (!rsd_windows(rsd_tokens_count(t->tokens), o->context))
         return RSD_FAIL(RSD_EUSAGE, "%s: %zu tokens do not fill a window of %zu inputs and targets",
-                        p->tokens, rsd_tokens_count(t->tokens), o->context);
+                        p->stream.tokens, rsd_tokens_count(t->tokens), o->context);
     if (t->eval_tokens && !rsd_windows(rsd_tokens_count(t->eval_tokens), o->context))
         return RSD_FAIL(RSD_EUSAGE, "%s: %zu tokens do not fill a window of %zu inputs and targets",
                         p->eval_tokens, rsd_tokens_count(t->eval_tokens), o->context);
@@ -165,9 +149,10 @@ static int open_all(training *t, const char *source)
     RSD_TRY(pretrain_config(source, &t->config));
     t->folder.config = t->config;
     RSD_TRY(rsd_create_shape(t->config, &arch, &t->shape));
-    RSD_TRY(open_stream(t, source, t->params->tokens, &t->tokens));
+    RSD_TRY(open_stream(t, source, t->params->stream.tokens, t->params->stream.max_tokens,
+                        &t->tokens));
     if (t->params->eval_tokens)
-        RSD_TRY(open_stream(t, source, t->params->eval_tokens, &t->eval_tokens));
+        RSD_TRY(open_stream(t, source, t->params->eval_tokens, 0, &t->eval_tokens));
     RSD_TRY(prepare(t, &o));
     /* nothing is written before all options are right */
     RSD_TRY(pretrain_folder_start(&t->folder, source, o.seed, t->params->common.force,

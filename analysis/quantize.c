@@ -8,6 +8,7 @@
 #include "io/model.h"
 #include "mat.h"
 #include "quantize_folder.h"
+#include "quantize_gguf.h"
 #include "quantizers/quantizer.h"
 #include "select.h"
 
@@ -101,8 +102,14 @@ static int run_with(const quantize_params *p, const char *input, const select_sp
                                .report = report_matrix, .context = &r };
     int err = RSD_OK;
     RSD_TRY_DONE(rsd_model_open(input, &model));
-    RSD_TRY_DONE(ends_with(output, ".npy") ? quantize_to_npy(&job, model)
-                                           : quantize_to_folder(&job, model));
+    if (ends_with(output, ".npy"))
+        err = quantize_to_npy(&job, model);
+    else if (ends_with(output, ".gguf"))
+        err = quantize_to_gguf(&job, model);
+    else
+        err = quantize_to_folder(&job, model);
+    if (err)
+        goto done;
     if (!p->common.quiet || p->common.json)
         err = print_report(&r, output, p->common.json);
 done:
@@ -138,7 +145,8 @@ const rsd_command rsd_command_quantize = {
         "A model becomes a model folder: model.safetensors holds the dequantized weights (float32,\n"
         "all else as it was), packed.safetensors the bytes that the quantizer stores, and the\n"
         "configuration and tokenizer are copied.  OUT.npy for one matrix: OUT.npy and\n"
-        "OUT.packed.safetensors.\n",
+        "OUT.packed.safetensors.  OUT.gguf: the file that llama.cpp loads, of the quantizers that\n"
+        "GGUF has a type for (fp16, bf16, q8_0, q4_k, ...); what is not quantized is float16.\n",
     .options = options,
     .common = RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_JSON,
     .min_words = 1,

@@ -13,9 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The spec of a tensor, or NULL when it stays as it is. */
-static const rsd_spec *spec_of(const quantize_job *job, const rsd_model *model,
-                               const rsd_tensor *t)
+const rsd_spec *quantize_spec_of(const quantize_job *job, const rsd_model *model,
+                                 const rsd_tensor *t)
 {
     size_t count;
     if (!select_takes(job->select, model, t))
@@ -151,7 +150,7 @@ static int declare_all(const quantize_job *job, const rsd_model *model, rsd_st_w
     *taken = 0;
     for (size_t i = 0; i < rsd_model_count(model); i++) {
         const rsd_tensor *t = rsd_model_tensor(model, i);
-        const rsd_spec *spec = spec_of(job, model, t);
+        const rsd_spec *spec = quantize_spec_of(job, model, t);
         if (spec)
             RSD_TRY(declare_matrix(model, t, spec, main, packed_writer));
         else
@@ -169,7 +168,7 @@ static int put_all(const quantize_job *job, const rsd_model *model, rsd_st_write
     console_progress_begin("matrix", taken, (double)taken);
     for (size_t i = 0; i < rsd_model_count(model); i++) {
         const rsd_tensor *t = rsd_model_tensor(model, i);
-        const rsd_spec *spec = spec_of(job, model, t);
+        const rsd_spec *spec = quantize_spec_of(job, model, t);
         if (spec) {
             RSD_TRY(put_matrix(job, model, t, spec, main, packed_writer));
             console_progress_step(t->name, 1);
@@ -266,7 +265,7 @@ int quantize_to_npy(const quantize_job *job, const rsd_model *model)
     if (rsd_model_count(model) != 1 || !t->matrix)
         return RSD_FAIL(RSD_EUSAGE, "%s is not one matrix (%zu tensors): give -o FOLDER",
                         rsd_model_source(model), rsd_model_count(model));
-    const rsd_spec *spec = spec_of(job, model, t);
+    const rsd_spec *spec = quantize_spec_of(job, model, t);
     if (!spec)
         return RSD_FAIL(RSD_EUSAGE, "%s is not selected", t->name);
 

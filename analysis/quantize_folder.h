@@ -16,6 +16,10 @@ typedef struct {
     void *context;
 } quantize_job;
 
+/* The spec that a job has for a tensor, or NULL when it stays as it is. */
+const rsd_spec *quantize_spec_of(const quantize_job *job, const rsd_model *model,
+                                 const rsd_tensor *t);
+
 /* OUTPUT.npy (dequantized, float32) and OUTPUT.packed.safetensors, of a model with one matrix. */
 RSD_CHECK int quantize_to_npy(const quantize_job *job, const rsd_model *model);
 

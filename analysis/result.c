@@ -182,7 +182,7 @@ int result_write_matrix(rsd_store *store, const char *path, const rsd_tensor *t,
     RSD_TRY(rsd_store_set_int(store, path, "layer", t->role.layer));
     RSD_TRY(rsd_store_set_int(store, path, "rows", (int64_t)t->rows));
     RSD_TRY(rsd_store_set_int(store, path, "cols", (int64_t)t->cols));
-    RSD_TRY(rsd_store_set_text(store, path, "stored_dtype", rsd_dtype_name(t->dtype)));
+    RSD_TRY(rsd_store_set_text(store, path, "stored_dtype", t->stored));
     RSD_TRY(rsd_store_set_text(store, path, "status", status));
     return rsd_store_set_text(store, path, "message", message);
 }

@@ -53,6 +53,36 @@ static int add_spec(select_specs *out, const char *text)
     return RSD_OK;
 }
 
+/* Every quantizer that does without calibration, as its name and each of its aliases set it. */
+static int add_all(select_specs *out)
+{
+    for (const rsd_quantizer *const *q = rsd_quantizers; *q; q++) {
+        if ((*q)->calibration == RSD_CALIBRATION_NEEDS)
+            continue;
+        RSD_TRY(add_spec(out, (*q)->name));
+        for (const rsd_alias *a = (*q)->aliases; a && a->alias; a++)
+            RSD_TRY(add_spec(out, a->alias));
+    }
+    return RSD_OK;
+}
+
+static bool is_all(const char *text)
+{
+    return strcmp(text, "all") == 0;
+}
+
+/* No fewer than add_all adds. */
+static size_t count_all(void)
+{
+    size_t count = 0;
+    for (const rsd_quantizer *const *q = rsd_quantizers; *q; q++) {
+        count++;
+        for (const rsd_alias *a = (*q)->aliases; a && a->alias; a++)
+            count++;
+    }
+    return count;
+}
+
 static int add_rule(select_specs *out, const char *text)
 {
     const char *equals = strchr(text, '=');
@@ -69,11 +99,14 @@ static int add_rule(select_specs *out, const char *text)
 
 int select_specs_parse(const rsd_list *specs, const rsd_list *map, select_specs *out)
 {
+    size_t room = specs->count;
     *out = (select_specs){ 0 };
-    RSD_TRY(rsd_array_alloc(specs->count, 1, sizeof *out->spec, &out->spec));
+    for (size_t i = 0; i < specs->count; i++)
+        room += is_all(specs->item[i]) ? count_all() : 0;
+    RSD_TRY(rsd_array_alloc(room, 1, sizeof *out->spec, &out->spec));
     RSD_TRY(rsd_array_alloc(map->count, 1, sizeof *out->rule, &out->rule));
     for (size_t i = 0; i < specs->count; i++)
-        RSD_TRY(add_spec(out, specs->item[i]));
+        RSD_TRY(is_all(specs->item[i]) ? add_all(out) : add_spec(out, specs->item[i]));
     for (size_t i = 0; i < map->count; i++)
         RSD_TRY(add_rule(out, map->item[i]));
     return RSD_OK;

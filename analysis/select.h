@@ -43,6 +43,8 @@ typedef struct {
     select_rule *rule;
 } select_specs;
 
+/* The word `all` among specs stands for every quantizer that needs no calibration, as its name and
+ * each of its aliases set it. */
 RSD_CHECK int select_specs_parse(const rsd_list *specs, const rsd_list *map, select_specs *out);
 void select_specs_free(select_specs *s);
 

@@ -1,6 +1,7 @@
 #include "stream.h"
 
 #include "io/file.h"
+#include "mat.h"
 #include "transformer/evaluate.h"
 
 #include <stdlib.h>
@@ -20,13 +21,15 @@ static int open_tokens(const char *path, const rsd_model *model, rsd_tokens_opti
     return rsd_tokens_open(path, o, out);
 }
 
-int stream_open(const char *path, const rsd_model *model, const rsd_shape *shape, size_t context,
-                size_t max_tokens, stream *out)
+int stream_open(const stream_options *options, const rsd_model *model, const rsd_shape *shape,
+                stream *out)
 {
+    const char *path = options->tokens;
+    const size_t context = options->context;
     *out = (stream){ 0 };
     if (!path)
         return RSD_FAIL(RSD_EUSAGE, "say which tokens: --tokens PATH");
-    rsd_tokens_options o = { .vocab = shape->vocab, .limit = max_tokens };
+    rsd_tokens_options o = { .vocab = shape->vocab, .limit = options->max_tokens };
     const int err = open_tokens(path, model, &o, &out->tokens);
     rsd_tokenizer_free(o.tokenizer);
     RSD_TRY(err);
@@ -47,4 +50,18 @@ void stream_close(stream *s)
 {
     rsd_tokens_close(s->tokens);
     *s = (stream){ 0 };
+}
+
+int stream_fingerprint(const rsd_tokens *tokens, char hex[65])
+{
+    const size_t count = rsd_tokens_count(tokens), n = count < 65536 ? count : 65536;
+    int32_t *id;
+    RSD_TRY(rsd_array_alloc(2 * n, 1, sizeof *id, &id));
+    int err = rsd_tokens_read(tokens, 0, n, id);
+    if (!err)
+        err = rsd_tokens_read(tokens, count - n, n, id + n);
+    if (!err)
+        rsd_sha256(id, 2 * n * sizeof *id, hex);
+    free(id);
+    return err;
 }

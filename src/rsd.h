@@ -8,11 +8,16 @@
 #include "opt.h"
 #include "par.h"
 #include "rng.h"
+#include "spec.h"
 
+#include "ggml/type.h"
+#include "io/imatrix.h"
 #include "io/model.h"
 #include "quantizers/quantizer.h"
 
 #include "linalg/lowrank.h"
+#include "linalg/product.h"
+#include "linalg/roots.h"
 #include "linalg/spectrum.h"
 #include "linalg/subspace.h"
 
@@ -31,6 +36,17 @@
 #include "transformer/evaluate.h"
 #include "transformer/transformer.h"
 
+#include "adapters/adapted.h"
+#include "adapters/adapter.h"
+#include "adapters/init.h"
+#include "adapters/peft.h"
+
 #include "train/pretrain.h"
+#include "train/recover.h"
+#include "train/recovered.h"
+
+#include "spectra/allocate.h"
+#include "spectra/association.h"
+#include "spectra/verdict.h"
 
 #endif

@@ -12,8 +12,9 @@ deny() { # deny WHERE PATTERN WHAT
         echo "ok $n - $3"
     fi
 }
-deny "$(ls src/*.[ch] | grep -v rsd.h)" '#include "(io|linalg|spectra|quantizers|transformer|adapters|train)/' \
+deny "$(ls src/*.[ch] | grep -v rsd.h)" '#include "(io|ggml|linalg|spectra|quantizers|transformer|adapters|train)/' \
     'the base group includes no folder'
+deny src/ggml '#include "(io|linalg|spectra|quantizers|transformer|adapters|train)/' 'ggml sees the base group only'
 deny src/linalg '#include "(io|spectra|quantizers|transformer|adapters|train)/' 'linalg sees the base group only'
 deny src/spectra '#include "(io|quantizers|transformer|adapters|train)/' 'spectra sees linalg and the base group'
 deny src/quantizers '#include "(io|spectra|transformer|adapters|train)/' 'quantizers see linalg and the base group'
@@ -26,5 +27,6 @@ deny "$(ls -d src/*/ src/*.[ch] analysis | grep -v transformer)" '#include <(one
 deny "$(find src analysis -name '*.[ch]' | grep -v src/io/regex.c)" '#include <pcre2' 'PCRE2 is seen in regex.c alone'
 deny "$(find src analysis -name '*.[ch]' | grep -v src/io/normalize.c)" '#include <utf8proc' 'utf8proc is seen in normalize.c alone'
 deny 'src/transformer' '#include "(adapters|train)/' 'transformer sees neither adapters nor training'
+deny 'src/adapters' '#include "train/' 'adapters do not see training'
 deny 'src analysis plots tests' '(/work|/home|/root)/' 'no path of a machine'
 echo "1..$n"

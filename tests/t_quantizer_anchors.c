@@ -1,4 +1,6 @@
 /* Errors on normal weights, against numbers that others published or measured. */
+#include "fp.h"
+#include "quantizers/blocks.h"
 #include "quantizers/quantizer.h"
 #include "rng.h"
 
@@ -125,6 +127,64 @@ static void test_bitsandbytes_errors(void **state)
     check_anchors(anchors, sizeof anchors / sizeof *anchors);
 }
 
+/* More of bitsandbytes': levels of AF4; and its 8-bit blocks, for which limits are published. */
+static void test_more_of_bitsandbytes(void **state)
+{
+    (void)state;
+    static const anchor anchors[] = {
+        { "af4", ABS, .0751, 5e-5 },
+        { "af4", RMSE, .0956, 5e-5 },
+    };
+    check_anchors(anchors, sizeof anchors / sizeof *anchors);
+    rsd_mat W = normal_square(), Wq = like(W);
+    rsd_quant_stats stats;
+    quantize("dynamic8", W, Wq, &stats);
+    assert_true(measured(ABS, W, Wq).mean < .011);
+    assert_true(measured(REL, W, Wq).mean < .018);
+    rsd_mat_free(&Wq);
+    rsd_mat_free(&W);
+}
+
+static void test_microscaling_errors(void **state)
+{
+    (void)state;
+    static const anchor anchors[] = {
+        { "mxint:bits=4,block=32", RMSE, .1326, 5e-5 },
+        { "mxint:bits=4,block=16", RMSE, .1171, 5e-5 },
+        { "mxint:bits=3,block=32", RMSE, .2660, 5e-5 },
+        { "mxint:bits=3,block=64", RMSE, .2856, 5e-5 },
+        { "mxint:bits=2,block=32", RMSE, .5348, 5e-5 },
+        /* ggml's, relative to a matrix of unit variance; its mxfp4 differs from mx at ties only */
+        { "mx", RMSE, .11496, 5e-6 },
+        { "nvfp4:scale=none", RMSE, .09502, 5e-6 },
+    };
+    check_anchors(anchors, sizeof anchors / sizeof *anchors);
+}
+
+/* E2M1 with a float32 scale of absmax/6: what a block's scale in fewer bits costs is the difference
+ * to nvfp4 and mx. */
+static void test_e2m1_errors(void **state)
+{
+    (void)state;
+    static const rsd_fp e2m1 = { "e2m1", 2, 1, 1, RSD_FP_NONE, 6 };
+    static const struct {
+        size_t block;
+        double rmse;
+    } cases[] = { { 16, .0941 }, { 32, .1010 }, { 64, .1057 } };
+    rsd_mat W = normal_square(), Wq = like(W);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        for (size_t i = 0; i < (size_t)SIDE * SIDE; i += cases[k].block) {
+            const float scale = rsd_absmax(W.x + i, cases[k].block) / 6;
+            for (size_t j = i; j < i + cases[k].block; j++)
+                Wq.x[j] = scale * rsd_fp_decode(&e2m1, rsd_fp_encode(&e2m1, W.x[j] / scale, true));
+        }
+        const estimate e = measured(RMSE, W, Wq);
+        CHECK_CLOSE(e.mean, cases[k].rmse, 3 * sqrt(2) * e.error + 5e-5);
+    }
+    rsd_mat_free(&Wq);
+    rsd_mat_free(&W);
+}
+
 /* Round to nearest: measured with exact scales, held here with those of 16 bits. */
 static void test_rounding_errors(void **state)
 {
@@ -164,6 +224,10 @@ static void test_leak(void **state)
         { "int2:group=64", LEAK, .115, 5e-4 },
         { "nf4", LEAK, .0046, 5e-5 },
         { "nf2", LEAK, .082, 5e-4 },
+        { "mxint3", LEAK, .011, 5e-4 },
+        { "mxint:bits=2,block=32", LEAK, .070, 5e-4 },
+        { "kmeans2:group=tensor", LEAK, .1176, 5e-5 },
+        { "kmeans4:group=tensor", LEAK, .0094, 1e-4 },
     };
     check_anchors(anchors, sizeof anchors / sizeof *anchors);
 }
@@ -171,9 +235,9 @@ static void test_leak(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bitsandbytes_errors),
-        cmocka_unit_test(test_rounding_errors),
-        cmocka_unit_test(test_leak),
+        cmocka_unit_test(test_bitsandbytes_errors), cmocka_unit_test(test_more_of_bitsandbytes),
+        cmocka_unit_test(test_microscaling_errors), cmocka_unit_test(test_e2m1_errors),
+        cmocka_unit_test(test_rounding_errors),     cmocka_unit_test(test_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -397,15 +397,15 @@ static void epochs_are_permutations(void **state)
         bool seen[N] = { false };
         for (size_t i = 0; i < N / WINDOWS; i++)
             CHECK_OK(rsd_pretrain_step(&p, &s));
-        assert_int_equal(p.epoch, epoch);
+        assert_int_equal(p.reader.epoch, epoch);
         for (size_t i = 0; i < N; i++) {
-            assert_true(p.order[i] < N && !seen[p.order[i]]);
-            seen[p.order[i]] = true;
+            assert_true(p.reader.order[i] < N && !seen[p.reader.order[i]]);
+            seen[p.reader.order[i]] = true;
         }
         if (epoch == 0)
-            memcpy(first, p.order, sizeof first);
+            memcpy(first, p.reader.order, sizeof first);
     }
-    assert_memory_not_equal(first, p.order, sizeof first);
+    assert_memory_not_equal(first, p.reader.order, sizeof first);
     rsd_pretrain_free(&p);
     rsd_weights_free(w);
     rsd_model_close(model);

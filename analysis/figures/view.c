@@ -259,7 +259,9 @@ int view_open(const rsd_store *store, const view_selection *selection, view *out
     places p;
     size_t *owner = NULL;
     int err = RSD_OK;
-    *out = (view){ .store = store };
+    *out = (view){ .store = store, .selection = selection };
+    if (!rsd_store_exists(store, "/spectra") && rsd_store_exists(store, "/recovery/runs"))
+        return RSD_OK; /* runs alone */
     RSD_TRY(rsd_store_read_table(store, "/spectra", &out->table));
     RSD_TRY(find_places(out, &p));
     RSD_TRY(collect_specs(out, &p, selection));

@@ -39,6 +39,7 @@ typedef struct {
 
 typedef struct {
     const rsd_store *store;
+    const view_selection *selection;
     rsd_table table;
     size_t specs, matrices, groups;
     view_spec *spec;
@@ -48,7 +49,8 @@ typedef struct {
     const view_matrix *control; /* the companion, or NULL */
 } view;
 
-/* The store must outlive the view; free with view_close also after a failure.
+/* The store and the selection must outlive the view; free with view_close also after a failure.
+ * A file that holds runs of recover and no spectra gives a view without matrices.
  * Errors: RSD_ENOTFOUND when there is no /spectra or nothing is selected; RSD_EFORMAT; RSD_ENOMEM.
  */
 RSD_CHECK int view_open(const rsd_store *store, const view_selection *selection, view *out);

@@ -24,7 +24,8 @@ typedef struct {
 RSD_CHECK int rsd_base_alloc(size_t layers, rsd_base *out);
 void rsd_base_free(rsd_base *base);
 
-/* The layer keeps packed, which is taken over (left empty). */
+/* The layer keeps packed, which is taken over (left empty).  Nothing in it (m 0): the layer stays
+ * dense, and only its spec is known. */
 void rsd_base_put(rsd_base *base, size_t layer, rsd_slot slot, const rsd_spec *spec,
                   rsd_packed *packed);
 

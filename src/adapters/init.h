@@ -21,13 +21,14 @@ typedef struct {
 } rsd_init_task;
 
 typedef struct {
-    rsd_mat Wq;           /* m x n, allocated by the caller */
-    rsd_mat B, A;         /* m x r and r x n, allocated by the caller */
-    rsd_packed packed;    /* what Wq was unpacked from; nothing (m 0) without quantizer.  Freed by
-                             the caller with rsd_packed_free, also after a failure */
-    rsd_quant_stats stats;
-    size_t clamped;       /* eigenvalues of H and G that were below 0 */
-    size_t steps;         /* alternations done, where the method alternates */
+    rsd_mat Wq;            /* m x n, allocated by the caller */
+    rsd_mat B, A;          /* m x r and r x n, allocated by the caller */
+    rsd_packed packed;     /* what Wq was unpacked from; nothing (m 0) without quantizer.  Freed by
+                              the caller with rsd_packed_free, also after a failure */
+    rsd_quant_stats stats; /* how far Wq is from what it was made of: W, or W - C where a
+                              correction came first */
+    size_t clamped;        /* eigenvalues of H and G that were below 0 */
+    size_t steps;          /* alternations done, where the method alternates */
 } rsd_init_result;
 
 typedef struct {
@@ -37,7 +38,7 @@ typedef struct {
     size_t params_size;       /* <= RSD_PARAMS_MAX */
     const rsd_alias *aliases; /* or NULL */
     rsd_calibration_need calibration;
-    bool trains_only;         /* C is 0: nothing is corrected before training (zero, gaussian, eva) */
+    bool trains_only; /* C is 0: nothing is corrected before training (zero, gaussian, eva) */
 
     int (*start)(const void *params, const rsd_init_task *task, rsd_init_result *out);
 } rsd_init;

@@ -19,7 +19,7 @@ typedef struct {
     void (*decode)(const void *data, size_t blocks, float *x);
 } rsd_ggml_type;
 
-/* Every type that ggml had at that commit; ends in name == NULL. */
+/* Every type that ggml had at that commit, and q1_0 and q2_0; ends in name == NULL. */
 extern const rsd_ggml_type rsd_ggml_types[];
 
 /* NULL where there is none; names without regard to case. */

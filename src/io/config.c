@@ -26,6 +26,7 @@ static const char *const harmless[] = {
     "problem_type", "n_ctx", "tokenizer_class",
     "_attn_implementation", "_attn_implementation_autoset", "_commit_hash", "is_decoder",
     "chunk_size_feed_forward",
+    "quantization_config", /* the reader of the weights has judged it */
     /* how text is generated, which older files keep here */
     "length_penalty", "max_length", "min_length", "num_beams", "num_beam_groups", "top_k", "top_p",
     "temperature", "typical_p", "repetition_penalty", "encoder_no_repeat_ngram_size",

@@ -87,9 +87,9 @@ static char *name_of(const char *path, bool folder)
 {
     const char *base = base_name(path);
     if (!folder) {
-        const char *end = rsd_path_ends(base, ".safetensors") || rsd_path_ends(base, ".npy")
-                              ? strrchr(base, '.')
-                              : base + strlen(base);
+        const bool known = rsd_path_ends(base, ".safetensors") || rsd_path_ends(base, ".npy") ||
+                           rsd_path_ends(base, ".gguf");
+        const char *end = known ? strrchr(base, '.') : base + strlen(base);
         return end > base ? strndup(base, (size_t)(end - base)) : strdup(base);
     }
     if (*base && strcmp(base, ".") != 0 && strcmp(base, "..") != 0)
@@ -157,8 +157,10 @@ void rsd_model_close(rsd_model *model)
 {
     if (!model)
         return;
-    for (size_t i = 0; i < model->count; i++)
+    for (size_t i = 0; i < model->count; i++) {
         free((char *)model->slot[i].tensor.name);
+        free(model->slot[i].packing);
+    }
     for (size_t i = 0; i < model->files; i++)
         rsd_map_close(&model->file[i]);
     free(model->slot);
@@ -219,16 +221,36 @@ static const rsd_slot *slot_of(const rsd_model *model, const rsd_tensor *t)
     return s;
 }
 
-/* A Conv1D weight, and an array in Fortran order, lie transposed in the file. */
+/* A Conv1D weight, and an array in Fortran order, lie transposed in the file.  A packing knows by
+ * itself how it lies. */
 int rsd_model_read(const rsd_model *model, const rsd_tensor *t, rsd_mat W)
 {
     const rsd_slot *s = slot_of(model, t);
     assert(t->matrix && W.m == t->rows && W.n == t->cols);
     if (model->generated)
         return rsd_synthetic_fill(&model->synthetic, s->offset, W);
+    if (s->packing)
+        return s->packing->read(s->packing, model->file, W);
     const rsd_map *map = &model->file[s->file];
     return t->role.transposed != s->fortran ? rsd_read_transposed(map, s->offset, t->dtype, W)
                                             : rsd_read_matrix(map, s->offset, t->dtype, W);
+}
+
+/* A packing gives out x in: turn it for who wants it as the checkpoint of its name stores it. */
+static int read_packed_flat(const rsd_model *model, const rsd_slot *s, float *x)
+{
+    const rsd_tensor *t = &s->tensor;
+    const size_t n = t->ndim ? t->shape[t->ndim - 1] : 1, m = n ? t->elements / n : 0;
+    if (!t->role.transposed)
+        return s->packing->read(s->packing, model->file, (rsd_mat){ x, m, n, n });
+    rsd_mat W;
+    RSD_TRY(rsd_mat_alloc(n, m, &W));
+    const int err = s->packing->read(s->packing, model->file, W);
+    for (size_t i = 0; i < m && !err; i++)
+        for (size_t j = 0; j < n; j++)
+            x[i * n + j] = W.x[j * W.ld + i];
+    rsd_mat_free(&W);
+    return err;
 }
 
 int rsd_model_read_flat(const rsd_model *model, const rsd_tensor *t, float *x)
@@ -238,6 +260,8 @@ int rsd_model_read_flat(const rsd_model *model, const rsd_tensor *t, float *x)
     if (model->generated)
         return rsd_synthetic_fill(&model->synthetic, s->offset,
                                   (rsd_mat){ x, t->rows, t->cols, t->cols });
+    if (s->packing)
+        return read_packed_flat(model, s, x);
     return rsd_read_flat(&model->file[s->file], s->offset, t->dtype, t->elements, x);
 }
 
@@ -245,7 +269,7 @@ const void *rsd_model_bytes(const rsd_model *model, const rsd_tensor *t, size_t 
 {
     const rsd_slot *s = slot_of(model, t);
     *bytes = s->bytes;
-    if (model->generated)
+    if (model->generated || s->packing)
         return NULL;
     return model->file[s->file].data + s->offset;
 }

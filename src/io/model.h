@@ -1,8 +1,15 @@
 /* A model: named tensors read from wherever they are stored.
  *
  * Sources: a Hugging Face folder (config.json; model.safetensors or shards with
- * model.safetensors.index.json), one .safetensors, one .npy, `synthetic:...`.  A Python pickle
- * (.bin, .pt, .pth, .ckpt) is refused with the one-line conversion; never executed. */
+ * model.safetensors.index.json), one .safetensors, one .gguf (or the first of its parts), one .npy,
+ * `synthetic:...`.  A Python pickle (.bin, .pt, .pth, .ckpt) is refused with the one-line
+ * conversion; never executed.
+ *
+ * A model that is stored quantized is read as what its bytes stand for: GGUF's block types, and
+ * GPTQ, AWQ and bitsandbytes layers of Hugging Face checkpoints, whose arrays appear as the one
+ * matrix NAME.weight that they were made from.  Tensors of a GGUF file have the names, and the
+ * order of rows, that they have in the Hugging Face checkpoint it was made from, where its
+ * architecture is known (gguf_names.h); its configuration is made from its metadata. */
 #ifndef RSD_IO_MODEL_H
 #define RSD_IO_MODEL_H
 
@@ -12,9 +19,13 @@
 #include "io/roles.h"
 #include "mat.h"
 
+enum { RSD_STORED_MAX = 32 };
+
 typedef struct {
     const char *name;
-    rsd_dtype dtype;
+    rsd_dtype dtype;                  /* of the numbers; F32 for blocks and codes */
+    char stored[RSD_STORED_MAX];      /* how the file stores them: "F16", "q4_K", "gptq-4 g128" */
+    size_t stored_bytes;              /* that they take there, scales and all */
     size_t ndim, shape[RSD_DIMS_MAX]; /* as stored */
     rsd_role role;
     size_t rows, cols; /* of the matrix out x in; 0 unless matrix */
@@ -42,14 +53,15 @@ const rsd_tensor *rsd_model_find(const rsd_model *model, const char *name); /* o
 
 /* W, out x in (Conv1D already turned), as float32; W has the tensor's rows x cols.  The file's
  * pages are given back.  Threads may read different tensors at once.  NaN is not looked for here.
- * Errors: RSD_EIO (the file was cut meanwhile), RSD_ENOMEM. */
+ * Errors: RSD_EIO (the file was cut meanwhile), RSD_EFORMAT (a block type that is not read, codes
+ * that contradict themselves), RSD_ENOMEM. */
 RSD_CHECK int rsd_model_read(const rsd_model *model, const rsd_tensor *t, rsd_mat W);
 
 /* Any real tensor, flat, as stored: x[t->elements]. */
 RSD_CHECK int rsd_model_read_flat(const rsd_model *model, const rsd_tensor *t, float *x);
 
 /* The stored bytes, for copying a tensor that is not touched.  Valid while the model is open;
- * NULL for synthetic. */
+ * NULL where they are not numbers of t->dtype: synthetic, or stored in blocks or codes. */
 const void *rsd_model_bytes(const rsd_model *model, const rsd_tensor *t, size_t *bytes);
 
 /* SHA-256 that names the weights.  One file: the file's.  Shards: that of the lines

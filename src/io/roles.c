@@ -106,11 +106,25 @@ static const struct {
     { "block.%.layer.#.DenseReluDense.wi_1", "up", LINEAR },
     { "block.%.layer.#.DenseReluDense.wo", "down", LINEAR },
     { "shared", "embedding", EMBEDDING },
+    /* GGUF files of an architecture whose checkpoint's names are not known */
+    { "blk.%.attn_q", "q", LINEAR },
+    { "blk.%.attn_k", "k", LINEAR },
+    { "blk.%.attn_v", "v", LINEAR },
+    { "blk.%.attn_qkv", "qkv", LINEAR },
+    { "blk.%.attn_output", "o", LINEAR },
+    { "blk.%.ffn_gate", "gate", LINEAR },
+    { "blk.%.ffn_up", "up", LINEAR },
+    { "blk.%.ffn_down", "down", LINEAR },
+    { "blk.%.ffn_gate_exps.#", "gate", LINEAR },
+    { "blk.%.ffn_up_exps.#", "up", LINEAR },
+    { "blk.%.ffn_down_exps.#", "down", LINEAR },
+    { "token_embd", "embedding", EMBEDDING },
+    { "position_embd", "position", EMBEDDING },
 };
 enum { NAMES = sizeof names / sizeof *names };
 
 /* What contains numbered blocks. */
-static const char *const containers[] = { "layers", "h", "layer", "blocks", "block" };
+static const char *const containers[] = { "layers", "h", "layer", "blocks", "block", "blk" };
 enum { CONTAINERS = sizeof containers / sizeof *containers };
 
 /* Does pattern match all of s[0..n)? */

@@ -1,6 +1,7 @@
 #include "io/sources.h"
 
 #include "io/hf_folder.h"
+#include "io/prequantized.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +11,20 @@ int rsd_model_no_memory(const rsd_model *model)
     return RSD_FAIL(RSD_ENOMEM, "%s: description of the model", model->source);
 }
 
-static int grow_slots(rsd_model *model, size_t more)
+int rsd_source_room(rsd_model *model, size_t more)
 {
     rsd_slot *grown = realloc(model->slot, (model->count + more + 1) * sizeof *grown);
     if (!grown)
         return rsd_model_no_memory(model);
     model->slot = grown;
     return RSD_OK;
+}
+
+/* Stored as plain numbers. */
+static void set_stored(rsd_tensor *t, size_t bytes)
+{
+    snprintf(t->stored, sizeof t->stored, "%s", rsd_dtype_name(t->dtype));
+    t->stored_bytes = bytes;
 }
 
 /* Takes over the entry's name. */
@@ -26,6 +34,7 @@ static void add_entry(rsd_model *model, size_t file, rsd_st_entry *e)
     *s = (rsd_slot){ .file = file, .offset = e->offset, .bytes = e->bytes };
     s->tensor = (rsd_tensor){ .name = e->name, .dtype = e->dtype, .ndim = e->ndim, .elements = 1 };
     e->name = NULL;
+    set_stored(&s->tensor, e->bytes);
     for (size_t k = 0; k < e->ndim; k++) {
         s->tensor.shape[k] = e->shape[k];
         s->tensor.elements *= e->shape[k];
@@ -39,7 +48,7 @@ static int add_safetensors(rsd_model *model, size_t file)
     int err = rsd_safetensors_parse(map->data, map->size, &st);
     if (err)
         return rsd_fail_prefix(err, "%s", map->path);
-    err = grow_slots(model, st.count);
+    err = rsd_source_room(model, st.count);
     for (size_t i = 0; i < st.count && !err; i++)
         add_entry(model, file, &st.entry[i]);
     if (!err)
@@ -62,7 +71,7 @@ static int add_npy(rsd_model *model)
     if (!rsd_dtype_is_real(npy.dtype))
         return RSD_FAIL(RSD_EFORMAT, "%s: npy: elements are %s, weights are float", map->path,
                         rsd_dtype_name(npy.dtype));
-    RSD_TRY(grow_slots(model, 1));
+    RSD_TRY(rsd_source_room(model, 1));
     rsd_slot *s = &model->slot[0];
     *s = (rsd_slot){ .offset = npy.offset,
                      .bytes = map->size - npy.offset,
@@ -78,11 +87,12 @@ static int add_npy(rsd_model *model)
                               .elements = npy.count };
     if (!s->tensor.name)
         return rsd_model_no_memory(model);
+    set_stored(&s->tensor, s->bytes);
     model->count = 1;
     return RSD_OK;
 }
 
-static int open_map(rsd_model *model, const char *path)
+int rsd_source_map(rsd_model *model, const char *path)
 {
     rsd_map *grown = realloc(model->file, (model->files + 1) * sizeof *grown);
     if (!grown)
@@ -93,8 +103,7 @@ static int open_map(rsd_model *model, const char *path)
     return RSD_OK;
 }
 
-/* Names tell roles; roles and stored shapes tell W's shape. */
-static void assign_roles(rsd_model *model)
+void rsd_source_roles(rsd_model *model)
 {
     const char *naming = model->architecture;
     for (size_t i = 0; i < model->count && !naming; i++)
@@ -114,19 +123,22 @@ int rsd_source_file(rsd_model *model, const char *path)
 {
     if (rsd_is_pickle_name(path))
         return rsd_fail_pickle(path);
-    RSD_TRY(open_map(model, path));
+    RSD_TRY(rsd_source_map(model, path));
     const rsd_map *map = &model->file[0];
     if (rsd_is_pickle_data(map->data, map->size))
         return rsd_fail_pickle(path);
     if (rsd_path_ends(path, ".npy") || (map->size >= 6 && memcmp(map->data, "\x93NUMPY", 6) == 0))
         return add_npy(model);
+    if (rsd_path_ends(path, ".gguf") || (map->size >= 4 && memcmp(map->data, "GGUF", 4) == 0))
+        return rsd_source_gguf(model);
     if (!rsd_path_ends(path, ".safetensors") && !(map->size > 8 && map->data[8] == '{'))
         return RSD_FAIL(RSD_EFORMAT,
-                        "%s: is neither a .safetensors nor a .npy file, by its name and "
-                        "by its first bytes",
+                        "%s: is neither a .safetensors nor a .npy nor a .gguf file, by its name "
+                        "and by its first bytes",
                         path);
     RSD_TRY(add_safetensors(model, 0));
-    assign_roles(model);
+    RSD_TRY(rsd_prequantized_fold(model));
+    rsd_source_roles(model);
     return RSD_OK;
 }
 
@@ -134,7 +146,7 @@ static int open_shards(rsd_model *model, const char *path, const rsd_hf_folder *
 {
     for (size_t i = 0; i < folder->count; i++) {
         char *file = rsd_path_join(path, folder->file[i]);
-        int err = file ? open_map(model, file) : rsd_model_no_memory(model);
+        int err = file ? rsd_source_map(model, file) : rsd_model_no_memory(model);
         free(file);
         if (err && folder->index.count)
             return rsd_fail_prefix(err, "shard %zu of %zu of the index", i + 1, folder->count);
@@ -151,9 +163,11 @@ int rsd_source_folder(rsd_model *model, const char *path, rsd_st_index *index)
     model->architecture = folder.architecture;
     model->config = folder.config;
     folder.architecture = folder.config = NULL;
-    const int err = open_shards(model, path, &folder);
+    int err = open_shards(model, path, &folder);
     if (!err)
-        assign_roles(model);
+        err = rsd_prequantized_fold(model);
+    if (!err)
+        rsd_source_roles(model);
     *index = folder.index;
     folder.index = (rsd_st_index){ 0 };
     rsd_hf_folder_free(&folder);
@@ -188,12 +202,14 @@ int rsd_source_synthetic(rsd_model *model, const char *text)
                         p->rows, p->cols);
     model->generated = true;
     RSD_TRY(synthetic_config(model));
-    RSD_TRY(grow_slots(model, p->count));
+    RSD_TRY(rsd_source_room(model, p->count));
     for (size_t i = 0; i < p->count; i++) {
         char *name;
         if (asprintf(&name, "layers.%zu.weight", i) < 0)
             return rsd_model_no_memory(model);
-        model->slot[model->count++].tensor = (rsd_tensor){
+        rsd_slot *slot = &model->slot[model->count++];
+        *slot = (rsd_slot){ .offset = i };
+        slot->tensor = (rsd_tensor){
             .name = name,
             .dtype = RSD_F32,
             .ndim = 2,
@@ -204,7 +220,7 @@ int rsd_source_synthetic(rsd_model *model, const char *text)
             .matrix = true,
             .elements = elements,
         };
-        model->slot[i].offset = i;
+        set_stored(&slot->tensor, 0);
     }
     return RSD_OK;
 }

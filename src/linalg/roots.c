@@ -50,6 +50,32 @@ done:
     return err;
 }
 
+int rsd_quadratic(const double *G, rsd_mat R, const double *H, double *trace)
+{
+    const size_t m = R.m, n = R.n;
+    double *wide = NULL, *RH = NULL, *GR = NULL;
+    int err = RSD_OK;
+    *trace = 0;
+    RSD_TRY_DONE(rsd_array_alloc(m, n, sizeof *wide, &wide));
+    RSD_TRY_DONE(rsd_array_alloc(m, n, sizeof *RH, &RH));
+    rsd_widen(R, 0, m, 0, n, wide);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)n, (int)n, 1, wide, (int)n,
+                H, (int)n, 0, RH, (int)n);
+    if (G) {
+        RSD_TRY_DONE(rsd_array_alloc(m, n, sizeof *GR, &GR));
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)n, (int)m, 1, G, (int)m,
+                    wide, (int)n, 0, GR, (int)n);
+    }
+    const double *left = G ? GR : wide;
+    for (size_t i = 0; i < m * n; i++)
+        *trace += left[i] * RH[i];
+done:
+    free(GR);
+    free(RH);
+    free(wide);
+    return err;
+}
+
 int rsd_between(const double *G, rsd_mat R, const double *H, rsd_mat out)
 {
     const size_t m = R.m, n = R.n;

@@ -23,6 +23,10 @@ RSD_CHECK int rsd_root(double *M, size_t n, double delta, size_t *clamped);
  * Threads: the BLAS's.  Memory: 2 m n doubles (m n without G).  Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_between(const double *G, rsd_mat R, const double *H, rsd_mat out);
 
+/* *trace = tr(G R H R') = ||G^(1/2) R H^(1/2)||_F^2, without roots: for symmetric H[n*n] and
+ * G[m*m] or NULL, the identity.  Memory: 3 m n doubles.  Errors: RSD_ENOMEM. */
+RSD_CHECK int rsd_quadratic(const double *G, rsd_mat R, const double *H, double *trace);
+
 /* out = R diag(d)^(1/2), out may be R: the diagonal of H alone.  d[n] >= 0. */
 void rsd_scale_columns(rsd_mat R, const double *d, rsd_mat out);
 

@@ -72,7 +72,7 @@ static void scale_columns(const work *w, const float *s)
 {
     for (size_t i = 0; i < w->W.m; i++)
         for (size_t j = 0; j < w->W.n; j++)
-            w->S[i * w->W.n + j] = w->W.x[i * w->W.ld + j] * s[j];
+            w->S[i * w->W.n + j] = rsd_finite(w->W.x[i * w->W.ld + j] * s[j]);
 }
 
 /* Codes and values of S, each group within +-limit (NULL: none). */
@@ -129,6 +129,7 @@ static int search_scales(const work *w)
     float *s;
     double least = INFINITY;
     RSD_TRY(rsd_array_alloc(w->W.n, 1, sizeof *s, &s));
+    scales_of(w, 0, w->s); /* what stays where no error is a number */
     for (int k = 0; k < RATIOS; k++) {
         scales_of(w, (double)k / RATIOS, s);
         scale_columns(w, s);
@@ -275,7 +276,7 @@ static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
     rsd_section_reals(rsd_packed_get(in, "input_scales"), s);
     for (size_t i = 0; i < Wq.m; i++)
         for (size_t j = 0; j < Wq.n; j++)
-            Wq.x[i * Wq.ld + j] = rsd_finite(Wq.x[i * Wq.ld + j] / s[j]);
+            Wq.x[i * Wq.ld + j] = rsd_finite(Wq.x[i * Wq.ld + j] / s[j]); /* s > 0 */
     free(s);
     return RSD_OK;
 }

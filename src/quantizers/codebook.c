@@ -72,6 +72,22 @@ static void search_below(const float *x, size_t n, const float *bound, size_t bo
     }
 }
 
+/* 256 levels: eight halvings, each a compare and an add instead of a branch that cannot be guessed;
+ * four weights at a time hide the latency of the loads that wait for one another. */
+static void search_256(const float *x, size_t n, const float *bound, uint8_t *codes)
+{
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        size_t low[4] = { 0 };
+        for (size_t step = 128; step; step /= 2)
+            for (int k = 0; k < 4; k++)
+                low[k] += step * (bound[low[k] + step - 1] < x[i + (size_t)k]);
+        for (int k = 0; k < 4; k++)
+            codes[i + (size_t)k] = (uint8_t)low[k];
+    }
+    search_below(x + i, n - i, bound, 255, codes + i);
+}
+
 void rsd_nearest(const float *x, size_t n, const float *bound, size_t count, uint8_t *codes)
 {
     assert(count >= 2 && count <= 256);
@@ -87,6 +103,9 @@ void rsd_nearest(const float *x, size_t n, const float *bound, size_t count, uin
         break;
     case 16:
         count_below(x, n, bound, 15, codes);
+        break;
+    case 256:
+        search_256(x, n, bound, codes);
         break;
     default:
         search_below(x, n, bound, count - 1, codes);

@@ -2,20 +2,26 @@
 
 #include "quantizers/blocks.h"
 #include "quantizers/codebook.h"
+#include "quantizers/float_sum.h"
 
 #include <math.h>
 
-/* Point i of `points` evenly spaced ones from 0.1 to 1, in float32.  The reference's array library
- * fuses the product and sum of a point, counts the upper half down from the end, and where 16
- * points are left fills them in eights from a fused first one: that decides the last bit of 44 of
- * the 256 levels. */
-static float even_point(int i, int points)
+/* Evenly spaced points in float32, as the reference's array library makes them: it fuses the
+ * product and sum of a point, counts the upper half down from the end, and where 16 points are left
+ * fills them in eights from a fused first one.  That decides the last bit of 44 of the dynamic
+ * map's 256 levels. */
+float rsd_even_point(float first, float last, int i, int points)
 {
-    const float first = 0.1f, last = 1, step = (last - first) / (float)(points - 1);
+    const float step = (last - first) / (float)(points - 1);
     const int lane = i < points / 16 * 16 ? i % 8 : 0, start = i - lane;
     const float base = start < points / 2 ? fmaf((float)start, step, first)
                                           : fmaf((float)(start + 1 - points), step, last);
     return base + (float)lane * step;
+}
+
+static float cell_edge(int i, int points)
+{
+    return rsd_even_point(0.1f, 1, i, points);
 }
 
 void rsd_dynamic_map(float level[RSD_DYNAMIC_LEVELS])
@@ -27,64 +33,15 @@ void rsd_dynamic_map(float level[RSD_DYNAMIC_LEVELS])
     for (int e = 0, k = 1; e < 7; e++)
         for (int i = 0; i < 1 << e; i++, k++) {
             const int points = (1 << e) + 1;
-            const float middle = (even_point(i, points) + even_point(i + 1, points)) / 2;
+            const float middle = (cell_edge(i, points) + cell_edge(i + 1, points)) / 2;
             level[zero + k] = decade[e] * middle;
             level[zero - k] = -level[zero + k];
         }
 }
 
-/* Sum in the reference's order, which its mean inherits: 4 x 8 running sums, folded every 16
- * rounds (more for long arrays) into a second, third and fourth level, so that the error grows
- * with the number of levels rather than with n. */
-enum { LANES = 8, STREAMS = 4, LEVELS = 4, WIDTH = LANES * STREAMS };
-
-static void add(float *sum, const float *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        sum[i] += x[i];
-}
-
-static int level_bits(size_t rounds)
-{
-    int bits = 0; /* of the smallest power of two >= rounds */
-    while (rounds > (size_t)1 << bits)
-        bits++;
-    return bits / LEVELS > 4 ? bits / LEVELS : 4;
-}
-
-static float sum_in_levels(const float *x, size_t n)
-{
-    float sum[LEVELS][WIDTH] = { 0 };
-    const size_t rounds = n / WIDTH;
-    const int bits = level_bits(rounds);
-    for (size_t i = 1; i <= rounds; i++) {
-        add(sum[0], x + (i - 1) * WIDTH, WIDTH);
-        for (int j = 1; j < LEVELS && i % ((size_t)1 << j * bits) == 0; j++) {
-            add(sum[j], sum[j - 1], WIDTH);
-            for (int k = 0; k < WIDTH; k++)
-                sum[j - 1][k] = 0;
-        }
-    }
-    for (int j = 1; j < LEVELS; j++)
-        add(sum[0], sum[j], WIDTH);
-
-    /* whole eights that fill no round, the four streams, the single elements, the eight lanes */
-    size_t i = rounds * WIDTH;
-    for (; i + LANES <= n; i += LANES)
-        add(sum[0], x + i, LANES);
-    for (int k = 1; k < STREAMS; k++)
-        add(sum[0], sum[0] + k * LANES, LANES);
-    float total = 0;
-    for (; i < n; i++)
-        total += x[i];
-    for (int k = 0; k < LANES; k++)
-        total += sum[0][k];
-    return total;
-}
-
 static float mean(const float *x, size_t n)
 {
-    const float sum = sum_in_levels(x, n);
+    const float sum = rsd_float_sum(x, n);
     if (isfinite(sum))
         return sum / (float)n;
     double wide = 0; /* the reference answers Inf here */

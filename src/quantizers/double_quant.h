@@ -24,4 +24,7 @@ void rsd_double_quant_unpack(const rsd_packed *in, float *absmax);
  * [0.1, 1] each, both signs, and 0 and 1 beside them. */
 void rsd_dynamic_map(float level[RSD_DYNAMIC_LEVELS]);
 
+/* Point i of `points` evenly spaced ones from first to last, to upstream's last bit. */
+float rsd_even_point(float first, float last, int i, int points);
+
 #endif

@@ -11,6 +11,8 @@
  *              (2 bits: ternary)
  *   affine     s = (max - min) / (2^bits - 1), z = round(-min / s), both from a range widened to
  *              hold 0.  Without the widening z would be clamped, and a group of one sign lost.
+ *   affine_real  the same with z = -min / s as it is, in float32: what a group-wise correction can
+ *              be added to without rounding (QA-LoRA)
  *
  * Groups run along the inputs inside a row; a row's last group may be shorter.  Codes are computed
  * with the scale as it is stored, so rounding it to 16 bits moves the grid but biases nothing. */
@@ -20,7 +22,7 @@ typedef struct {
     int scheme, scale;
 } params;
 
-enum { SYMMETRIC, AFFINE };
+enum { SYMMETRIC, AFFINE, AFFINE_REAL };
 enum { SCALE_FP16, SCALE_F32 };
 static const size_t group_row = RSD_WORD(0), group_tensor = RSD_WORD(1);
 
@@ -30,8 +32,8 @@ static const rsd_opt options[] = {
     { "bits", 0, RSD_OPT_SIZE, offsetof(params, bits), 2, 8, "bits", "bits per code" },
     { "group", 0, RSD_OPT_SIZE, offsetof(params, group), 2, 1 << 24, "row|tensor",
       "weights of a row that share a scale, or row, or tensor" },
-    { "scheme", 0, RSD_OPT_CHOICE, offsetof(params, scheme), 0, 0, "symmetric|affine",
-      "affine has a zero point of `bits` bits per group" },
+    { "scheme", 0, RSD_OPT_CHOICE, offsetof(params, scheme), 0, 0, "symmetric|affine|affine_real",
+      "affine has a zero point per group, of `bits` bits or a float32" },
     { "scale", 0, RSD_OPT_CHOICE, offsetof(params, scale), 0, 0, "fp16|f32",
       "how scales are stored; fp16 becomes bf16 where weights are too small or large for it" },
     { 0 },
@@ -122,36 +124,43 @@ static inline float clamp(float x, float low, float high)
     return x < low ? low : x > high ? high : x;
 }
 
+/* Zero points of `bits` bits, as numbers too. */
 static void find_zeros(const params *a, size_t count, const float *scale, const float *low,
-                       uint8_t *zero)
+                       uint8_t *code, float *zero)
 {
     const float top = (float)((1 << a->bits) - 1);
     for (size_t i = 0; i < count; i++)
-        zero[i] = (uint8_t)clamp(nearest(low[i] / scale[i]), 0, top);
+        zero[i] = code[i] = (uint8_t)clamp(nearest(low[i] / scale[i]), 0, top);
 }
 
-static void encode_group(const params *a, const float *x, size_t n, float scale, uint8_t zero,
+static void encode_group(const params *a, const float *x, size_t n, float scale, float zero,
                          uint8_t *codes)
 {
     const float bottom = a->scheme == SYMMETRIC ? 1 : 0, top = (float)((1 << a->bits) - 1);
-    const float z = zero;
+    const float whole = a->scheme == AFFINE_REAL ? 0 : zero, rest = zero - whole;
     for (size_t j = 0; j < n; j++)
-        codes[j] = (uint8_t)(int)clamp(nearest(x[j] / scale) + z, bottom, top);
+        codes[j] = (uint8_t)(int)clamp(nearest(x[j] / scale + rest) + whole, bottom, top);
 }
 
-/* zero[count] of every group: what is stored, or the middle code. */
+/* zero[count] of every group: what is stored, or the middle code.  code[count] is work memory. */
 static int pack_zeros(const params *a, size_t count, const float *scale, const float *low,
-                      uint8_t *zero, rsd_packed *out)
+                      uint8_t *code, float *zero, rsd_packed *out)
 {
     const int bits = (int)a->bits;
     if (a->scheme == SYMMETRIC) {
-        memset(zero, 1 << (bits - 1), count);
+        for (size_t i = 0; i < count; i++)
+            zero[i] = (float)(1 << (bits - 1));
         return RSD_OK;
+    }
+    if (a->scheme == AFFINE_REAL) {
+        for (size_t i = 0; i < count; i++)
+            zero[i] = low[i] / scale[i];
+        return rsd_packed_add_reals(out, "zeros", zero, count, false, 0);
     }
     uint8_t *packed;
     RSD_TRY(rsd_packed_add(out, "zeros", "U8", rsd_bits_bytes(count, bits), &packed));
-    find_zeros(a, count, scale, low, zero);
-    rsd_bits_pack(zero, count, bits, packed);
+    find_zeros(a, count, scale, low, code, zero);
+    rsd_bits_pack(code, count, bits, packed);
     return RSD_OK;
 }
 
@@ -162,11 +171,12 @@ static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *
     const layout g = layout_of(a, W.m, W.n);
     const size_t row_bytes = rsd_bits_bytes(W.n, (int)a->bits);
     int err = RSD_OK;
-    float *low = NULL, *scale = NULL;
-    uint8_t *zero = NULL, *row = NULL, *codes;
+    float *low = NULL, *scale = NULL, *zero = NULL;
+    uint8_t *code = NULL, *row = NULL, *codes;
     RSD_TRY_DONE(rsd_array_alloc(g.count, 1, sizeof *low, &low));
     RSD_TRY_DONE(rsd_array_alloc(g.count, 1, sizeof *scale, &scale));
     RSD_TRY_DONE(rsd_array_alloc(g.count, 1, sizeof *zero, &zero));
+    RSD_TRY_DONE(rsd_array_alloc(g.count, 1, sizeof *code, &code));
     RSD_TRY_DONE(rsd_array_alloc(W.n, 1, sizeof *row, &row));
     RSD_TRY_DONE(rsd_packed_add(out, "codes", "U8", W.m * row_bytes, &codes));
 
@@ -174,7 +184,7 @@ static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *
     const float least = find_scales(a, g.count, low, scale);
     RSD_TRY_DONE(
         rsd_packed_add_reals(out, "scales", scale, g.count, a->scale == SCALE_FP16, least));
-    RSD_TRY_DONE(pack_zeros(a, g.count, scale, low, zero, out));
+    RSD_TRY_DONE(pack_zeros(a, g.count, scale, low, code, zero, out));
     for (size_t i = 0; i < W.m; i++) {
         for (size_t k = 0; k < g.per_row; k++) {
             const size_t at = group_at(&g, i, k), first = k * g.length;
@@ -185,17 +195,34 @@ static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *
     }
 done:
     free(row);
+    free(code);
     free(zero);
     free(scale);
     free(low);
     return err;
 }
 
-static void decode_group(const uint8_t *codes, size_t n, float scale, uint8_t zero, float *x)
+static void decode_group(const uint8_t *codes, size_t n, float scale, float zero, float *x)
 {
-    const float z = zero;
     for (size_t j = 0; j < n; j++)
-        x[j] = rsd_finite(scale * ((float)codes[j] - z));
+        x[j] = rsd_finite(scale * ((float)codes[j] - zero));
+}
+
+static int unpack_zeros(const params *a, const rsd_packed *in, size_t count, float *zero)
+{
+    if (a->scheme == AFFINE_REAL) {
+        rsd_section_reals(rsd_packed_get(in, "zeros"), zero);
+        return RSD_OK;
+    }
+    uint8_t *code;
+    RSD_TRY(rsd_array_alloc(count, 1, sizeof *code, &code));
+    memset(code, 1 << (a->bits - 1), count);
+    if (a->scheme == AFFINE)
+        rsd_bits_unpack(rsd_packed_get(in, "zeros")->data, count, (int)a->bits, code);
+    for (size_t i = 0; i < count; i++)
+        zero[i] = code[i];
+    free(code);
+    return RSD_OK;
 }
 
 static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
@@ -206,16 +233,13 @@ static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
     const size_t row_bytes = rsd_bits_bytes(Wq.n, bits);
     const uint8_t *codes = rsd_packed_get(in, "codes")->data;
     int err = RSD_OK;
-    float *scale = NULL;
-    uint8_t *zero = NULL, *row = NULL;
+    float *scale = NULL, *zero = NULL;
+    uint8_t *row = NULL;
     RSD_TRY_DONE(rsd_array_alloc(g.count, 1, sizeof *scale, &scale));
     RSD_TRY_DONE(rsd_array_alloc(g.count, 1, sizeof *zero, &zero));
     RSD_TRY_DONE(rsd_array_alloc(Wq.n, 1, sizeof *row, &row));
     rsd_section_reals(rsd_packed_get(in, "scales"), scale);
-    if (a->scheme == AFFINE)
-        rsd_bits_unpack(rsd_packed_get(in, "zeros")->data, g.count, bits, zero);
-    else
-        memset(zero, 1 << (bits - 1), g.count);
+    RSD_TRY_DONE(unpack_zeros(a, in, g.count, zero));
     for (size_t i = 0; i < Wq.m; i++) {
         rsd_bits_unpack(codes + i * row_bytes, Wq.n, bits, row);
         for (size_t k = 0; k < g.per_row; k++) {

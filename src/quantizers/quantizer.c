@@ -1,9 +1,6 @@
 #include "quantizers/quantizer.h"
 
-#include <assert.h>
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 #define ENTRY(name) extern const rsd_quantizer rsd_quantizer_##name;
 #include "quantizers/list.h"
@@ -16,73 +13,20 @@ const rsd_quantizer *const rsd_quantizers[] = {
     NULL
 };
 
-/* The quantizer that name names or abbreviates; *preset is what the abbreviation stands for. */
-static const rsd_quantizer *find(const char *name, const char **preset)
+static bool entry(size_t i, rsd_entry *out)
 {
-    for (const rsd_quantizer *const *q = rsd_quantizers; *q; q++) {
-        *preset = "";
-        if (strcmp((*q)->name, name) == 0)
-            return *q;
-        for (const rsd_alias *a = (*q)->aliases; a && a->alias; a++) {
-            *preset = a->params;
-            if (strcmp(a->alias, name) == 0)
-                return *q;
-        }
-    }
-    return NULL;
-}
-
-static void append(char *out, size_t size, const char *word)
-{
-    const size_t used = strlen(out);
-    snprintf(out + used, size - used, "%s%s", used ? ", " : "", word);
-}
-
-static int unknown(const char *name)
-{
-    char known[2048] = "";
-    for (const rsd_quantizer *const *q = rsd_quantizers; *q; q++) {
-        append(known, sizeof known, (*q)->name);
-        for (const rsd_alias *a = (*q)->aliases; a && a->alias; a++)
-            append(known, sizeof known, a->alias);
-    }
-    return RSD_FAIL(RSD_ENOTFOUND, "no quantizer '%s'; known: %s", name, known);
-}
-
-static int parse_params(const rsd_quantizer *q, const char *preset, const char *keys, void *params)
-{
-    RSD_TRY(rsd_opt_parse(q->options, params, preset));
-    RSD_TRY(rsd_opt_parse(q->options, params, keys));
-    return q->settle ? q->settle(params) : RSD_OK;
+    const rsd_quantizer *q = rsd_quantizers[i];
+    if (q)
+        *out = (rsd_entry){ q->name, q->options, q->defaults, q->params_size, q->aliases, q->settle };
+    return q;
 }
 
 int rsd_spec_parse(const char *text, rsd_spec *out)
 {
-    char name[RSD_SPEC_MAX];
-    const size_t len = strcspn(text, ":");
-    if (len >= sizeof name)
-        return RSD_FAIL(RSD_ENOTFOUND, "a quantizer's name of %zu characters", len);
-    memcpy(name, text, len);
-    name[len] = 0;
-
-    const char *preset;
-    const rsd_quantizer *q = find(name, &preset);
-    if (!q)
-        return unknown(name);
-    if (text[len] == ':' && !text[len + 1])
-        return RSD_FAIL(RSD_EUSAGE, "%s: no keys after the colon", text);
-
-    *out = (rsd_spec){ .quantizer = q };
-    assert(q->params_size <= sizeof out->params);
-    memcpy(out->params, q->defaults, q->params_size);
-    const int err = parse_params(q, preset, text + len + (text[len] == ':'), out->params);
-    if (err)
-        return rsd_fail_prefix(err, "%s", text);
-
-    const size_t used = (size_t)snprintf(out->text, sizeof out->text, "%s:", q->name);
-    const size_t need =
-        rsd_opt_format(q->options, out->params, out->text + used, sizeof out->text - used);
-    assert(used + need < sizeof out->text);
+    static const rsd_registry registry = { "quantizer", entry };
+    size_t index;
+    RSD_TRY(rsd_registry_parse(&registry, text, &index, out->params, out->text));
+    out->quantizer = rsd_quantizers[index];
     return RSD_OK;
 }
 

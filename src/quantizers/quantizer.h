@@ -5,16 +5,9 @@
 
 #include "err.h"
 #include "mat.h"
-#include "opt.h"
 #include "quantizers/calibration.h"
 #include "quantizers/packed.h"
-
-enum { RSD_PARAMS_MAX = 64, RSD_SPEC_MAX = 160 };
-
-typedef struct {
-    const char *alias;  /* "nf4" */
-    const char *params; /* "bits=4": what it stands for, before the keys that follow it */
-} rsd_alias;
+#include "spec.h"
 
 typedef struct {
     const char *name;
@@ -26,8 +19,8 @@ typedef struct {
     const rsd_alias *aliases; /* ends in alias == NULL; NULL for none */
     rsd_calibration_need calibration;
 
-    /* Is a dequantized matrix left as it is when it is quantized again?  (Scales that are
-     * subnormal in float32 aside.)  NULL: never. */
+    /* Is a dequantized matrix left as it is when it is quantized again, without calibration where
+     * that can be?  (Scales that are subnormal in float32 aside.)  NULL: never. */
     bool (*idempotent)(const void *params);
 
     /* After parsing: refuse what no table row can refuse alone, and replace "auto" by what it

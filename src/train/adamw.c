@@ -4,25 +4,77 @@
 #include "par.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int check(const rsd_adamw_options *o)
+{
+    const double b1 = o->beta1, b2 = o->beta2;
+    if (!(b1 >= 0 && b1 < 1 && b2 >= 0 && b2 < 1 && o->eps >= 0))
+        return RSD_FAIL(RSD_EARG, "AdamW with beta %g, %g and eps %g; 0 <= beta < 1, eps >= 0", b1,
+                        b2, o->eps);
+    return RSD_OK;
+}
 
 int rsd_adamw_alloc(size_t count, const rsd_adamw_options *options, rsd_adamw *out)
 {
-    const double b1 = options->beta1, b2 = options->beta2;
     *out = (rsd_adamw){ .options = *options, .count = count };
-    if (!(b1 >= 0 && b1 < 1 && b2 >= 0 && b2 < 1 && options->eps >= 0))
-        return RSD_FAIL(RSD_EARG, "AdamW with beta %g, %g and eps %g; 0 <= beta < 1, eps >= 0", b1,
-                        b2, options->eps);
+    RSD_TRY(check(options));
     RSD_TRY(rsd_array_alloc(count, 2, sizeof *out->moments, &out->moments));
     memset(out->moments, 0, 2 * count * sizeof *out->moments);
     return RSD_OK;
 }
 
+/* Blocks are reserved before they are mapped: a full disk would end the process by SIGBUS. */
+static int map_file(int fd, const char *path, size_t bytes, void **out)
+{
+    const int full = posix_fallocate(fd, 0, (off_t)bytes);
+    if (full)
+        return RSD_FAIL(RSD_EIO, "%s: %zu bytes for the optimizer: %s", path, bytes,
+                        strerror(full));
+    *out = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (*out == MAP_FAILED) {
+        *out = NULL;
+        return RSD_FAIL(RSD_EIO, "%s: cannot be mapped: %s", path, strerror(errno));
+    }
+    return RSD_OK;
+}
+
+int rsd_adamw_alloc_mapped(size_t count, const rsd_adamw_options *options, const char *path,
+                           rsd_adamw *out)
+{
+    size_t bytes;
+    void *moments;
+    *out = (rsd_adamw){ .options = *options, .count = count };
+    RSD_TRY(check(options));
+    if (__builtin_mul_overflow(count ? count : 1, 2 * sizeof *out->moments, &bytes) ||
+        bytes > PTRDIFF_MAX)
+        return RSD_FAIL(RSD_ENOMEM, "moments of %zu numbers do not fit the address space", count);
+    const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return RSD_FAIL(RSD_EIO, "%s: %s", path, strerror(errno));
+    const int err = map_file(fd, path, bytes, &moments);
+    close(fd);
+    unlink(path);
+    if (!err) { /* a new file's bytes are 0 */
+        out->moments = moments;
+        out->mapped = bytes;
+    }
+    return err;
+}
+
 void rsd_adamw_free(rsd_adamw *a)
 {
-    free(a->moments);
+    if (a->mapped)
+        munmap(a->moments, a->mapped);
+    else
+        free(a->moments);
     *a = (rsd_adamw){ 0 };
 }
 

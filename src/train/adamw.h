@@ -23,11 +23,20 @@ typedef struct {
     rsd_adamw_options options;
     size_t count, step;
     rsd_real *moments; /* m[count], then v[count]: one block */
+    size_t mapped;     /* bytes of it in a file; 0: in memory */
 } rsd_adamw;
 
 /* Zero moments.  Free with rsd_adamw_free.
  * Errors: RSD_EARG for a beta outside [0, 1) or an eps below 0; RSD_ENOMEM. */
 RSD_CHECK int rsd_adamw_alloc(size_t count, const rsd_adamw_options *options, rsd_adamw *out);
+
+/* The same with the moments in a file that is mapped: under pressure the system writes pages back
+ * to it instead of ending the process (what QLoRA's paged optimizer is for).  The file is new, has
+ * its full size on the disk from the start and loses its name at once: its space is free again
+ * however the process ends.  What outlives a process is a checkpoint.
+ * Errors: as rsd_adamw_alloc; RSD_EIO when path exists, or is not on a disk with that much room. */
+RSD_CHECK int rsd_adamw_alloc_mapped(size_t count, const rsd_adamw_options *options,
+                                     const char *path, rsd_adamw *out);
 void rsd_adamw_free(rsd_adamw *a);
 
 /* The next t.  Then every number is updated once, in ranges of a decay of their own:

@@ -1,11 +1,8 @@
 #include "train/pretrain.h"
 
 #include "mat.h"
-#include "rng.h"
-#include "transformer/evaluate.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,9 +37,7 @@ static int check_parameters(const rsd_pretrain *p)
 
 static int alloc_memory(rsd_pretrain *p)
 {
-    const size_t T = p->options.context, rows = p->options.pass * T;
-    RSD_TRY(rsd_array_alloc(p->windows, 1, sizeof *p->order, &p->order));
-    RSD_TRY(rsd_array_alloc(T + 1, 1, sizeof *p->token, &p->token));
+    const size_t rows = p->options.pass * p->options.context;
     RSD_TRY(rsd_array_alloc(rows, 1, sizeof *p->input, &p->input));
     RSD_TRY(rsd_array_alloc(rows, 1, sizeof *p->target, &p->target));
     RSD_TRY(rsd_array_alloc(rows, 1, sizeof *p->loss, &p->loss));
@@ -55,12 +50,12 @@ int rsd_pretrain_alloc(rsd_weights *weights, const rsd_tokens *tokens,
                        const rsd_pretrain_options *options, rsd_pretrain *out)
 {
     rsd_pretrain *p = out;
-    *p = (rsd_pretrain){ .options = *options, .weights = weights, .tokens = tokens,
-                         .epoch = SIZE_MAX };
-    p->windows = options->context ? rsd_windows(rsd_tokens_count(tokens), options->context) : 0;
-    if (!p->windows || !options->batch || !options->pass)
-        return RSD_FAIL(RSD_EARG, "%zu windows of %zu tokens, %zu a step, %zu a pass: none may "
-                        "be 0", p->windows, options->context, options->batch, options->pass);
+    *p = (rsd_pretrain){ .options = *options, .weights = weights };
+    if (!options->batch || !options->pass)
+        return RSD_FAIL(RSD_EARG, "%zu windows a step, %zu a pass: none may be 0", options->batch,
+                        options->pass);
+    RSD_TRY(rsd_window_reader_alloc(tokens, options->context, options->seed, &p->reader));
+    p->windows = p->reader.count;
     p->options.pass = options->pass < options->batch ? options->pass : options->batch;
     RSD_TRY(rsd_parameters_list(weights->arch, &weights->shape, weights, &p->parameters));
     RSD_TRY(check_parameters(p));
@@ -77,8 +72,7 @@ void rsd_pretrain_free(rsd_pretrain *p)
     rsd_adamw_free(&p->adamw);
     rsd_transformer_free(p->model);
     rsd_weights_free(p->grad);
-    free(p->order);
-    free(p->token);
+    rsd_window_reader_free(&p->reader);
     free(p->input);
     free(p->target);
     free(p->loss);
@@ -92,47 +86,12 @@ int rsd_pretrain_refresh(rsd_pretrain *p)
     return rsd_weights_prepare(p->weights, rsd_transformer_mm(p->model));
 }
 
-/* A uniform permutation (Fisher and Yates) of the windows, the epoch's own. */
-static int shuffle(rsd_pretrain *p, size_t epoch)
-{
-    char key[48];
-    rsd_rng *rng;
-    snprintf(key, sizeof key, "epoch %zu", epoch);
-    RSD_TRY(rsd_rng_alloc(p->options.seed, key, &rng));
-    for (size_t i = 0; i < p->windows; i++)
-        p->order[i] = i;
-    for (size_t i = p->windows; i > 1; i--) {
-        const size_t j = (size_t)(rsd_rng_uniform(rng) * (double)i), other = p->order[j];
-        p->order[j] = p->order[i - 1];
-        p->order[i - 1] = other;
-    }
-    rsd_rng_free(rng);
-    p->epoch = epoch;
-    return RSD_OK;
-}
-
-/* Windows first, first + 1, ... of all that the training ever takes. */
-static int read_windows(rsd_pretrain *p, size_t first, size_t count)
-{
-    const size_t T = p->options.context;
-    for (size_t k = 0; k < count; k++) {
-        const size_t epoch = (first + k) / p->windows;
-        if (epoch != p->epoch)
-            RSD_TRY(shuffle(p, epoch));
-        const size_t window = p->order[(first + k) % p->windows];
-        RSD_TRY(rsd_tokens_read(p->tokens, window * T, T + 1, p->token));
-        memcpy(p->input + k * T, p->token, T * sizeof *p->token);
-        memcpy(p->target + k * T, p->token + 1, T * sizeof *p->token);
-    }
-    return RSD_OK;
-}
-
 /* Gradients of one pass are added; the sum of its losses too. */
 static int run_pass(rsd_pretrain *p, size_t first, size_t count, double *sum)
 {
     const size_t T = p->options.context;
     const rsd_real *hidden;
-    RSD_TRY(read_windows(p, first, count));
+    RSD_TRY(rsd_window_reader_read(&p->reader, first, count, p->input, p->target));
     RSD_TRY(rsd_transformer_forward(p->model, p->input, count, T, &hidden));
     const rsd_loss l = loss_of(p, count, hidden);
     RSD_TRY(rsd_loss_run(rsd_transformer_mm(p->model), &l, p->work));

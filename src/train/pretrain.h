@@ -1,15 +1,15 @@
 /* Training all weights of a model on the windows of a token stream: one call, one step.
  *
- * Windows are those of rsd_windows; every epoch takes each of them once, in an order that seed and
- * epoch determine.  Nothing else is random: what a step does depends on the options, the weights,
- * the moments and the number of steps done, so that a training which is continued from these
- * (checkpoint.h) goes on bit for bit, on the same machine with the same number of threads. */
+ * Nothing but the order of windows (windows.h) is random: what a step does depends on the options,
+ * the weights, the moments and the number of steps done, so that a training which is continued from
+ * these (checkpoint.h) goes on bit for bit, on the same machine with the same number of threads. */
 #ifndef RSD_TRAIN_PRETRAIN_H
 #define RSD_TRAIN_PRETRAIN_H
 
 #include "io/tokens.h"
 #include "train/adamw.h"
 #include "train/schedule.h"
+#include "train/windows.h"
 #include "transformer/create.h"
 #include "transformer/transformer.h"
 
@@ -27,15 +27,14 @@ typedef struct {
 typedef struct {
     rsd_pretrain_options options;
     rsd_weights *weights;      /* the caller's */
-    const rsd_tokens *tokens;  /* the caller's */
     rsd_parameters parameters; /* of weights */
     rsd_adamw adamw;           /* adamw.step: steps done */
     rsd_transformer *model;    /* memory for a pass */
-    size_t windows;            /* of the stream */
+    rsd_window_reader reader;
+    size_t windows;            /* of the stream: reader.count */
 
     rsd_weights *grad;
-    size_t epoch, *order;      /* of the epoch's windows */
-    int32_t *token, *input, *target;
+    int32_t *input, *target;
     double *loss;
     rsd_real *dhidden;
     void *work;

@@ -8,11 +8,14 @@
  *   hidden   mean squared difference of the last hidden states (after the final norm), mean over
  *            channels too
  *
- * LoRA+: B's learning rate is `b_ratio` times A's (2402.12354).  AdaLoRA: its orthogonality
- * penalty, importance and budget are adalora.h's. */
+ * Gradients of all adapters, AdaLoRA's penalty included, are clipped together.  Weight decay is
+ * that of A and B (P and Q); lambda and magnitudes have none.  LoRA+: B's learning rate is
+ * `b_ratio` times A's (2402.12354); lambda's and magnitudes' is A's.  AdaLoRA: its penalty,
+ * importance and budget are adalora.h's. */
 #ifndef RSD_TRAIN_RECOVER_H
 #define RSD_TRAIN_RECOVER_H
 
+#include "adapters/adalora.h"
 #include "adapters/adapted.h"
 #include "io/tokens.h"
 #include "train/adamw.h"
@@ -32,23 +35,34 @@ typedef struct {
     double decay, clip;
     double b_ratio;        /* 1: as A */
     uint64_t seed;
-    const char *state_path; /* the moments live in this mapped file; NULL: in memory */
+    const char *state_path; /* the moments live in this new mapped file; NULL: in memory */
+    rsd_adalora_options adalora; /* read for that variant alone; its steps are the schedule's */
 } rsd_recover_options;
 
 typedef struct rsd_recover rsd_recover;
 
-/* model: has the hook of `adapted` (whose adapters and grad are these); teacher: the original, for
- * kl and hidden, else NULL.  All stay the caller's.
- * Errors: RSD_EARG, RSD_EIO (state_path), RSD_ENOMEM. */
+/* model: has the hook of `adapted` (whose adapters and grad are these), and memory for pass x
+ * context tokens on the way back; teacher: the original, for kl and hidden, else NULL.  All stay
+ * the caller's.  *out is NULL after an error.
+ * Errors: RSD_EARG (numbers of 0, tokens that fill no window, a teacher that is missing or of
+ * another shape, gradients of another shape, a b_ratio, decay or clip below 0); those of
+ * rsd_adalora_alloc and rsd_adamw_alloc_mapped; RSD_ENOMEM. */
 RSD_CHECK int rsd_recover_alloc(rsd_transformer *model, rsd_adapted *adapted,
                                 rsd_adapters *adapters, rsd_adapters *grad,
                                 rsd_transformer *teacher, const rsd_tokens *tokens,
                                 const rsd_recover_options *options, rsd_recover **out);
 void rsd_recover_free(rsd_recover *r);
 
-size_t rsd_recover_steps(const rsd_recover *r); /* done */
+size_t rsd_recover_steps(const rsd_recover *r);   /* done */
+size_t rsd_recover_windows(const rsd_recover *r); /* of the stream: those of an epoch */
+size_t rsd_recover_bytes(const rsd_recover *r);   /* of moments and AdaLoRA's sensitivity, in memory
+                                                     or in the file */
 
-/* out->loss: of the objective, before the update.
+/* The rank that the layer has now: what AdaLoRA's last choice kept; the adapter's otherwise. */
+size_t rsd_recover_rank(const rsd_recover *r, size_t layer, rsd_slot slot);
+
+/* out->loss: of the objective, without AdaLoRA's penalty, before the update.  Adapters and moments
+ * change only when it succeeds.
  * Errors: RSD_EDOM for a loss or gradient that is not finite; the token stream's; RSD_ENOMEM. */
 RSD_CHECK int rsd_recover_step(rsd_recover *r, rsd_step *out);
 

@@ -12,13 +12,20 @@
 enum { ROWS = 2048, COLUMNS = 2048, PASSES = 7 };
 
 static const char *const usual[] = {
-    "nf4",  "nf4:double",
-    "nf3",  "nf2",
-    "fp4",  "int8",
-    "int4", "int4:scheme=affine",
-    "int3", "int2",
-    "fp16", "bf16",
-    "fp8",  "float:format=e4m3,scale=row",
+    "nf4",    "nf4:double",
+    "nf3",    "nf2",
+    "fp4",    "int8",
+    "int4",   "int4:scheme=affine",
+    "int3",   "int2",
+    "fp16",   "bf16",
+    "fp8",    "float:format=e4m3,scale=row",
+    "q4_0",   "q4_1",
+    "q5_0",   "q5_1",
+    "q8_0",   "mxfp4",
+    "q2_k",   "q3_k",
+    "q4_k",   "q5_k",
+    "q6_k",   "iq4_nl",
+    "iq4_xs", "tq2_0",
 };
 
 static double now(void)
@@ -28,18 +35,16 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int bench(const char *text, rsd_mat W, rsd_mat Wq)
+static int bench(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_mat Wq)
 {
-    rsd_spec spec;
     rsd_packed packed;
     double pack = 1e30, unpack = 1e30;
-    RSD_TRY(rsd_spec_parse(text, &spec));
     for (int i = 0; i < PASSES; i++) {
         const double start = now();
-        int err = rsd_pack(&spec, W, NULL, &packed);
+        int err = rsd_pack(spec, W, c, &packed);
         const double middle = now();
         if (!err)
-            err = rsd_unpack(&spec, &packed, Wq);
+            err = rsd_unpack(spec, &packed, Wq);
         const double end = now();
         rsd_packed_free(&packed);
         RSD_TRY(err);
@@ -47,8 +52,18 @@ static int bench(const char *text, rsd_mat W, rsd_mat Wq)
         unpack = end - middle < unpack ? end - middle : unpack;
     }
     const double mb = 4e-6 * (double)W.m * (double)W.n;
-    printf("%-44s %10.0f %10.0f\n", spec.text, mb / pack, mb / unpack);
+    printf("%-34s%10s %10.0f %10.0f\n", spec->text, c ? "+ diag H" : "", mb / pack, mb / unpack);
     return RSD_OK;
+}
+
+/* Without a calibration, and with one where the method takes importances of the inputs. */
+static int bench_both(const char *text, rsd_mat W, const double *square, rsd_mat Wq)
+{
+    const rsd_calibration c = { .m = W.m, .n = W.n, .square = square };
+    rsd_spec spec;
+    RSD_TRY(rsd_spec_parse(text, &spec));
+    RSD_TRY(bench(&spec, W, NULL, Wq));
+    return rsd_opt_find(spec.quantizer->options, "weights") ? bench(&spec, W, &c, Wq) : RSD_OK;
 }
 
 static void bench_memcpy(rsd_mat W, rsd_mat Wq)
@@ -72,7 +87,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", rsd_errmsg());
         return 1;
     }
+    static double square[COLUMNS];
     rsd_rng_normals(rng, W.x, W.m * W.n);
+    for (size_t j = 0; j < COLUMNS; j++)
+        square[j] = 1 + rsd_rng_uniform(rng);
     rsd_rng_free(rng);
     memset(Wq.x, 0, W.m * W.n * sizeof(float)); /* its pages exist before the clock runs */
 
@@ -82,7 +100,7 @@ int main(int argc, char **argv)
     const size_t count = argc > 1 ? (size_t)argc - 1 : sizeof usual / sizeof *usual;
     int failures = 0;
     for (size_t i = 0; i < count; i++)
-        if (bench(specs[i], W, Wq)) {
+        if (bench_both(specs[i], W, square, Wq)) {
             fprintf(stderr, "%s\n", rsd_errmsg());
             failures++;
         }

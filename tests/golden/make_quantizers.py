@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Turn the reference answers of upstream quantizers into the fixtures of t_golden_quantizers.
 
-    make_quantizers.py FOLDER      FOLDER holds in/*.npy and bnb/ mx/ awq/ gptq/ loftq/*.npz: what
-                                   bitsandbytes 95f9af30 (its default backend), ml_dtypes b793a6e2,
-                                   llm-awq d6e797a4, GPTQ 2d65066e and LoftQ c894c03f answer
+    make_quantizers.py FOLDER      FOLDER holds in/*.npy and bnb/ mx/ ggml/ hqq/ qera/ awq/ gptq/
+                                   loftq/*.npz: what bitsandbytes 95f9af30 (its default backend),
+                                   ml_dtypes b793a6e2, microxcaling 7bc41952, ggml d99724f2 (nvfp4),
+                                   HQQ e0b1d00e, QERA bd7fc86a, llm-awq d6e797a4, GPTQ 2d65066e and
+                                   LoftQ c894c03f answer
 
-writes beside this script, into quantizers/:
+writes beside this script, into bnb/ and hqq/ what their tests say, and into quantizers/:
 
     edge_32x512.npy, odd_37x53.npy   two small inputs; the large ones are found by their path
     answers.txt                      lines `input spec what sha256`: the SHA-256 of the bytes of a
@@ -21,6 +23,7 @@ FP4's codes are left out (it has two zeros; upstream's choice between them is a 
 """
 import hashlib
 import os
+import re
 import shutil
 import sys
 
@@ -98,6 +101,10 @@ def floats():
     for format in ("e4m3fn", "e5m2", "e2m1fn", "e3m2fn", "e2m3fn"):
         np.save(os.path.join(target, f"table_{format}.npy"), tables[format])
         np.save(os.path.join(target, f"cast_{format}.edge_32x512.npy"), z[format + "_bytes"])
+    np.save(os.path.join(target, "table_e8m0fnu.npy"), tables["e8m0fnu"])
+    for format in ("e2m1fn", "e3m2fn", "e2m3fn"):
+        np.save(os.path.join(target, f"cast_{format}.odd_37x53.npy"),
+                load("mx/mldtypes_cast__odd_37x53.npz")[format + "_bytes"])
 
 
 def integers():
@@ -122,7 +129,115 @@ def loftq():
         answer("gauss_256x512", f"nf:bits={bits},block=64", "deq", z["deq"])
 
 
-os.makedirs(target, exist_ok=True)
+def microscaling():
+    formats = {"fp4_e2m1": "e2m1", "fp6_e2m3": "e2m3", "fp8_e4m3": "e4m3", "fp8_e5m2": "e5m2",
+               "int8": "int8"}
+    for name in small + large:
+        for upstream, format in formats.items():
+            z = load(f"mx/mx{upstream}__{name}.npz")
+            for rounding in ("even", "nearest") if z is not None else ():
+                answer(name, f"mx:format={format},rounding={rounding}", "deq", z["deq_" + rounding])
+        z = load(f"ggml/nvfp4__{name}.npz")
+        if z is not None:
+            answer(name, "nvfp4:scale=none", "blocks", z["bytes"])
+            if "deq" in z:
+                answer(name, "nvfp4:scale=none", "deq", z["deq"])
+    for bits, block in ((2, 16), (3, 32), (4, 32)):
+        z = load(f"qera/L1_mxint{bits}_Wq.npz")
+        answer("L1_W_256x256", f"mxint:bits={bits},block={block}", "deq", z["Wq"])
+
+
+def eight_bits():
+    maps = load("bnb/maps.npz")
+    families = {"dynamic8": "dynamic", "linear8": "linear", "fp8map_e4m3": "fp8"}
+    for name in small + large:
+        for family, map in families.items():
+            table = maps["fp8_e4m3" if map == "fp8" else map]
+            for block in (64, 256, 4096):
+                z = load(f"bnb/{family}_bs{block}_default__{name}.npz")
+                if z is None:
+                    continue
+                spec = f"dynamic8:block={block},map={map}"
+                answer(name, spec, "codes", z["codes"])
+                answer(name, spec, "absmax", z["absmax"])
+                if "deq" in z:
+                    answer(name, spec, "deq", z["deq"])
+                else:
+                    scale = np.repeat(z["absmax"], block)[:z["codes"].size].reshape(z["codes"].shape)
+                    answer(name, spec, "deq", table[z["codes"]] * scale)
+        z = load(f"bnb/int8vec_default__{name}.npz")
+        if z is not None:
+            answer(name, "int8vec", "codes", z["codes"])
+            answer(name, "int8vec", "absmax", z["row_absmax"])
+
+
+def first_zero(packed):
+    """FP4's codes with its second zero, 8, written as the first."""
+    high, low = packed >> 4, packed & 15
+    return ((high * (high != 8)) << 4 | low * (low != 8)).astype(np.uint8)
+
+
+def backends():
+    """bnb/backends.txt: `input spec what backend sha256 count` of bitsandbytes' other backends, and
+    in backends.npy, in the same order, the `count` places where they differ from the default one:
+    place << 8 | byte."""
+    lines, patches = [], []
+    for file in sorted(os.listdir(os.path.join(source, "bnb"))):
+        match = re.fullmatch(r"(\w+)_bs(\d+)(_dq)?_(cuda|native)__(\w+)\.npz", file)
+        if not match:
+            continue
+        family, block, double, backend, name = match.groups()
+        z = load("bnb/" + file)
+        for key, what in (("codes", "codes"), ("packed", "codes"), ("absmax_q", "absmax")):
+            if key not in z or key == "packed" and double:
+                continue
+            plain = "" if key != "absmax_q" else "_dq"
+            default = load(f"bnb/{family}_bs{block}{plain}_default__{name}.npz")
+            got, want = z[key].ravel(), default[key].ravel()
+            if family == "fp4" and key == "packed":
+                got, want = first_zero(got), first_zero(want)
+            places = np.flatnonzero(got != want)
+            patches.append((places << 8 | got[places]).astype(np.uint32))
+            spec = f"{family}:block={block}" + (",double" if plain else "")
+            lines.append(f"{name} {spec} {what} {backend} {hashlib.sha256(got).hexdigest()} "
+                         f"{len(places)}")
+    np.save(os.path.join(target, "..", "bnb", "backends.npy"), np.concatenate(patches))
+    with open(os.path.join(target, "..", "bnb", "backends.txt"), "w") as out:
+        out.write("\n".join(lines) + "\n")
+
+
+# Where a power of upstream's vector library rounds the other way, and a zero's last bit with it.
+rounded = ((2, 1, "legacy", "big_128x256"), (4, 1, "legacy", "big_128x256"))
+
+
+def half_quadratic():
+    for name in ("gauss_256x512", "big_128x256"):
+        for bits, group in ((2, 16), (4, 64)):
+            for axis in (0, 1):
+                for solver, tag in (("none", "opt0"), ("legacy", "opt1"), ("v2", ""), ("slow", "")):
+                    file = f"hqq_b{bits}_g{group}_axis{axis}_{tag}" if tag else \
+                        f"hqq_{solver}_b{bits}_g{group}_axis{axis}"
+                    z = load(f"hqq/{file}__{name}.npz")
+                    if z is None:
+                        continue
+                    spec = f"hqq:bits={bits},group={group},axis={axis},solver={solver},scale=f32"
+                    answer(name, spec, "codes", hqq_packed(z["W_q"], bits))
+                    assert "packed" not in z or (z["packed"] == hqq_packed(z["W_q"], bits)).all()
+                    answer(name, spec, "scales", z["scale"])
+                    if (bits, axis, solver, name) in rounded:
+                        np.save(os.path.join(target, "..", "hqq", f"b{bits}_zeros.npy"), z["zero"])
+                    else:
+                        answer(name, spec, "zeros", z["zero"])
+
+
+def hqq_packed(code, bits):
+    """Upstream's bytes: equal parts of the rows side by side, the first in the high bits."""
+    parts = code.reshape(8 // bits, -1, code.shape[1])
+    return sum(part << (8 - bits * (k + 1)) for k, part in enumerate(parts)).astype(np.uint8)
+
+
+for folder in (".", "../bnb", "../hqq"):
+    os.makedirs(os.path.join(target, folder), exist_ok=True)
 for name in small:
     shutil.copyfile(os.path.join(source, "in", name + ".npy"), os.path.join(target, name + ".npy"))
     os.chmod(os.path.join(target, name + ".npy"), 0o644)
@@ -130,6 +245,11 @@ blockwise()
 floats()
 integers()
 loftq()
-np.save(os.path.join(target, "dynamic_map.npy"), load("bnb/maps.npz")["dynamic"])
+microscaling()
+eight_bits()
+half_quadratic()
+backends()
+for map in ("dynamic", "af4"):
+    np.save(os.path.join(target, f"{map}_map.npy"), load("bnb/maps.npz")[map])
 with open(os.path.join(target, "answers.txt"), "w") as out:
     out.write("\n".join(lines) + "\n")

@@ -1,0 +1,106 @@
+/* What spectra predicted against what was measured: a panel per metric, a point per run, the
+ * diagonal drawn.  Points are closed-form corrections and trained adapters. */
+#include "comparison.h"
+#include "figures/axis.h"
+#include "figures/figure.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { PREDICTED, CLOSED, CLOSED_SE, TRAINED, TRAINED_SE, COLUMNS };
+static const char *const columns[COLUMNS] = { "predicted", "closed form", "its error", "trained",
+                                              "its error" };
+
+static const char *const metric_title[EVIDENCE_METRICS] = {
+    "null: noise alone", "R: weights", "RdH: sizes of the inputs", "RH: inputs", "GRH: the loss",
+};
+
+static bool has_metric(const comparison *c, evidence_metric k)
+{
+    return c->kind[POINTS_CLOSED].metric[k].n + c->kind[POINTS_TRAINED].metric[k].n > 0;
+}
+
+static void put_points(page *p, const points *from, evidence_metric k, int column, axis_range *range)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        const point *q = &from->point[i];
+        double row[COLUMNS] = { NAN, NAN, NAN, NAN, NAN };
+        row[PREDICTED] = q->predicted[k];
+        row[column] = q->measured;
+        row[column + 1] = isfinite(q->se) ? q->se : 0;
+        if (!isfinite(row[PREDICTED]) || !isfinite(q->measured))
+            continue;
+        axis_take(range, row[PREDICTED]);
+        axis_take(range, q->measured);
+        page_row(p, row);
+    }
+}
+
+/* How good it is, below the panel's name. */
+static void put_panel(page *p, const comparison *c, evidence_metric k, axis_range *range)
+{
+    const points *trained = &c->kind[POINTS_TRAINED], *closed = &c->kind[POINTS_CLOSED];
+    const rsd_association *a = &(trained->metric[k].n >= 3 ? trained : closed)->metric[k];
+    char title[128];
+    if (isfinite(a->spearman.value))
+        snprintf(title, sizeof title, "%s · rank corr. %.2f, off by %.2f", metric_title[k],
+                 a->spearman.value, a->error.value);
+    else
+        snprintf(title, sizeof title, "%s", metric_title[k]);
+    page_panel(p, title, columns, COLUMNS);
+    put_points(p, closed, k, CLOSED, range);
+    put_points(p, trained, k, TRAINED, range);
+}
+
+static int draw_page(const comparison *c, const page_sink *sink)
+{
+    static const char *const parts[3] = { "", "", "" };
+    axis_range range = { 0 };
+    page p;
+    int err = RSD_OK;
+    RSD_TRY_DONE(page_open(&p, "prediction", parts));
+    page_heading(&p, "Recovered share of the loss: predicted and measured",
+                 "%zu closed-form corrections, %zu trained adapters; bars are standard errors",
+                 c->kind[POINTS_CLOSED].metric[EVIDENCE_R].n,
+                 c->kind[POINTS_TRAINED].metric[EVIDENCE_R].n);
+    page_series(&p, 1, "closed form");
+    page_series(&p, 2, "trained");
+    for (evidence_metric k = 0; k < EVIDENCE_METRICS; k++)
+        if (has_metric(c, k))
+            put_panel(&p, c, k, &range);
+    axis_take(&range, 0);
+    axis_take(&range, 1);
+    range = axis_linear(range);
+    page_range(&p, 'x', range.low, range.high);
+    page_number(&p, "x_step", axis_step(range.low, range.high, 5));
+    RSD_TRY_DONE(page_finish(&p, (page_shape){ .width = 2.7, .height = 2.5, .cols = 3 }));
+    if (p.panels)
+        err = sink->draw(sink->context, &p);
+done:
+    page_free(&p);
+    return err;
+}
+
+static int pages(const view *v, const figure_options *options, const page_sink *sink)
+{
+    evidence e = { 0 };
+    comparison c = { 0 };
+    int err = RSD_OK;
+    (void)options;
+    RSD_TRY_DONE(evidence_add(&e, v->store));
+    RSD_TRY_DONE(comparison_make(&e, 0, 0, &c));
+    if (c.kind[POINTS_CLOSED].count + c.kind[POINTS_TRAINED].count)
+        err = draw_page(&c, sink);
+done:
+    comparison_free(&c);
+    evidence_free(&e);
+    return err;
+}
+
+extern const figure figure_prediction;
+const figure figure_prediction = {
+    .name = "prediction",
+    .summary = "recovered share of the loss, predicted by each metric and measured",
+    .needs = "residuals (analyze -q, --calibration) and runs (recover)",
+    .pages = pages,
+};

@@ -1,0 +1,163 @@
+/* Where trained adapters lie: their overlap with the top subspaces of R, of W and of their own start,
+ * against rank, by initialisation, beside that of random subspaces.  One page per model and
+ * quantizer; panels: what they are held against, outputs and inputs. */
+#include "evidence.h"
+#include "figures/axis.h"
+#include "figures/figure.h"
+#include "figures/label.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STARTS_MAX = 12, RANKS_MAX = 32 };
+
+#define SIDE(text, name, side)                                                                     \
+    { text, offsetof(recovery_layer, overlap_##name##_##side),                                     \
+      offsetof(recovery_layer, random_##side) }
+static const struct {
+    const char *title;
+    size_t overlap, random;
+} sides[] = {
+    SIDE("R, outputs", R, left), SIDE("W, outputs", W, left),
+    SIDE("start, outputs", start, left), SIDE("R, inputs", R, right),
+    SIDE("W, inputs", W, right), SIDE("start, inputs", start, right),
+};
+
+typedef struct {
+    const evidence *e;
+    const char *model, *spec;
+    size_t starts, ranks;
+    const char *start[STARTS_MAX];
+    int64_t rank[RANKS_MAX];
+} sheet;
+
+static bool belongs(const sheet *s, const recovery_row *r)
+{
+    return !r->control && strcmp(r->status, "ok") == 0 && strcmp(r->model, s->model) == 0 &&
+           strcmp(r->spec, s->spec) == 0;
+}
+
+static void find_axes(sheet *s)
+{
+    for (size_t i = 0; i < s->e->runs; i++) {
+        const recovery_row *r = &s->e->run[i];
+        size_t k = 0, at = 0;
+        if (!belongs(s, r))
+            continue;
+        while (k < s->starts && strcmp(s->start[k], r->init) != 0)
+            k++;
+        if (k == s->starts && k < STARTS_MAX)
+            s->start[s->starts++] = r->init;
+        while (at < s->ranks && s->rank[at] < r->rank)
+            at++;
+        if ((at < s->ranks && s->rank[at] == r->rank) || s->ranks == RANKS_MAX)
+            continue;
+        memmove(s->rank + at + 1, s->rank + at, (s->ranks++ - at) * sizeof *s->rank);
+        s->rank[at] = r->rank;
+    }
+}
+
+static double field(const recovery_layer *l, size_t offset)
+{
+    double x;
+    memcpy(&x, (const char *)l + offset, sizeof x);
+    return x;
+}
+
+/* Mean over the layers of the runs of one start (NULL: all) and rank. */
+static double mean_of(const sheet *s, const char *start, int64_t rank, size_t offset)
+{
+    double sum = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < s->e->runs; i++) {
+        const recovery_row *r = &s->e->run[i];
+        if (!belongs(s, r) || r->rank != rank || (start && strcmp(r->init, start) != 0))
+            continue;
+        for (size_t k = 0; k < s->e->run_layers; k++) {
+            const recovery_layer *l = &s->e->run_layer[k];
+            const double x = field(l, offset);
+            if (strcmp(l->run, r->run) != 0 || strcmp(l->model, r->model) != 0 || !isfinite(x))
+                continue;
+            sum += x;
+            n++;
+        }
+    }
+    return n ? sum / (double)n : NAN;
+}
+
+static void put_panel(sheet *s, page *p, size_t side, axis_range *y)
+{
+    const char *columns[2 + STARTS_MAX] = { "rank", "random" };
+    for (size_t k = 0; k < s->starts; k++)
+        columns[2 + k] = s->start[k];
+    page_panel(p, sides[side].title, columns, 2 + s->starts);
+    for (size_t i = 0; i < s->ranks; i++) {
+        double row[2 + STARTS_MAX] = { (double)s->rank[i],
+                                       mean_of(s, NULL, s->rank[i], sides[side].random) };
+        axis_take(y, row[1]);
+        for (size_t k = 0; k < s->starts; k++) {
+            row[2 + k] = mean_of(s, s->start[k], s->rank[i], sides[side].overlap);
+            axis_take(y, row[2 + k]);
+        }
+        page_row(p, row);
+    }
+}
+
+static int draw_sheet(sheet *s, const page_sink *sink)
+{
+    char *label = label_of_spec(s->spec);
+    const char *const parts[3] = { s->model, label ? label : "", "" };
+    axis_range y = { 0 };
+    page p;
+    int err = RSD_OK;
+    RSD_TRY_DONE(page_open(&p, "subspaces", parts));
+    page_heading(&p, "Where trained adapters lie", "%s · %s · share of their subspace in the "
+                 "same-sized top of R, W and their start, mean over layers", s->model,
+                 label ? label : s->spec);
+    find_axes(s);
+    page_series(&p, 1, "random subspaces");
+    for (size_t k = 0; k < s->starts; k++)
+        page_series(&p, 2 + k, s->start[k]);
+    page_number(&p, "series", (double)(1 + s->starts));
+    for (size_t i = 0; i < sizeof sides / sizeof *sides && s->ranks; i++)
+        put_panel(s, &p, i, &y);
+    y = axis_linear(y);
+    page_range(&p, 'x', s->ranks ? (double)s->rank[0] / 1.3 : 0,
+               s->ranks ? (double)s->rank[s->ranks - 1] * 1.3 : 1);
+    page_range(&p, 'y', 0, y.high);
+    RSD_TRY_DONE(page_finish(&p, (page_shape){ .width = 2.2, .height = 1.8, .cols = 3 }));
+    if (p.panels)
+        err = sink->draw(sink->context, &p);
+done:
+    page_free(&p);
+    free(label);
+    return err;
+}
+
+static int pages(const view *v, const figure_options *options, const page_sink *sink)
+{
+    evidence e = { 0 };
+    (void)options;
+    int err = evidence_add(&e, v->store);
+    for (size_t i = 0; !err && i < e.runs; i++) {
+        const recovery_row *r = &e.run[i];
+        bool first = !r->control && strcmp(r->status, "ok") == 0;
+        for (size_t k = 0; k < i && first; k++)
+            first = e.run[k].control || strcmp(e.run[k].model, r->model) != 0 ||
+                    strcmp(e.run[k].spec, r->spec) != 0;
+        if (first)
+            err = draw_sheet(&(sheet){ .e = &e, .model = r->model, .spec = r->spec }, sink);
+    }
+    evidence_free(&e);
+    return err;
+}
+
+extern const figure figure_subspaces;
+const figure figure_subspaces = {
+    .name = "subspaces",
+    .summary = "overlap of trained adapters with the top of R, of W and of their start",
+    .needs = "runs (recover)",
+    .pages = pages,
+};

@@ -1,0 +1,163 @@
+/* What the files of the command recover share: the sweep (recover.c), a run's model
+ * (recover_student.c), its training (recover_train.c), what is said of its layers
+ * (recover_layers.c), what is kept (recover_part.c) and printed (recover_report.c). */
+#ifndef RSD_RECOVER_PRIVATE_H
+#define RSD_RECOVER_PRIVATE_H
+
+#include "amend.h"
+#include "known.h"
+#include "recover_options.h"
+#include "result_recovery.h"
+
+/* What is open for the whole sweep. */
+typedef struct {
+    const recover_params *params;
+    const char *command_line;
+    recover_plan plan;
+    rsd_model *model;
+    char *name;
+    journal_model entry;
+    rsd_shape shape;
+    char *options; /* canonical text */
+    known known;
+    stream train, eval;
+    size_t pass;               /* windows in memory at a time */
+    rsd_weights *original;     /* the teacher's; NULL: the objective needs none */
+    rsd_transformer *teacher;
+} sweep;
+
+/* ---- recover_student.c ---- */
+
+/* The model of a run: quantized layers, adapters, and a pass over both. */
+typedef struct {
+    const sweep *sweep;
+    const recover_run *run;
+    rsd_weights *weights;
+    float **extra;         /* [extras] layers that a packed base leaves as they are */
+    size_t extras;
+    rsd_base base;
+    bool adapted;          /* it has adapters */
+    rsd_adapters adapters, start, grad; /* start: as they began */
+    rsd_transformer *pass;
+    rsd_adapted *hook;
+    rsd_recover *trainer;  /* NULL: not trained */
+
+    double quantized;      /* weights that are quantized */
+    double packed_bytes;   /* their bytes */
+    double norm, error, start_error; /* sums of squares of W, W - Wq, W - Wq - C */
+} student;
+
+/* plain: quantized only, or the original for a control; else with adapters, ready to train.  Free
+ * with student_free, also after a failure.
+ * Errors: those of reading, quantizing and the initialisation, with the matrix' name. */
+RSD_CHECK int student_make(const sweep *s, const recover_run *run, bool plain, student *out);
+void student_free(student *s);
+
+/* W_q of a layer as the run holds it, into Wq (of the tensor's shape). */
+RSD_CHECK int student_base(const student *s, size_t layer, rsd_slot slot, rsd_mat Wq);
+
+/* Loss of each evaluation window as the model is now: loss[s->sweep->eval.windows].
+ * Errors: the passes'. */
+RSD_CHECK int student_losses(const student *s, double *loss);
+
+/* The same of the run's model after its adapters were merged into the weights. */
+RSD_CHECK int student_merged_losses(const student *s, recover_merge how, double *loss);
+
+/* Bytes that the student holds, counted: of the linear layers that are quantized, of everything. */
+size_t student_base_bytes(const student *s);
+size_t student_bytes(const student *s);
+
+/* ---- recover_train.c ---- */
+
+/* What a training leaves behind, step by step. */
+typedef struct {
+    size_t steps, evals;
+    double *train_loss, *rate;    /* [steps of the plan], the first `steps` known */
+    double *eval_step, *eval_loss;
+    size_t most_evals;
+    double best;
+    size_t best_step;
+    double seconds; /* of steps, over all processes that had a part */
+} curves;
+
+RSD_CHECK int curves_alloc(const recover_numbers *n, curves *out);
+void curves_free(curves *c);
+
+/* Train a student, from where `state` (a path without suffix; NULL: keep none) says it was left.
+ * first: the loss before any step; last gets the losses after the last, by window.
+ * Errors: RSD_ESTOPPED after a signal, with the state written; the trainer's. */
+RSD_CHECK int recover_train(student *s, const char *state, double first, curves *c, double *last);
+
+/* Remove what recover_train kept under this name. */
+void recover_forget_state(const char *state);
+
+/* ---- recover_layers.c ---- */
+
+/* Rows of /recovery/layers, and the arrays that belong to them. */
+typedef struct {
+    recovery_layer row;
+    size_t rank, start_rank;
+    double *s, *start; /* singular values of C and of its start */
+    double *u, *v;     /* [rank][rows], [rank][cols] */
+} measured_layer;
+
+typedef struct {
+    size_t count;
+    measured_layer *item;
+} measured_layers;
+
+RSD_CHECK int recover_measure(const student *s, measured_layers *out);
+void measured_layers_free(measured_layers *l);
+RSD_CHECK int recover_write_layers(rsd_store *store, const char *run_path,
+                                   const measured_layers *l);
+
+/* ---- recover_part.c ---- */
+
+/* One run's results. */
+typedef struct {
+    recovery_row row;
+    bool done;  /* the row is known, and ok */
+    char *part; /* the file that it lies in, beside F.h5; NULL: in F.h5, or nowhere */
+    double *fp, *q, *init, *trained, *merged; /* [row.windows], NULL where there is none */
+    curves curves;
+    measured_layers layers;
+} outcome;
+
+void outcome_free(outcome *o);
+
+/* Finished runs on their way into the result file: each is a file of its own in F.h5.part/, written
+ * beside its name and renamed; at the end they and what F.h5 held become the new F.h5. */
+typedef struct {
+    amend file;
+    bool open;     /* false: no -o, nothing is kept */
+    bool replace;  /* what F.h5 held of this model's runs does not count (--force) */
+    size_t others; /* parts of runs that this sweep does not have */
+    char **other;
+} recover_parts;
+
+/* Open and lock; read what is done into outcome[plan.runs], which is zero before.
+ * Errors: RSD_EUSAGE when options contradict those of a run that is there; those of amend.h. */
+RSD_CHECK int parts_open(const sweep *s, recover_parts *p, outcome *outcomes);
+void parts_close(recover_parts *p);
+
+/* Where a run's state is kept, without suffix; *path NULL where nothing is kept.  Caller frees. */
+RSD_CHECK int parts_state(const sweep *s, const recover_parts *p, const recover_run *run,
+                          char **path);
+
+/* Keep a run that has ended, one way or the other. */
+RSD_CHECK int parts_put(const sweep *s, recover_parts *p, const recover_run *run, outcome *o);
+
+/* Everything into F.h5, unless nothing is new. */
+RSD_CHECK int parts_finish(const sweep *s, recover_parts *p, const outcome *outcomes);
+
+/* ---- recover_report.c ---- */
+
+/* Bytes by the system: resident anonymous memory, and the most of all memory since the reset. */
+size_t memory_resident(void);
+size_t memory_peak(void);
+void memory_reset_peak(void);
+
+void report_table(const sweep *s, const outcome *outcomes);
+RSD_CHECK int report_json(const sweep *s, const outcome *outcomes);
+
+#endif

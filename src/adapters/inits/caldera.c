@@ -1,0 +1,41 @@
+#include "adapters/alternate.h"
+#include "adapters/known.h"
+
+/* min || (W - Q - C) H^(1/2) || over both, in turn; the best pair is kept.  Q is the quantizer's:
+ * one that rounds with H, as LDLQ, is what the paper has.  Its Hadamard rotations and quantized
+ * factors are not done. */
+
+typedef struct {
+    size_t rounds;
+} params;
+
+static const params defaults = { .rounds = 20 };
+
+static const rsd_opt options[] = {
+    { "rounds", 0, RSD_OPT_SIZE, offsetof(params, rounds), 1, 1000, "count",
+      "quantizations of W - C, each followed by a correction; the best is kept" },
+    { 0 },
+};
+
+static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
+{
+    const params *a = p;
+    int err = RSD_OK;
+    rsd_alternation how = { .steps = a->rounds, .refit = true, .best = true };
+    RSD_TRY_DONE(rsd_known_metric(task, "caldera", RSD_VIEW_NONE, RSD_VIEW_FULL, &how.metric));
+    RSD_TRY_DONE(rsd_alternate(&how, task, out));
+done:
+    rsd_metric_free(&how.metric);
+    return err;
+}
+
+const rsd_init rsd_init_caldera = {
+    .name = "caldera",
+    .summary = "quantize W - C and correct W - W_q in turn, in the metric of the inputs",
+    .source = "Saha et al., CALDERA, NeurIPS 2024 (arXiv:2405.18886)",
+    .options = options,
+    .defaults = &defaults,
+    .params_size = sizeof(params),
+    .calibration = RSD_CALIBRATION_NEEDS,
+    .start = start,
+};

@@ -1,0 +1,46 @@
+#include "adapters/alternate.h"
+#include "adapters/known.h"
+
+/* W ~ Q + C in the norm || D_r (.) D_c ||, where D_r and D_c are roots of row and column means of
+ * the Fisher information F = E[g_W^2].  With the gradient of a weight g_i x_j, and g and x
+ * independent, F is diag(G) diag(H)', and its means are those diagonals.  Starts from Q = 0, and
+ * ends with the first step whose error is not lower. */
+
+typedef struct {
+    size_t steps;
+} params;
+
+static const params defaults = { .steps = 100 };
+
+static const rsd_opt options[] = {
+    { "steps", 0, RSD_OPT_SIZE, offsetof(params, steps), 1, 1000, "count",
+      "quantizations at most; ends with the first that does not help" },
+    { 0 },
+};
+
+static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
+{
+    const params *a = p;
+    int err = RSD_OK;
+    rsd_alternation how = { .steps = a->steps, .from_weights = true, .stop = true };
+    RSD_TRY_DONE(
+        rsd_known_metric(task, "lqlora", RSD_VIEW_DIAGONAL, RSD_VIEW_DIAGONAL, &how.metric));
+    RSD_TRY_DONE(rsd_alternate(&how, task, out));
+done:
+    rsd_metric_free(&how.metric);
+    return err;
+}
+
+static const rsd_alias aliases[] = { { "lq-lora", "" }, { 0 } };
+
+const rsd_init rsd_init_lqlora = {
+    .name = "lqlora",
+    .summary = "decompose and quantize in turn, rows and columns weighted by Fisher information",
+    .source = "Guo et al., LQ-LoRA, ICLR 2024 (arXiv:2311.12023)",
+    .options = options,
+    .defaults = &defaults,
+    .params_size = sizeof(params),
+    .aliases = aliases,
+    .calibration = RSD_CALIBRATION_NEEDS,
+    .start = start,
+};

@@ -1,0 +1,29 @@
+#include "adapters/alternate.h"
+#include "adapters/known.h"
+
+/* S = diag(E[x^2])^(1/2), C = SVD_r(R S) S^-1: the least output error where inputs do not
+ * correlate. */
+
+static int start(const void *params, const rsd_init_task *task, rsd_init_result *out)
+{
+    (void)params;
+    int err = RSD_OK;
+    rsd_alternation how = { .steps = 1, .refit = true };
+    RSD_TRY_DONE(
+        rsd_known_metric(task, "qera_approx", RSD_VIEW_NONE, RSD_VIEW_DIAGONAL, &how.metric));
+    RSD_TRY_DONE(rsd_alternate(&how, task, out));
+done:
+    rsd_metric_free(&how.metric);
+    return err;
+}
+
+static const rsd_alias aliases[] = { { "qera-approx", "" }, { 0 } };
+
+const rsd_init rsd_init_qera_approx = {
+    .name = "qera_approx",
+    .summary = "C from the residual with columns scaled by the inputs' root mean square",
+    .source = "Zhang et al., QERA, ICLR 2025 (arXiv:2410.06040)",
+    .aliases = aliases,
+    .calibration = RSD_CALIBRATION_NEEDS,
+    .start = start,
+};

@@ -1,0 +1,25 @@
+#include "adapters/alternate.h"
+#include "adapters/known.h"
+
+static int start(const void *params, const rsd_init_task *task, rsd_init_result *out)
+{
+    (void)params;
+    int err = RSD_OK;
+    rsd_alternation how = { .steps = 1, .refit = true };
+    RSD_TRY_DONE(rsd_known_metric(task, "qera_exact", RSD_VIEW_NONE, RSD_VIEW_FULL, &how.metric));
+    RSD_TRY_DONE(rsd_alternate(&how, task, out));
+done:
+    rsd_metric_free(&how.metric);
+    return err;
+}
+
+static const rsd_alias aliases[] = { { "qera-exact", "" }, { 0 } };
+
+const rsd_init rsd_init_qera_exact = {
+    .name = "qera_exact",
+    .summary = "C = SVD_r(R H^(1/2)) H^(-1/2): the least mean squared error of the output",
+    .source = "Zhang et al., QERA, ICLR 2025 (arXiv:2410.06040)",
+    .aliases = aliases,
+    .calibration = RSD_CALIBRATION_NEEDS,
+    .start = start,
+};

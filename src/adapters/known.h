@@ -1,0 +1,16 @@
+/* The metric of an initialisation from what calibration knows of its layer. */
+#ifndef RSD_ADAPTERS_KNOWN_H
+#define RSD_ADAPTERS_KNOWN_H
+
+#include "adapters/init.h"
+#include "adapters/metric.h"
+
+typedef enum { RSD_VIEW_NONE, RSD_VIEW_DIAGONAL, RSD_VIEW_FULL } rsd_view;
+
+/* H and G as the method looks at them, each damped.  A diagonal of H is known->square, or that of
+ * known->H.  Free with rsd_metric_free, also after a failure.
+ * Errors: RSD_EUSAGE where a moment is missing (name: the method's), rsd_side_full's. */
+RSD_CHECK int rsd_known_metric(const rsd_init_task *task, const char *name, rsd_view G, rsd_view H,
+                               rsd_metric *out);
+
+#endif

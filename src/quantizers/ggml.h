@@ -1,0 +1,58 @@
+/* What the quantizers that follow ggml share: rows of blocks (ggml/block.h), in one section
+ * "blocks".  A row that does not fill its last block is padded with zeros.
+ *
+ * Where a row is whole blocks, and no weight is at the ends of float32, the bytes are those of
+ * ggml's quantize function.  Beyond: a scale over fp16's 65504 is stored as 65504 (ggml: Inf), one
+ * whose inverse overflows as 0 (ggml: undefined), and weights of the types that search for a scale
+ * are taken as +-2^32 where they are larger, which no fp16 scale reaches.
+ *
+ * Importance weights, diag H or a llama.cpp imatrix, are a calibration's `square`. */
+#ifndef RSD_QUANTIZERS_GGML_H
+#define RSD_QUANTIZERS_GGML_H
+
+#include "ggml/type.h"
+#include "quantizers/quantizer.h"
+
+/* One row: x[n] with n whole blocks, weight[n] or NULL. */
+typedef struct {
+    const char *type; /* rsd_ggml_type's name */
+    float limit;      /* |x| is clamped to it first */
+    const void *how;  /* for encode */
+    void (*encode)(const void *how, const float *x, const float *weight, size_t n, void *blocks);
+} rsd_ggml_format;
+
+/* Parameters of the types that take importance weights: `weights=auto|none`. */
+typedef struct {
+    int weights;
+} rsd_ggml_params;
+extern const rsd_opt rsd_ggml_options[];
+extern const rsd_ggml_params rsd_ggml_defaults;
+
+/* Of the types that do not: nothing. */
+extern const rsd_opt rsd_ggml_no_options[];
+
+/* weight: what to use of the calibration, c->square or NULL.
+ * Errors: RSD_EDOM for a weight that is negative or not finite, RSD_ENOMEM. */
+RSD_CHECK int rsd_ggml_pack(const rsd_ggml_format *f, rsd_mat W, const double *weight,
+                            rsd_packed *out);
+
+/* The weights that params ask for; NULL where there are none. */
+const double *rsd_ggml_weights(const rsd_ggml_params *params, const rsd_calibration *c);
+
+RSD_CHECK int rsd_ggml_unpack(const char *type, const rsd_packed *in, rsd_mat Wq);
+
+/* Scales to fp16, ties to even, at most 65504; d[count] becomes what was stored. */
+void rsd_ggml_halves(float *d, size_t count, uint16_t *half);
+void rsd_ggml_half(float *d, uint8_t *at); /* one, to its place */
+
+/* 1/d, 0 where that overflows: codes of a scale that is stored as 0 do not matter. */
+static inline float rsd_ggml_inverse(float d)
+{
+    const float inverse = 1 / d;
+    return inverse - inverse == 0 ? inverse : 0;
+}
+
+/* sum of x^2, in float32, one after the other as the reference adds. */
+float rsd_ggml_sumsq(const float *x, size_t n);
+
+#endif
