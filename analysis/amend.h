@@ -24,8 +24,8 @@ RSD_CHECK int amend_open(const char *path, amend *a);
  * that name. */
 RSD_CHECK int amend_find_model(const amend *a, const journal_model *model, bool *found);
 
-/* Begin the new file with all that the old one holds but `leave`, and the model's group.  forget: without the
- * H and G of this model's matrices, whose attributes come from tensors. */
+/* Begin the new file with all that the old one holds but `leave`, and the model's group.  forget:
+ * without the H and G of this model's matrices, whose attributes come from tensors. */
 RSD_CHECK int amend_begin(amend *a, const journal_model *model, const rsd_model *tensors,
                           bool forget, const char *command_line, uint64_t seed);
 

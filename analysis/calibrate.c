@@ -192,8 +192,8 @@ static int open_pass(calibration *c)
     const size_t rows = c->stream.batch * c->stream.context;
     const size_t state = rsd_block_state_size(s, rows) * sizeof(rsd_real);
     const rsd_keep keep = state <= memory_limit(c) / 4 / s->layers ? RSD_KEEP_ALL : RSD_KEEP_INPUTS;
-    RSD_TRY(rsd_transformer_alloc(c->weights, (rsd_precision)c->params->stream.precision, keep, rows,
-                                  &c->pass));
+    RSD_TRY(rsd_transformer_alloc(c->weights, (rsd_precision)c->params->stream.precision, keep,
+                                  rows, &c->pass));
     console_detail("%zu windows a pass, %zu MB of activations%s", c->stream.batch,
                    rsd_transformer_bytes(c->pass) / 1000000,
                    keep == RSD_KEEP_ALL ? "" : "; blocks run again on the way back");

@@ -1,5 +1,5 @@
-/* What a trained correction looks like: its spectrum, and what its subspaces share with those of its
- * start, of the residual and of the weight. */
+/* What a trained correction looks like: its spectrum, and what its subspaces share with those of
+ * its start, of the residual and of the weight. */
 #include "linalg/product.h"
 #include "linalg/spectrum.h"
 #include "linalg/subspace.h"
@@ -46,7 +46,7 @@ static int take_factors(const rsd_adapter *a, bool scaled, factors *out)
 
 static bool is_zero(rsd_mat A) { return !(rsd_mat_sumsq(A) > 0); }
 
-/* An orthonormal basis of span(rows of x): the right vectors of x x^+ ... of I x. */
+/* An orthonormal basis of the span of X's rows: the right vectors of I X. */
 static int row_basis(rsd_mat X, double *v)
 {
     rsd_mat I;

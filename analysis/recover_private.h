@@ -1,6 +1,7 @@
-/* What the files of the command recover share: the sweep (recover.c), a run's model
- * (recover_student.c), its training (recover_train.c), what is said of its layers
- * (recover_layers.c), what is kept (recover_part.c) and printed (recover_report.c). */
+/* What the files of the command recover share: the sweep (recover.c), one run (recover_run.c), its
+ * model (recover_student.c) and losses (recover_losses.c), its training (recover_train.c), what is
+ * said of its layers (recover_layers.c), what is kept (recover_part.c, recover_merge.c) and printed
+ * (recover_report.c). */
 #ifndef RSD_RECOVER_PRIVATE_H
 #define RSD_RECOVER_PRIVATE_H
 
@@ -8,6 +9,8 @@
 #include "known.h"
 #include "recover_options.h"
 #include "result_recovery.h"
+
+enum { BOOTSTRAP_SEED = 0 }; /* standard errors are the same numbers whatever --seed is */
 
 /* What is open for the whole sweep. */
 typedef struct {
@@ -25,6 +28,9 @@ typedef struct {
     rsd_weights *original;     /* the teacher's; NULL: the objective needs none */
     rsd_transformer *teacher;
 } sweep;
+
+/* Index of the run called so, plan.runs where there is none. */
+size_t sweep_find_run(const sweep *s, const char *name);
 
 /* ---- recover_student.c ---- */
 
@@ -56,6 +62,8 @@ void student_free(student *s);
 /* W_q of a layer as the run holds it, into Wq (of the tensor's shape). */
 RSD_CHECK int student_base(const student *s, size_t layer, rsd_slot slot, rsd_mat Wq);
 
+/* ---- recover_losses.c ---- */
+
 /* Loss of each evaluation window as the model is now: loss[s->sweep->eval.windows].
  * Errors: the passes'. */
 RSD_CHECK int student_losses(const student *s, double *loss);
@@ -63,7 +71,8 @@ RSD_CHECK int student_losses(const student *s, double *loss);
 /* The same of the run's model after its adapters were merged into the weights. */
 RSD_CHECK int student_merged_losses(const student *s, recover_merge how, double *loss);
 
-/* Bytes that the student holds, counted: of the linear layers that are quantized, of everything. */
+/* Bytes that the student holds, counted: of the linear layers that are quantized; of everything but
+ * the teacher, which the sweep shares. */
 size_t student_base_bytes(const student *s);
 size_t student_bytes(const student *s);
 
@@ -147,8 +156,29 @@ RSD_CHECK int parts_state(const sweep *s, const recover_parts *p, const recover_
 /* Keep a run that has ended, one way or the other. */
 RSD_CHECK int parts_put(const sweep *s, recover_parts *p, const recover_run *run, outcome *o);
 
-/* Everything into F.h5, unless nothing is new. */
+/* A file of this name in F.h5.part/ says that --force was given. */
+#define PARTS_MARK "recovery-replace"
+
+/* Everything into F.h5, unless nothing is new (recover_merge.c). */
 RSD_CHECK int parts_finish(const sweep *s, recover_parts *p, const outcome *outcomes);
+
+/* ---- recover_run.c ---- */
+
+/* Losses that many runs are set against: by evaluation window. */
+typedef struct {
+    double *fp;
+    double **q; /* [specs of -q, at least 1]; NULL until one run has needed it */
+    size_t specs;
+    bool memory_said;
+} references;
+
+/* What is known of a run before it begins; the row's texts are the caller's to free. */
+RSD_CHECK int run_describe(const sweep *s, const recover_run *run, recovery_row *r);
+
+/* Do it.  o->row is described.  Errors: RSD_ESTOPPED after a signal, with the state kept; what made
+ * this run fail. */
+RSD_CHECK int run_one(const sweep *s, references *refs, const recover_parts *parts,
+                      const recover_run *run, outcome *o);
 
 /* ---- recover_report.c ---- */
 

@@ -156,8 +156,8 @@ static void put_spread(const sweep *s, const outcome *o, size_t first)
     const layout l = lay_out(s, o);
     put_name(&(layout){ .variant = l.variant, .spec = l.spec, .init = l.init }, &o[first].row);
     for (int c = 0; c < 3; c++) {
-        const double mean = x[c] / (double)n;
-        const double sd = sqrt(fmax(0, xx[c] / (double)n - mean * mean) * (double)n / (double)(n - 1));
+        const double k = (double)n, mean = x[c] / k;
+        const double sd = sqrt(fmax(0, xx[c] / k - mean * mean) * k / (k - 1));
         if (isfinite(mean))
             printf(c < 2 ? "  %8.4f ±%7.4f" : "  %7.1f ±%5.1f", mean, sd);
         else

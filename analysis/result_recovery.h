@@ -40,7 +40,7 @@
     ENTRY(base_bytes, "byte", "of the quantized layers as the run holds them")                     \
     ENTRY(bf16_bytes, "byte", "of the same layers in bfloat16")                                    \
     ENTRY(computed_bytes, "byte", "of all that the run allocates, counted")                        \
-    ENTRY(resident_bytes, "byte", "that the process grew by up to the end of training, by the system") \
+    ENTRY(resident_bytes, "byte", "growth of the process up to the end of training, by the system") \
     ENTRY(peak_bytes, "byte", "most memory of the process during the run, by the system")
 
 #define RECOVERY_REALS(ENTRY)                                                                      \

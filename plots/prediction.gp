@@ -16,7 +16,7 @@ do for [i=1:panels] {
     eval place(i)
     set title "".panel_title(i) noenhanced offset 0,-0.7 font ",7"
     plot x with lines linestyle 5, \
-         $table index i-1 using 1:2:3 with yerrorbars linetype 1 pointtype 7 pointsize 0.45, \
-         $table index i-1 using 1:4:5 with yerrorbars linetype 5 pointtype 6 pointsize 0.55
+         $table index i-1 using 1:2:3 with yerrorbars linetype 1 dashtype solid pointtype 7 pointsize 0.45, \
+         $table index i-1 using 1:4:5 with yerrorbars linetype 5 dashtype solid pointtype 6 pointsize 0.55
 }
 unset multiplot

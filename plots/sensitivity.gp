@@ -16,7 +16,7 @@ set format y "10^{%T}"
 do for [i=1:panels] {
     eval place(i)
     set title "".panel_title(i) noenhanced offset 0,-0.7
-    plot $table index i-1 using 1:2:3 with yerrorbars linetype 6 pointtype 7 pointsize 0.4, \
+    plot $table index i-1 using 1:2:3 with yerrorbars linetype 6 dashtype solid pointtype 7 pointsize 0.4, \
          $table index i-1 using 1:4 with lines linetype 4, \
          $table index i-1 using 1:5 with lines linetype 7
 }

@@ -5,6 +5,7 @@
 #include "boot.h"
 #include "quantizers/calibration.h"
 #include "transformer/calibrate.h"
+#include "transformer/evaluate.h"
 
 #include "test.h"
 
@@ -100,6 +101,21 @@ static inline rsd_calibration calibrated_view(const calibrated *c, size_t layer,
                               .mean_abs = H->mean_abs,
                               .max_abs = H->max_abs,
                               .tokens = H->rows };
+}
+
+/* Mean loss of w over the first windows of 256 tokens. */
+static inline double mean_loss(rsd_weights *w, const rsd_tokens *tokens, size_t windows)
+{
+    rsd_evaluate_job job = { .tokens = tokens, .context = 256, .windows = windows, .batch = 8 };
+    rsd_evaluation e;
+    double sum = 0;
+    CHECK_OK(rsd_transformer_alloc(w, RSD_PRECISION_F32, RSD_KEEP_NOTHING, 8 * 256, &job.model));
+    CHECK_OK(rsd_evaluate(&job, &e));
+    rsd_transformer_free(job.model);
+    for (size_t i = 0; i < e.windows; i++)
+        sum += e.loss[i] / (double)e.windows;
+    rsd_evaluation_free(&e);
+    return sum;
 }
 
 static inline void calibrated_close(calibrated *c)

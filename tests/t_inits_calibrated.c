@@ -402,6 +402,51 @@ static void lqlora_is_its_definition(void **state)
     known_free(&k);
 }
 
+/* Axes that are handed in give the same bits, are not changed, and are checked. */
+static void axes_can_be_shared(void **state)
+{
+    (void)state;
+    enum { M = 14, N = 22, RANK = 3 };
+    known k = known_random(60, M, N, 5);
+    rsd_mat W = make(NORMAL, M, N);
+    rsd_eigenaxes H, G, before;
+    rsd_spec q;
+    CHECK_OK(rsd_eigenaxes_compute(k.H, N, &H));
+    CHECK_OK(rsd_eigenaxes_compute(k.H, N, &before));
+    CHECK_OK(rsd_eigenaxes_compute(k.G, M, &G));
+    CHECK_OK(rsd_spec_parse("nf2", &q));
+    rsd_init_task task = { .W = W,
+                           .quantizer = &q,
+                           .known = &k.view,
+                           .H = &H,
+                           .G = &G,
+                           .rank = RANK,
+                           .damping = 1e-3,
+                           .seed = 3 };
+    for (const rsd_init *const *t = rsd_inits; *t; t++) {
+        rsd_init_spec spec;
+        rsd_init_result a = start((*t)->name, W, "nf2", RANK, 1e-3, &k.view);
+        rsd_init_result b = result_alloc(M, N, RANK);
+        CHECK_OK(rsd_init_parse((*t)->name, &spec));
+        CHECK_OK(rsd_init_start(&spec, &task, &b));
+        assert_memory_equal(a.B.x, b.B.x, M * RANK * sizeof(float));
+        assert_memory_equal(a.A.x, b.A.x, N * RANK * sizeof(float));
+        assert_memory_equal(H.lambda, before.lambda, N * sizeof(double));
+        assert_memory_equal(H.axis, before.axis, N * N * sizeof(double));
+        task.G = &H;
+        rsd_packed_free(&b.packed);
+        CHECK_FAILS(rsd_init_start(&spec, &task, &b), RSD_EARG, "axes of 22 outputs, 22 inputs");
+        task.G = &G;
+        result_free(&a);
+        result_free(&b);
+    }
+    rsd_eigenaxes_free(&before);
+    rsd_eigenaxes_free(&G);
+    rsd_eigenaxes_free(&H);
+    rsd_mat_free(&W);
+    known_free(&k);
+}
+
 /* ---- parts of W, directions of the inputs ---- */
 
 /* Of W H, corda takes the largest or smallest terms: of C H, the energy is theirs. */
@@ -706,6 +751,7 @@ int main(void)
         cmocka_unit_test(full_rank_leaves_nothing),
         cmocka_unit_test(steps_never_hurt),
         cmocka_unit_test(lqlora_is_its_definition),
+        cmocka_unit_test(axes_can_be_shared),
         cmocka_unit_test(corda_takes_its_end),
         cmocka_unit_test(eva_has_principal_directions),
         cmocka_unit_test(dead_and_unseen_inputs),

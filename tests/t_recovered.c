@@ -1,4 +1,4 @@
-/* The recovered share of a loss with its error, and the decomposition of a product of thin factors. */
+/* The recovered share of a loss with its error, and the decomposition of a product of factors. */
 #include "test.h"
 
 #include "boot.h"
@@ -8,9 +8,6 @@
 #include "train/recovered.h"
 
 #include <float.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { N = 40 };
 
@@ -127,7 +124,8 @@ static void check_orthonormal(const double *v, size_t r, size_t d)
 static void check_product(rsd_mat B, rsd_mat A)
 {
     const size_t m = B.m, n = A.n, r = B.n;
-    double *s = malloc(r * sizeof *s), *u = malloc(r * m * sizeof *u), *v = malloc(r * n * sizeof *v);
+    double *s = malloc(r * sizeof *s);
+    double *u = malloc(r * m * sizeof *u), *v = malloc(r * n * sizeof *v);
     rsd_mat C;
     rsd_spectrum full;
     rsd_spectrum_opts opts = RSD_SPECTRUM_DEFAULTS;

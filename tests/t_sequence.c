@@ -5,7 +5,6 @@
 #include "init_data.h"
 #include "par.h"
 #include "scratch.h"
-#include "transformer/evaluate.h"
 
 enum { T = 8, WINDOWS = 5, BATCH = 2, TOKENS = WINDOWS * T };
 
@@ -250,20 +249,6 @@ static int correct(void *context, size_t layer, rsd_slot slot, rsd_mat target,
     return RSD_OK;
 }
 
-static double loss_of(rsd_weights *w, const rsd_tokens *tokens, size_t windows)
-{
-    rsd_evaluate_job job = { .tokens = tokens, .context = 256, .windows = windows, .batch = 8 };
-    rsd_evaluation e;
-    double sum = 0;
-    CHECK_OK(rsd_transformer_alloc(w, RSD_PRECISION_F32, RSD_KEEP_NOTHING, 8 * 256, &job.model));
-    CHECK_OK(rsd_evaluate(&job, &e));
-    rsd_transformer_free(job.model);
-    for (size_t i = 0; i < e.windows; i++)
-        sum += e.loss[i] / (double)e.windows;
-    rsd_evaluation_free(&e);
-    return sum;
-}
-
 /* int3 with a K-FAC correction of rank 4 on stories260k: in sequence the loss is well below what
  * the same corrections give side by side, on text that neither saw. */
 static void sequence_beats_side_by_side(void **state)
@@ -286,7 +271,7 @@ static void sequence_beats_side_by_side(void **state)
     CHECK_OK(rsd_tokens_open(train, &o, &seen));
     CHECK_OK(rsd_tokens_open(eval, &o, &unseen));
     method how = { "kfac", "int3:group=64", 4 };
-    const double original = loss_of(m.w, unseen, UNSEEN);
+    const double original = mean_loss(m.w, unseen, UNSEEN);
     const rsd_sequence_job job = { .original = m.w,
                                    .current = copy,
                                    .block = m.block,
@@ -299,7 +284,7 @@ static void sequence_beats_side_by_side(void **state)
                                    .callback_context = &how };
     CHECK_OK(rsd_sequence(&job, &done));
     assert_int_equal(done, 35);
-    const double sequence = loss_of(copy, unseen, UNSEEN);
+    const double sequence = mean_loss(copy, unseen, UNSEEN);
     for (size_t i = 0; i < m.w->shape.layers * RSD_LINEARS; i++) {
         const rsd_mat W = calibrated_weight(&m, i / RSD_LINEARS, i % RSD_LINEARS);
         if (!W.x)
@@ -308,7 +293,7 @@ static void sequence_beats_side_by_side(void **state)
         const size_t at = (size_t)(W.x - m.w->memory);
         correct(&how, 0, RSD_Q, W, &view, (rsd_mat){ copy->memory + at, W.m, W.n, W.n });
     }
-    const double side_by_side = loss_of(copy, unseen, UNSEEN);
+    const double side_by_side = mean_loss(copy, unseen, UNSEEN);
     print_message("# loss of the original %.4f, corrected side by side %.4f, in sequence %.4f\n",
                   original, side_by_side, sequence);
     assert_true(original < sequence);

@@ -1,5 +1,5 @@
-/* Loss along training: one page per model and quantizer, a panel per rank, a line per start, between
- * the levels of the original and of the quantized model. */
+/* Loss along training: one page per model and quantizer, a panel per rank, a line per start,
+ * between the levels of the original and of the quantized model. */
 #include "figures/runs.h"
 
 #include "mat.h"

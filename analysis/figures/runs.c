@@ -52,7 +52,8 @@ static int add_spec(runs *r, const char *spec, bool *taken)
 static int add_line(runs *r, const recovery_row *row)
 {
     for (size_t i = 0; i < r->series; i++)
-        if (strcmp(r->line[i].init, row->init) == 0 && strcmp(r->line[i].variant, row->variant) == 0)
+        if (strcmp(r->line[i].init, row->init) == 0 &&
+            strcmp(r->line[i].variant, row->variant) == 0)
             return RSD_OK;
     RSD_TRY(grow(&r->line, r->series, sizeof *r->line));
     r->line[r->series++] = (runs_series){ row->init, row->variant, NULL };

@@ -26,8 +26,10 @@ typedef struct {
     bool straight;
 } rsd_adapted_options;
 
-/* Free with rsd_adapted_free.  Everything in options stays the caller's and must outlive it.
- * Errors: RSD_EARG (shapes, straight with another variant), RSD_ENOMEM. */
+/* Free with rsd_adapted_free.  Everything in options stays the caller's and must outlive it; mm's
+ * precision is that of all passes.  Adapters are taken as they are now (rsd_adapted_refresh).
+ * Errors: RSD_EARG (layers, shapes, a layer without weights; straight with another variant, or with
+ * an adapted layer whose spec the base does not know), those of rsd_adapted_refresh, RSD_ENOMEM. */
 RSD_CHECK int rsd_adapted_alloc(const rsd_adapted_options *options, rsd_matmul *mm,
                                 rsd_adapted **out);
 void rsd_adapted_free(rsd_adapted *a);
@@ -35,8 +37,9 @@ void rsd_adapted_free(rsd_adapted *a);
 const rsd_linear_hook *rsd_adapted_hook(const rsd_adapted *a);
 size_t rsd_adapted_bytes(const rsd_adapted *a); /* of work memory */
 
-/* After adapters changed: scales that are computed once a step (dora's norms, straight's weights)
- * are taken anew.  Errors: those of the quantizer, RSD_ENOMEM. */
+/* After adapters changed: what is computed once a step (bfloat16 copies, factors that are not the
+ * parameters, dora's norms, straight's weights) is taken anew.
+ * Errors: those of the quantizer (straight names the layer), RSD_ENOMEM. */
 RSD_CHECK int rsd_adapted_refresh(rsd_adapted *a);
 
 #endif

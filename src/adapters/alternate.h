@@ -15,7 +15,7 @@ RSD_CHECK int rsd_init_quantize(const rsd_init_task *task, rsd_mat X, rsd_init_r
  * best in the metric.  The result is (Q_T, C_T); without refit (Q_T, C_{T-1}), the pair that was
  * quantized for.  Correcting never raises the error, quantizing may. */
 typedef struct {
-    rsd_metric metric;
+    rsd_weighting metric;
     size_t steps; /* >= 1 */
     bool from_weights, refit;
     bool best; /* keep the best of all pairs */

@@ -61,6 +61,9 @@ static int check_calibration(const rsd_init_spec *spec, const rsd_init_task *tas
     if (c && (c->m != task->W.m || c->n != task->W.n))
         return RSD_FAIL(RSD_EARG, "a %zu x %zu matrix, but calibration of one of %zu x %zu",
                         task->W.m, task->W.n, c->m, c->n);
+    if ((task->H && task->H->n != task->W.n) || (task->G && task->G->n != task->W.m))
+        return RSD_FAIL(RSD_EARG, "a %zu x %zu matrix, but axes of %zu outputs, %zu inputs",
+                        task->W.m, task->W.n, task->G ? task->G->n : 0, task->H ? task->H->n : 0);
     return RSD_OK;
 }
 

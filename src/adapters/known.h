@@ -11,6 +11,6 @@ typedef enum { RSD_VIEW_NONE, RSD_VIEW_DIAGONAL, RSD_VIEW_FULL } rsd_view;
  * known->H.  Free with rsd_metric_free, also after a failure.
  * Errors: RSD_EUSAGE where a moment is missing (name: the method's), rsd_side_full's. */
 RSD_CHECK int rsd_known_metric(const rsd_init_task *task, const char *name, rsd_view G, rsd_view H,
-                               rsd_metric *out);
+                               rsd_weighting *out);
 
 #endif

@@ -56,20 +56,51 @@ static int check_moment(const double *M, size_t n)
     return RSD_OK;
 }
 
-int rsd_side_full(const double *M, size_t n, double damping, rsd_side *out)
+int rsd_eigenaxes_compute(const double *M, size_t n, rsd_eigenaxes *out)
 {
     int err = RSD_OK;
     double *copy = NULL;
-    *out = (rsd_side){ .n = n };
+    *out = (rsd_eigenaxes){ .n = n };
     RSD_TRY_DONE(check_moment(M, n));
     RSD_TRY_DONE(rsd_array_alloc(n, n, sizeof *copy, &copy));
-    RSD_TRY_DONE(rsd_array_alloc(n, 1, sizeof *out->root, &out->root));
+    RSD_TRY_DONE(rsd_array_alloc(n, 1, sizeof *out->lambda, &out->lambda));
     RSD_TRY_DONE(rsd_array_alloc(n, n, sizeof *out->axis, &out->axis));
     memcpy(copy, M, n * n * sizeof *copy);
-    RSD_TRY_DONE(rsd_eigen(copy, n, n, out->root, out->axis));
-    make_roots(out, damping);
+    RSD_TRY_DONE(rsd_eigen(copy, n, n, out->lambda, out->axis));
 done:
     free(copy);
+    return err;
+}
+
+void rsd_eigenaxes_free(rsd_eigenaxes *axes)
+{
+    free(axes->lambda);
+    free(axes->axis);
+    *axes = (rsd_eigenaxes){ 0 };
+}
+
+int rsd_side_of(const rsd_eigenaxes *axes, double damping, rsd_side *out)
+{
+    *out = (rsd_side){ .n = axes->n, .axis = axes->axis, .borrowed = true };
+    RSD_TRY(rsd_array_alloc(axes->n, 1, sizeof *out->root, &out->root));
+    memcpy(out->root, axes->lambda, axes->n * sizeof *out->root);
+    make_roots(out, damping);
+    return RSD_OK;
+}
+
+int rsd_side_full(const double *M, size_t n, double damping, rsd_side *out)
+{
+    int err = RSD_OK;
+    rsd_eigenaxes axes;
+    *out = (rsd_side){ .n = n };
+    RSD_TRY_DONE(rsd_eigenaxes_compute(M, n, &axes));
+    RSD_TRY_DONE(rsd_side_of(&axes, damping, out));
+    if (out->axis) { /* not where M is 0 */
+        out->borrowed = false;
+        axes.axis = NULL;
+    }
+done:
+    rsd_eigenaxes_free(&axes);
     return err;
 }
 
@@ -90,11 +121,12 @@ int rsd_side_diagonal(const double *d, size_t stride, size_t n, double damping, 
 void rsd_side_free(rsd_side *side)
 {
     free(side->root);
-    free(side->axis);
+    if (!side->borrowed)
+        free(side->axis);
     *side = (rsd_side){ 0 };
 }
 
-void rsd_metric_free(rsd_metric *metric)
+void rsd_metric_free(rsd_weighting *metric)
 {
     rsd_side_free(&metric->G);
     rsd_side_free(&metric->H);
@@ -127,7 +159,7 @@ static void apply_right(const rsd_side *H, size_t m, size_t n, const double *X, 
 }
 
 /* GR = S_G' R and GRH = S_G' R S_H, both allocated here; free them, also after a failure. */
-static int press(const rsd_metric *metric, rsd_mat R, double **GR, double **GRH)
+static int press(const rsd_weighting *metric, rsd_mat R, double **GR, double **GRH)
 {
     const size_t m = R.m, n = R.n;
     assert((!metric->G.root || metric->G.n == m) && (!metric->H.root || metric->H.n == n));
@@ -142,7 +174,7 @@ static int press(const rsd_metric *metric, rsd_mat R, double **GR, double **GRH)
 
 /* u[r][m]: leading (or last) left singular vectors of M[m*n]; *s is to be freed.  *s stays empty
  * for a matrix of zeros. */
-static int left_vectors(const rsd_metric *metric, size_t m, size_t n, const double *M, size_t r,
+static int left_vectors(const rsd_weighting *metric, size_t m, size_t n, const double *M, size_t r,
                         uint64_t seed, rsd_spectrum *s, const double **u)
 {
     int err = RSD_OK;
@@ -206,7 +238,7 @@ static void store_balanced(size_t r, const double *b, const double *a, rsd_mat B
     }
 }
 
-int rsd_metric_lowrank(const rsd_metric *metric, rsd_mat R, uint64_t seed, rsd_mat B, rsd_mat A)
+int rsd_metric_lowrank(const rsd_weighting *metric, rsd_mat R, uint64_t seed, rsd_mat B, rsd_mat A)
 {
     const size_t m = R.m, n = R.n, r = A.m;
     assert(B.m == m && B.n == r && A.n == n);
@@ -237,7 +269,7 @@ done:
     return err;
 }
 
-int rsd_metric_norm(const rsd_metric *metric, rsd_mat R, double *norm)
+int rsd_metric_norm(const rsd_weighting *metric, rsd_mat R, double *norm)
 {
     if (!metric->G.root && !metric->H.root) {
         *norm = sqrt(rsd_mat_sumsq(R));

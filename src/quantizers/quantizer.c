@@ -17,7 +17,8 @@ static bool entry(size_t i, rsd_entry *out)
 {
     const rsd_quantizer *q = rsd_quantizers[i];
     if (q)
-        *out = (rsd_entry){ q->name, q->options, q->defaults, q->params_size, q->aliases, q->settle };
+        *out = (rsd_entry){ q->name,        q->options, q->defaults,
+                            q->params_size, q->aliases, q->settle };
     return q;
 }
 

@@ -3,8 +3,8 @@
  *   f = mean_i(q_i - rec_i) / mean_i(q_i - base_i)
  *
  * base, q, rec: losses of the original (or of a control), of the quantized and of the recovered
- * model on the same windows i.  f is 1 where all is back, and may exceed it: training on the data is
- * also fine-tuning, which a control tells apart. */
+ * model on the same windows i.  f is 1 where all is back, and may exceed it: training on the data
+ * is also fine-tuning, which a control tells apart. */
 #ifndef RSD_TRAIN_RECOVERED_H
 #define RSD_TRAIN_RECOVERED_H
 

@@ -56,10 +56,46 @@ static double processor(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int make_weights(const char *config, rsd_weights **w)
+/* Every linear layer, read one by one, as nf4. */
+static int pack_weights(const rsd_model *model, const rsd_weights *w, rsd_base *base)
+{
+    rsd_spec spec;
+    RSD_TRY(rsd_spec_parse("nf4", &spec));
+    RSD_TRY(rsd_base_alloc(w->shape.layers, base));
+    for (size_t i = 0; i < w->shape.layers; i++)
+        for (rsd_slot s = 0; s < RSD_LINEARS; s++) {
+            const rsd_tensor *tensor = w->block[i].tensor[s];
+            rsd_mat W;
+            rsd_packed packed = { 0 };
+            if (!tensor)
+                continue;
+            RSD_TRY(rsd_mat_alloc(tensor->rows, tensor->cols, &W));
+            int err = rsd_model_read(model, tensor, W);
+            err = err ? err : rsd_pack(&spec, W, NULL, &packed);
+            rsd_mat_free(&W);
+            if (!err)
+                rsd_base_put(base, i, s, &spec, &packed);
+            rsd_packed_free(&packed);
+            RSD_TRY(err);
+        }
+    return RSD_OK;
+}
+
+/* base NULL: dense. */
+static int load(const char *folder, rsd_weights **w, rsd_base *base)
+{
+    rsd_model *model;
+    RSD_TRY(rsd_model_open(folder, &model));
+    int err = base ? rsd_weights_load_frame(model, w) : rsd_weights_load(model, w);
+    if (!err && base)
+        err = pack_weights(model, *w, base);
+    rsd_model_close(model);
+    return err;
+}
+
+static int make_weights(const char *config, rsd_weights **w, rsd_base *base)
 {
     char folder[] = "/tmp/bench_stepXXXXXX", path[64], command[64];
-    rsd_model *model;
     rsd_writer text;
     if (!mkdtemp(folder))
         return RSD_FAIL(RSD_EIO, "no temporary folder");
@@ -69,30 +105,9 @@ static int make_weights(const char *config, rsd_weights **w)
     RSD_TRY(rsd_writer_open(path, &text));
     RSD_TRY(rsd_writer_put(&text, config, strlen(config)));
     RSD_TRY(rsd_writer_commit(&text));
-    RSD_TRY(rsd_model_open(folder, &model));
-    const int err = rsd_weights_load(model, w);
-    rsd_model_close(model);
+    const int err = load(folder, w, base);
     snprintf(command, sizeof command, "rm -r %s", folder);
     return system(command) ? RSD_EIO : err;
-}
-
-/* Every linear layer as nf4 (beside the dense ones, which are then not read). */
-static int pack_weights(const rsd_weights *w, rsd_base *base)
-{
-    rsd_spec spec;
-    RSD_TRY(rsd_spec_parse("nf4", &spec));
-    RSD_TRY(rsd_base_alloc(w->shape.layers, base));
-    for (size_t i = 0; i < w->shape.layers; i++)
-        for (rsd_slot s = 0; s < RSD_LINEARS; s++) {
-            const rsd_factor *f = &w->block[i].linear[s].W;
-            const rsd_mat W = { (float *)(uintptr_t)f->x, f->rows, f->cols, f->cols };
-            rsd_packed packed;
-            if (!W.m)
-                continue;
-            RSD_TRY(rsd_pack(&spec, W, NULL, &packed));
-            rsd_base_put(base, i, s, &spec, &packed);
-        }
-    return RSD_OK;
 }
 
 static int make_adapters(const rsd_weights *w, rsd_adapters *adapters, rsd_adapters *grad)
@@ -287,9 +302,7 @@ static int report(const bench *b, const char *name, rsd_precision precision, con
 static int prepare(bench *b, size_t shape, rsd_precision precision, bool packed)
 {
     rsd_rng *rng;
-    RSD_TRY(make_weights(shapes[shape].config, &b->w));
-    if (packed)
-        RSD_TRY(pack_weights(b->w, &b->base));
+    RSD_TRY(make_weights(shapes[shape].config, &b->w, packed ? &b->base : NULL));
     RSD_TRY(make_adapters(b->w, &b->adapters, &b->grad));
     RSD_TRY(rsd_transformer_alloc(b->w, precision, RSD_KEEP_ALL, M, &b->t));
     const rsd_adapted_options o = { .weights = b->w, .base = packed ? &b->base : NULL,

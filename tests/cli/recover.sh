@@ -6,10 +6,10 @@ data="--tokens $demo/train.tokens.u16 --eval-tokens $demo/eval.tokens.u16 --max-
 common="$demo $data --context 32 --batch 2 --threads 1 --precision f32 --eval-every 4"
 run="$RESIDUUM recover $common --steps 8"
 
-# field RUN-TEXT NAME: a number or text of the runs table of the file in $f
+# load FILE, then field RUN-TEXT NAME: a number or text of its runs table
+load() { $RESIDUUM export $1 recovery/runs --format json >runs.json; }
 field() {
-    $RESIDUUM export $f recovery/runs --format json | grep -F -- "$1" | head -n 1 |
-        sed -n "s/.*\"$2\":\"\{0,1\}\([^,\"}]*\).*/\1/p"
+    grep -F -- "$1" runs.json | head -n 1 | sed -n "s/.*\"$2\":\"\{0,1\}\([^,\"}]*\).*/\1/p"
 }
 calc() { awk "BEGIN { exit !($1) }"; result $? "$2"; }
 near() { awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; exit !(a != "" && b != "" && d <= t && -d <= t) }'; }
@@ -28,8 +28,8 @@ ok 'a sweep' $sweep -o whole.h5
 says 'recovered %' 'prints a table'
 says '(original)' 'with the control'
 err_says 'MB in bfloat16' 'and says what memory it took'
-f=whole.h5
-zero=_zero_ lorc=nf2_r2_lorc
+load whole.h5
+lorc=nf2_r2_lorc
 calc "$(field $lorc loss_fp) < $(field $lorc loss_init) && $(field $lorc loss_init) < $(field $lorc loss_q)" \
     'a correction starts between the original and the quantized model'
 [ "$(field nf2_r2_zero loss_init)" = "$(field nf2_r2_zero loss_q)" ]; result $? 'zero starts as quantized'
@@ -45,11 +45,11 @@ near "$(field $lorc bits_per_weight)" 2.5 1e-9; result $? 'bits of the base'
 near "$(field $lorc bits_per_weight_total)" "$(awk "BEGIN { print 2.5 + 16 * $(field $lorc adapter_numbers) / ($(field $lorc bf16_bytes) / 2) }")" 1e-5
 result $? 'and of base and adapters'
 [ "$(field $lorc tokens)" = 512 ]; result $? 'tokens trained on'
-$RESIDUUM export $f recovery/curves | grep "$lorc" >curve
+$RESIDUUM export whole.h5 recovery/curves | grep "$lorc" >curve
 [ "$(grep -c train_loss curve)" = 8 ] && [ "$(grep -c eval_loss curve)" = 3 ]; result $? 'curves: 8 steps, 3 evaluations'
 near "$(grep eval_loss curve | tail -n 1 | sed 's/.*,//')" "$(field $lorc loss_trained)" 1e-12
 result $? 'the last evaluation is loss_trained'
-$RESIDUUM export $f recovery/layers --format json >layers
+$RESIDUUM export whole.h5 recovery/layers --format json >layers
 [ "$(grep -c '"run"' layers)" = 48 ]; result $? 'sixteen layers of three runs'
 grep "$lorc" layers | sed 's/.*"overlap_start_left":\([^,]*\),.*/\1/' | sort -g | head -n 1 >least
 calc "$(cat least) > 0.5" 'a correction keeps its subspace in eight steps'
@@ -61,14 +61,14 @@ ok 'packed' $sweep -o packed.h5 --base packed
 numbers whole.h5 >whole
 numbers packed.h5 >packed
 ok 'the same numbers' cmp whole packed
-f=packed.h5
+load packed.h5
 calc "3 * $(field $lorc base_bytes) < $(field $lorc bf16_bytes)" 'in less than a third of bfloat16'
 ok 'activations computed again, moments in a file' $sweep -o less.h5 --checkpoint-activations --optimizer-state moments
 numbers less.h5 >less
 ok 'the same numbers too' cmp whole less
 
 # --- stopping ---
-long="$RESIDUUM recover $common --steps 40 --checkpoint-every 1 -q nf2 --rank 2 --init zero,lorc --quiet"
+long="$RESIDUUM recover $common --steps 16 --checkpoint-every 1 -q nf2 --rank 2 --init zero,lorc --quiet"
 ok 'uninterrupted' $long -o steady.h5
 begun() { # until a state is there that is newer than the mark
     tries=0
@@ -94,7 +94,7 @@ begun
 kill -INT $pid 2>/dev/null
 wait $pid
 [ $? -eq 130 ]; result $? 'SIGINT exits 130'
-ok 'finished after three SIGKILLs and a SIGINT' $RESIDUUM recover $common --steps 40 --checkpoint-every 1 -q nf2 --rank 2 --init zero,lorc -o killed.h5
+ok 'finished after three SIGKILLs and a SIGINT' $RESIDUUM recover $common --steps 16 --checkpoint-every 1 -q nf2 --rank 2 --init zero,lorc -o killed.h5
 err_says 'going on after step' 'from a state'
 numbers steady.h5 >steady
 numbers killed.h5 >killed
@@ -118,8 +118,8 @@ ok '--force' $run -q nf2 --rank 2 --lr 0.1 --no-control --force -o packed.h5
 # --- what else the file holds ---
 ok 'another rank joins' $run -q nf2 --rank 3 --init zero,lorc -o whole.h5
 [ "$($RESIDUUM export whole.h5 recovery/runs | wc -l)" = 7 ]; result $? 'the earlier runs stay'
-numbers whole.h5 | grep "$lorc" >now
-grep "$lorc" whole >then
+numbers whole.h5 | grep "$lorc" | sed 's|,$||' >now
+grep "$lorc" whole | sed 's|,$||' >then
 ok 'as they were' cmp now then
 ok 'analyze' $RESIDUUM analyze $demo -q nf2 --include '*.0.attention.dense.weight' --nulls none --quiet -o whole.h5
 ok 'and recover again' $run -q nf2 --rank 4 --no-control -o whole.h5
@@ -130,40 +130,40 @@ result $? 'neither loses what the other wrote'
 one="$run --rank 2 --no-control"
 ok 'a gap under its own error' $one -q float:format=fp16 -o fp16.h5
 says 'is undefined for 1 run' 'has no recovered share'
-f=fp16.h5
+load fp16.h5
 [ "$(field fp16 recovered_fraction)" = null ]; result $? 'nor has the file'
 fails 1 'calibration' 'a start without what it needs' $one -q nf2 --init qera_exact,zero -o failed.h5 --quiet
-f=failed.h5
+load failed.h5
 [ "$(field qera_exact status)" = failed ] && [ "$(field nf2_r2_zero status)" = ok ]; result $? 'is recorded, the other is done'
 ok 'calibrated' $RESIDUUM calibrate $demo --tokens $demo/train.tokens.u16 --max-tokens 1025 --context 32 --threads 1 --quiet -o cal.h5
 ok 'now it starts' $one -q nf2 --init qera_exact,zero --calibration cal.h5 -o cal.h5
-f=cal.h5
+load cal.h5
 calc "$(field qera_exact loss_init) < $(field nf2_r2_zero loss_init)" 'and knows the data'
 ok 'one matrix alone' $one --map '*.0.attention.dense.weight=nf2' --targets '*.0.attention.dense.weight' -o map.h5
-f=map.h5
+load map.h5
 [ "$(field demo_map adapter_numbers)" = 512 ] && [ "$(field demo_map bf16_bytes)" = 32768 ]; result $? 'is quantized and has an adapter'
 ok 'dora and adalora' $one -q nf2 --variant dora,adalora --target-rank 1 --budget-begin 1 --budget-end 2 -o variants.h5
-f=variants.h5
+load variants.h5
 [ "$(field adalora rank_sum)" = 16 ]; result $? 'adalora keeps its budget: rank 1 a layer'
 calc "$(field dora loss_trained) < $(field dora loss_q)" 'dora learns'
 ok 'merged' $one -q nf2 --init lorc --merge plain -o plain.h5
-f=plain.h5
+load plain.h5
 near "$(field lorc loss_merged)" "$(field lorc loss_trained)" 1e-5; result $? 'it is the same model'
 ok 'through the quantizer' $one -q nf2 --init lorc --merge requantize --quantization-aware -o grid.h5
-f=grid.h5
+load grid.h5
 near "$(field lorc loss_merged)" "$(field lorc loss_trained)" 1e-5; result $? 'what was trained is the grid itself'
 ok 'qalora' $one -q int:bits=3,group=32,scheme=affine_real --variant qalora --merge requantize -o qalora.h5
-f=qalora.h5
+load qalora.h5
 near "$(field qalora loss_merged)" "$(field qalora loss_trained)" 1e-5; result $? 'merges into zero points exactly'
 ok 'to the original distribution' $one -q nf2 --objective kl -o kl.h5
-f=kl.h5
+load kl.h5
 calc "$(field nf2 loss_trained) < $(field nf2 loss_q)" 'lowers the loss as well'
 ok 'several seeds' $one -q nf2 --init gaussian --seeds 2 --json
 [ "$(grep -c '"run"' out)" = 2 ]; result $? 'are several runs, without a file too'
 
 # --- adapters ---
 ok 'saved' $one -q nf2 --init lorc --save-adapters adapters -o saved.h5
-f=saved.h5
+load saved.h5
 ok 'read back' $RESIDUUM eval $demo --tokens $demo/eval.tokens.u16 --max-tokens 513 --context 32 --precision f32 -q nf2 --adapter adapters/demo_nf2_r2_lorc_lora_s0 --json
 near "$(sed -n 's/.*"loss": \([0-9.]*\),*/\1/p' out)" "$(field lorc loss_trained)" 1e-5; result $? 'the loss is that of the run'
 finish

@@ -11,7 +11,7 @@ static int start(const void *params, const rsd_init_task *task, rsd_init_result 
 {
     (void)params;
     int err = RSD_OK;
-    rsd_metric metric;
+    rsd_weighting metric;
     RSD_TRY_DONE(rsd_known_metric(task, "eva", RSD_VIEW_NONE, RSD_VIEW_FULL, &metric));
     RSD_TRY_DONE(rsd_init_quantize(task, task->W, out));
     out->clamped = metric.H.clamped;
