@@ -310,6 +310,8 @@ const table_source table_sources[] = {
     { "recovery/runs", "one row per run of recover: losses, recovered share, bits", emit_stored },
     { "recovery/layers", "one row per run and layer: spectrum and overlaps", emit_stored },
     { "recovery/curves", "losses along training, one row per step or evaluation", emit_training },
+    { "sensitivity", "one row per matrix quantized or corrected alone: its own loss", emit_stored },
+    { "prediction", "what spectra predict to remain at each rank, per matrix and summed", emit_stored },
     { NULL, NULL, NULL }
 };
 

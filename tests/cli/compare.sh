@@ -1,0 +1,80 @@
+#!/bin/sh
+# residuum eval --one-at-a-time and compare: what is measured, what is joined, what is said.
+. "$srcdir/tests/cli/lib.sh"
+m=$srcdir/tests/golden/transformers/llama
+err_says() { grep -qF -- "$1" err; result $? "$2"; }
+json() { # json EXPRESSION DESCRIPTION: jq is no dependency; the keys are looked for as text
+    grep -qE -- "$1" out; result $? "$2"
+}
+
+i=0
+while [ $i -lt 19 ]; do printf "\\$(printf %03o $((i * 7 % 19)))\0"; i=$((i + 1)); done >t19
+for k in 1 2 3 4 5 6; do cat t19 t19 >t38; mv t38 t19; done
+cp t19 t.u16
+t="--tokens t.u16 --context 8"
+
+# ---- one layer at a time ----
+fails 2 'goes with --one-at-a-time' '-o alone is refused' $RESIDUUM eval $m $t -q nf4 -o x.h5
+fails 2 'goes with --one-at-a-time' '--init alone too' $RESIDUUM eval $m $t -q nf4 --init lorc
+fails 2 '--rank needs --init' '--rank needs a correction' \
+    $RESIDUUM eval $m $t -q nf4 --one-at-a-time --rank 2
+fails 2 'takes neither' 'no --target-bpw' $RESIDUUM eval $m $t -q nf4 --one-at-a-time --target-bpw 3
+fails 2 'nothing to measure' 'no quantizer' $RESIDUUM eval $m $t --one-at-a-time
+ok 'measure' $RESIDUUM eval $m $t -q nf2 -q nf4 --one-at-a-time --max-tokens 257 -o s.h5
+says '28 measurements' 'fourteen matrices, two quantizers'
+ok 'again' $RESIDUUM eval $m $t -q nf2 -q nf4 --one-at-a-time --max-tokens 257 -o s.h5 \
+    --init lorc --rank 2
+err_says '28 measurements were in s.h5 already' 'what is there is not measured again'
+says '56 measurements' 'and corrections join'
+ok 'as JSON' $RESIDUUM eval $m $t -q nf2 --one-at-a-time --max-tokens 257 --include '*layers.0*q_proj*' --json
+json '"first_order"' 'with the first-order term'
+fails 1 'needs a calibration' 'a quantizer that cannot is told, the others are measured' \
+    $RESIDUUM eval $m $t -q gptq -q nf4 --one-at-a-time --max-tokens 257 --include '*layers.0*q_proj*'
+
+# quantizing all but nothing of one matrix: the increase of one alone is what eval says of it
+ok 'alone by --include' $RESIDUUM eval $m $t -q nf2 --max-tokens 257 --include '*layers.1*down_proj*' --json
+alone=$(sed -n 's/.*"loss_increase": \([-0-9.e]*\).*/\1/p' out)
+ok 'table' $RESIDUUM export s.h5 sensitivity
+row=$(grep 'layers.1.mlp.down_proj' out | grep 'bits=2' | head -n 1)
+echo "$row" | awk -F, -v want="$alone" '{ for (i = 1; i <= NF; i++) if (($i - want) ^ 2 < 1e-18 && $i != "") found = 1 } END { exit !found }'
+result $? 'equals the loss of a model in which that matrix alone is quantized'
+
+# ---- compare: the embedded model, on a few windows ----
+d=$srcdir/data/demo
+w="--context 64 --max-tokens 1025"
+fails 1 'holds no residual' 'a file without residuals' $RESIDUUM compare s.h5
+ok 'calibrate' $RESIDUUM calibrate $d --tokens $d/train.tokens.u16 $w -o f.h5
+ok 'analyze' $RESIDUUM analyze $d -q nf2 -q nf3 --calibration f.h5 --include '*layers.[01]*' -o f.h5
+ok 'spectra alone' $RESIDUUM compare f.h5
+says 'Verdict: ' 'end with a verdict'
+says 'share of the residual' 'and the shares that it rests on'
+ok 'predictions' $RESIDUUM export f.h5 prediction
+says 'GRH' 'are in the file'
+cp f.h5 before.h5
+ok 'leave it alone' $RESIDUUM compare f.h5 --no-write
+cmp -s f.h5 before.h5; result $? 'when asked to'
+ok 'single layers' $RESIDUUM eval $d --tokens $d/eval.tokens.u16 $w -q nf2 --one-at-a-time \
+    --include '*layers.[01]*' -o f.h5 --quiet
+ok 'runs' $RESIDUUM recover $d --tokens $d/train.tokens.u16 --eval-tokens $d/eval.tokens.u16 \
+    --context 64 --max-eval-tokens 1025 -q nf2 -q nf3 --rank 2,4 --init zero,kfac --no-control \
+    --include '*layers.[01]*' --steps 3 --batch 4 --eval-every 0 --calibration f.h5 -o f.h5 --quiet
+ok 'all of it' $RESIDUUM compare f.h5
+says 'trained adapters: 8 runs' 'trained adapters'
+says 'before training): 4 runs' 'closed forms apart, those that correct nothing left out'
+says 'one layer at a time' 'single layers'
+says 'subspaces of the trained adapters' 'subspaces beside random ones'
+says 'effective rank' 'effective ranks'
+ok 'as JSON' $RESIDUUM compare f.h5 --json
+for key in '"R"' '"RdH"' '"RH"' '"GRH"' '"spearman"' '"spearman_interval"' '"slope"' '"verdict"' \
+    '"closed_form"' '"effective_rank"'; do
+    json "$key" "has $key"
+done
+ok 'the same seed, the same numbers' $RESIDUUM compare f.h5 --json
+cp out first; $RESIDUUM compare f.h5 --json >out 2>err; cmp -s out first; result $? 'twice'
+ok 'figures' $RESIDUUM plot f.h5 prediction sensitivity subspaces data_rank -o fig
+for f in prediction sensitivity-demo subspaces-demo-nf2 data_rank-demo-nf2; do
+    [ -s "fig/$f.png" ]; result $? "$f.png"
+done
+ok 'two files' $RESIDUUM compare f.h5 s.h5 --no-write
+fails 1 'No such file' 'a file that is not there' $RESIDUUM compare nothing.h5
+finish
