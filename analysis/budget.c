@@ -10,6 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is said of a choice. */
+typedef struct {
+    double bits, loss;   /* per weight, and predicted, of what was chosen */
+    double uniform_loss; /* predicted, of the best single quantizer within the budget; NaN: none */
+    const char *uniform; /* its text, among specs */
+} result;
+
 /* One matrix, and what each candidate makes of it. */
 typedef struct {
     const rsd_tensor *tensor;
@@ -105,7 +112,7 @@ static int take_all(run *r)
 /* ---- choosing ---- */
 
 /* The best quantizer that, given to every matrix, fits. */
-static void find_uniform(const run *r, double bytes, budget_result *out)
+static void find_uniform(const run *r, double bytes, result *out)
 {
     out->uniform_loss = NAN;
     out->uniform = NULL;
@@ -155,7 +162,7 @@ static int add_rules(run *r, const size_t *chosen)
     return RSD_OK;
 }
 
-static int choose(run *r, budget_result *out)
+static int choose(run *r, result *out)
 {
     const double bytes = r->job->bits * r->weights / 8 - r->bound_bytes;
     rsd_options *layer = NULL;
@@ -181,17 +188,29 @@ done:
     return err;
 }
 
-int budget_choose(const budget_job *job, select_specs *specs, budget_result *out)
+static void note(const result *chosen)
+{
+    if (chosen->uniform)
+        console_note("%.3f bits per weight, predicted loss +%.4g; %s everywhere: +%.4g",
+                     chosen->bits, chosen->loss, chosen->uniform, chosen->uniform_loss);
+    else
+        console_note("%.3f bits per weight, predicted loss +%.4g", chosen->bits, chosen->loss);
+}
+
+int budget_choose(const budget_job *job, select_specs *specs)
 {
     run r = { .job = job, .specs = specs };
-    *out = (budget_result){ .uniform_loss = NAN };
+    result chosen = { .uniform_loss = NAN };
     if (!job->known || !job->known->store)
-        return RSD_FAIL(RSD_EUSAGE, "--target-bpw predicts losses from H and G: --calibration FILE.h5");
+        return RSD_FAIL(RSD_EUSAGE, "--target-bpw predicts losses from H and G: --calibration "
+                        "FILE.h5");
     if (specs->specs < 2)
         return RSD_FAIL(RSD_EUSAGE, "--target-bpw chooses between quantizers: give several -q");
     int err = take_all(&r);
     if (!err)
-        err = choose(&r, out);
+        err = choose(&r, &chosen);
+    if (!err)
+        note(&chosen);
     for (size_t i = 0; i < r.count; i++)
         free(r.item[i].option);
     free(r.item);

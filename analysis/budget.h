@@ -15,17 +15,12 @@ typedef struct {
     double bits; /* per weight, over the matrices that are selected */
 } budget_job;
 
-typedef struct {
-    double bits, loss;   /* per weight, and predicted, of what was chosen */
-    double uniform_loss; /* predicted, of the best single quantizer within the budget; NaN: none */
-    const char *uniform; /* its text, among specs */
-} budget_result;
-
 /* specs holds the candidates (-q) and rules (--map), which bind; after, one rule per selected matrix
- * that no rule had bound, and no spec.  What the candidates cost and are predicted to lose is
- * measured on every matrix, which takes as long as quantizing the model once with each.
+ * that no rule had bound, and no spec.  What was chosen is noted, beside the best single quantizer
+ * that fits.  What the candidates cost and are predicted to lose is measured on every matrix, which
+ * takes as long as quantizing the model once with each.
  * Errors: RSD_EUSAGE without calibration or fewer than two candidates; RSD_EARG where not even the
  * smallest candidates fit; the model's, the quantizers', RSD_ENOMEM. */
-RSD_CHECK int budget_choose(const budget_job *job, select_specs *specs, budget_result *out);
+RSD_CHECK int budget_choose(const budget_job *job, select_specs *specs);
 
 #endif

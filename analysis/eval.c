@@ -43,6 +43,8 @@ static const rsd_opt options[] = {
       "this quantizer for the matrices whose name matches; the first rule counts" },
     { "calibration", 0, RSD_OPT_STRING, AT(calibration), 0, 0, "FILE.h5",
       "H and G of the layers, from calibrate, for quantizers that take them" },
+    { "imatrix", 0, RSD_OPT_STRING, AT(calibration), 0, 0, "FILE",
+      "in its place llama.cpp's importance matrix, for quantizers that weigh inputs" },
     { "adapter", 0, RSD_OPT_STRING, AT(adapter), 0, 0, "DIR",
       "add the adapters of this folder in PEFT's format, on the quantized model with -q" },
     { "target-bpw", 0, RSD_OPT_REAL, AT(target_bpw), 0, 64, "BITS",
@@ -101,14 +103,7 @@ static int choose_within_budget(evaluation *e)
 {
     const budget_job job = { .model = e->model, .select = &e->params->select, .known = &e->known,
                              .bits = e->params->target_bpw };
-    budget_result chosen;
-    RSD_TRY(budget_choose(&job, &e->specs, &chosen));
-    if (isfinite(chosen.uniform_loss))
-        console_note("%.3f bits per weight, predicted loss +%.4g; %s everywhere: +%.4g", chosen.bits,
-                     chosen.loss, chosen.uniform, chosen.uniform_loss);
-    else
-        console_note("%.3f bits per weight, predicted loss +%.4g", chosen.bits, chosen.loss);
-    return RSD_OK;
+    return budget_choose(&job, &e->specs);
 }
 
 static int quantize_weights(evaluation *e)

@@ -65,12 +65,32 @@ static json_t *row_json(const sensitivity_row *s)
                      s->first_order);
 }
 
+/* Whether layers add up is seen by setting these sums against the loss of all at once. */
+static void print_sums(const sensitivity_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t before = 0, n = 0;
+        double sum = 0;
+        for (size_t k = 0; k < count; k++) {
+            if (rows[k].rank || strcmp(rows[k].spec, rows[i].spec) != 0)
+                continue;
+            before += k < i;
+            sum += rows[k].increase;
+            n++;
+        }
+        if (before || rows[i].rank)
+            continue;
+        char *label = label_of_spec(rows[i].spec);
+        printf("%s: %zu matrices, one at a time; their increases add up to %.5f nats per token\n",
+               label ? label : rows[i].spec, n, sum);
+        free(label);
+    }
+}
+
 static int print(const sensitivity_row *rows, size_t count, bool json)
 {
     json_t *list = json_array();
-    double sum = 0;
     for (size_t i = 0; i < count; i++) {
-        sum += rows[i].rank ? 0 : rows[i].increase;
         if (json)
             json_array_append_new(list, row_json(&rows[i]));
         else
@@ -83,7 +103,7 @@ static int print(const sensitivity_row *rows, size_t count, bool json)
         failed = !all || json_dumpf(all, stdout, JSON_INDENT(1));
         putchar('\n');
     } else
-        printf("%zu measurements; uncorrected increases add up to %.5f nats per token\n", count, sum);
+        print_sums(rows, count);
     json_decref(all);
     return failed ? RSD_FAIL(RSD_EIO, "could not print as JSON") : RSD_OK;
 }

@@ -1,5 +1,7 @@
 #include "known.h"
 
+#include "io/file.h"
+#include "io/gguf_layout.h"
 #include "mat.h"
 #include "result.h"
 
@@ -136,11 +138,72 @@ static int check_calibrated(const known *k, const rsd_model *model)
                     rsd_store_path(k->store), k->model);
 }
 
+/* ---- importance matrices ---- */
+
+static int find_importance(const known *k, const rsd_tensor *t, const rsd_imatrix_entry **out)
+{
+    rsd_gguf_place place;
+    RSD_TRY(rsd_gguf_place_of(k->model_type, t->name, &place));
+    *out = rsd_imatrix_find(&k->imatrix, place.name);
+    return RSD_OK;
+}
+
+static int open_imatrix(const char *path, const rsd_model *model, known *out)
+{
+    const rsd_imatrix_entry *e = NULL;
+    out->model_type = rsd_model_architecture(model);
+    RSD_TRY(rsd_imatrix_read(path, &out->imatrix));
+    for (size_t i = 0; !e && i < rsd_model_count(model); i++) {
+        const rsd_tensor *t = rsd_model_tensor(model, i);
+        if (t->matrix)
+            RSD_TRY(find_importance(out, t, &e));
+    }
+    return e ? RSD_OK
+             : RSD_FAIL(RSD_EUSAGE, "%s: none of its %zu entries, '%s' the first, is a layer of %s",
+                        path, out->imatrix.count, out->imatrix.entry[0].name,
+                        rsd_model_source(model));
+}
+
+static int read_importance(const known *k, const rsd_tensor *t, known_layer *out)
+{
+    const rsd_imatrix_entry *e;
+    if (!t->matrix)
+        return RSD_OK;
+    RSD_TRY(find_importance(k, t, &e));
+    if (!e)
+        return RSD_OK;
+    if (e->n != t->cols)
+        return RSD_FAIL(RSD_EFORMAT, "importance of '%s' is of %zu inputs, %s has %zu", e->name,
+                        e->n, t->name, t->cols);
+    RSD_TRY(rsd_array_alloc(e->n, 1, sizeof *out->square, &out->square));
+    memcpy(out->square, e->square, e->n * sizeof *out->square);
+    out->c.square = out->square;
+    out->any = true;
+    return RSD_OK;
+}
+
+/* ---- either ---- */
+
+/* Does the file begin as HDF5 does?  What cannot be read is the store's to say. */
+static bool is_result(const char *path)
+{
+    static const char signature[] = "\211HDF\r\n\032\n";
+    rsd_map map;
+    if (rsd_map_open(path, &map))
+        return true;
+    const size_t n = sizeof signature - 1;
+    const bool result = map.size < n || memcmp(map.data, signature, n) == 0;
+    rsd_map_close(&map);
+    return result;
+}
+
 int known_open(const char *path, const rsd_model *model, known *out)
 {
     *out = (known){ 0 };
     if (!path)
         return RSD_OK;
+    if (!is_result(path))
+        return open_imatrix(path, model, out);
     RSD_TRY(rsd_store_open(path, RSD_STORE_READ, &out->store));
     RSD_TRY(find_model(out, model));
     return check_calibrated(out, model);
@@ -150,6 +213,7 @@ void known_close(known *k)
 {
     const int closed = rsd_store_close(k->store);
     (void)closed; /* only read */
+    rsd_imatrix_free(&k->imatrix);
     free(k->model);
     *k = (known){ 0 };
 }
@@ -173,6 +237,8 @@ int known_read(const known *k, const rsd_tensor *t, known_layer *out)
     char *path = NULL;
     int err = RSD_OK;
     *out = (known_layer){ .c = { .m = t->rows, .n = t->cols } };
+    if (k->imatrix.count)
+        return read_importance(k, t, out);
     if (!k->store)
         return RSD_OK;
     RSD_TRY(layer_path(k, t, &path));

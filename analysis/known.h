@@ -1,22 +1,28 @@
-/* What calibrate wrote about a model's layers, read back: for quantizers, initialisations and
- * spectra that take it.  Schema: calibrate_write.h. */
+/* What is known of a model's layers from its data, for quantizers, initialisations and spectra that
+ * take it: what calibrate wrote (schema: calibrate_write.h), or llama.cpp's importance matrix. */
 #ifndef RSD_KNOWN_H
 #define RSD_KNOWN_H
 
+#include "io/imatrix.h"
 #include "io/model.h"
 #include "io/store.h"
 #include "quantizers/calibration.h"
 
-/* An open result file with a calibration of one model. */
+/* An open result file with a calibration of one model, or an importance matrix. */
 typedef struct {
-    rsd_store *store;
-    char *model; /* name of the model in the file */
+    rsd_store *store; /* NULL: no result file */
+    char *model;      /* name of the model in it */
+    rsd_imatrix imatrix;
+    const char *model_type; /* imatrix: of the model, whose tensors it calls by GGUF's names */
 } known;
 
-/* Find the model by its weights, whatever its name is there.  path NULL: nothing is known, and
- * reading gives nothing.  Free with known_close, also after a failure.
- * Errors: the store's; RSD_EUSAGE when no model of the file has these weights, or none of its
- * layers is calibrated. */
+/* The file's first bytes tell which it is.  In a result file the model is found by its weights,
+ * whatever its name is there; an importance matrix knows shapes only.  path NULL: nothing is known,
+ * and reading gives nothing.  The model must outlive *out.  Free with known_close, also after a
+ * failure.
+ * Errors: the store's, rsd_imatrix_read's; RSD_EUSAGE when no model of the file has these weights,
+ * or the file knows none of its layers; RSD_ENOTFOUND for an importance matrix of an architecture
+ * that GGUF has no names for. */
 RSD_CHECK int known_open(const char *path, const rsd_model *model, known *out);
 void known_close(known *k);
 
@@ -27,7 +33,7 @@ typedef struct {
     double *H, *G, *square, *mean_abs, *max_abs;
 } known_layer;
 
-/* All that the file knows of t; members it lacks are NULL.  One thread at a time.  Free with
+/* All that the file knows of t; members it lacks are NULL (an importance matrix has `square`).  One thread at a time.  Free with
  * known_layer_free, also after a failure.
  * Errors: the store's; RSD_EFORMAT for an array of another size than t asks. */
 RSD_CHECK int known_read(const known *k, const rsd_tensor *t, known_layer *out);

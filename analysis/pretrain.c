@@ -22,6 +22,7 @@ typedef struct {
     size_t steps, batch, warmup, eval_every, checkpoint_every;
     double lr, min_lr, decay, clip, beta1, beta2;
     int store;
+    bool recompute;
 } pretrain_params;
 
 static const pretrain_params defaults = {
@@ -48,6 +49,8 @@ static const rsd_opt options[] = {
       "steps between evaluations; 0: after the last step only" },
     { "checkpoint-every", 0, RSD_OPT_SIZE, AT(checkpoint_every), 1, 1e9, "N",
       "steps between checkpoints" },
+    { "checkpoint-activations", 0, RSD_OPT_FLAG, AT(recompute), 0, 0, NULL,
+      "keep each block's input only and run the block again on the way back: less memory" },
     { "store", 0, RSD_OPT_CHOICE, AT(store), 0, 0, "f32|f16|bf16",
       "number type of model.safetensors; the training itself keeps float32" },
     { 0 }
@@ -128,7 +131,7 @@ static int prepare(training *t, rsd_pretrain_options *o)
                       .peak = p->lr, .floor = p->min_lr },
         .adamw = { .beta1 = p->beta1, .beta2 = p->beta2, .eps = rsd_adamw_defaults.eps },
         .decay = p->decay, .clip = p->clip, .seed = p->common.seed,
-        .precision = (rsd_precision)p->stream.precision,
+        .precision = (rsd_precision)p->stream.precision, .recompute = p->recompute,
     };
     if (o->context > most)
         return RSD_FAIL(RSD_EUSAGE, "--context %zu is above the model's %zu", o->context, most);

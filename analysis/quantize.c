@@ -2,10 +2,12 @@
  *
  * Two things are written: the dequantized numbers, in a form that other programs read as they read
  * the original, and the bytes that the quantizer really stores, section by section. */
+#include "budget.h"
 #include "command.h"
 #include "console.h"
 #include "io/file.h"
 #include "io/model.h"
+#include "known.h"
 #include "mat.h"
 #include "quantize_folder.h"
 #include "quantize_gguf.h"
@@ -22,17 +24,26 @@
 typedef struct {
     rsd_common common;
     rsd_list specs, map;
+    const char *calibration;
+    double target_bpw;
     select_options select;
 } quantize_params;
 
-static const quantize_params defaults = { .specs = { 0 } };
+static const quantize_params defaults = { .target_bpw = 0 };
 
 #define AT(field) offsetof(quantize_params, field)
 static const rsd_opt options[] = {
     { "quantizer", 'q', RSD_OPT_LIST, AT(specs), 0, 0, "SPEC",
-      "NAME[:KEY=VALUE,...], as `residuum list quantizers` names them; one" },
+      "NAME[:KEY=VALUE,...], as `residuum list quantizers` names them; one, or several with "
+      "--target-bpw" },
     { "map", 0, RSD_OPT_LIST, AT(map), 0, 0, "GLOB=SPEC",
       "this quantizer for the matrices whose name matches; the first rule counts" },
+    { "calibration", 0, RSD_OPT_STRING, AT(calibration), 0, 0, "FILE.h5",
+      "H and G of the layers, from calibrate, for quantizers that take them" },
+    { "imatrix", 0, RSD_OPT_STRING, AT(calibration), 0, 0, "FILE",
+      "in its place llama.cpp's importance matrix, for quantizers that weigh inputs" },
+    { "target-bpw", 0, RSD_OPT_REAL, AT(target_bpw), 0, 64, "BITS",
+      "give each matrix the -q with the least predicted loss within so many bits per weight" },
     SELECT_OPTIONS(AT(select)),
     { 0 }
 };
@@ -89,57 +100,83 @@ static bool ends_with(const char *s, const char *end)
     return n >= k && strcmp(s + n - k, end) == 0;
 }
 
-static int run_with(const quantize_params *p, const char *input, const select_specs *specs)
-{
-    const char *output = p->common.output;
-    rsd_model *model = NULL;
-    struct stat st;
-    if (stat(output, &st) == 0 && !p->common.force)
-        return RSD_FAIL(RSD_EUSAGE, "%s is there already; --force replaces it", output);
+/* Everything that is open. */
+typedef struct {
+    const quantize_params *params;
+    rsd_model *model;
+    known known;
+    select_specs specs;
+    report report;
+} quantization;
 
-    report r = { .rows = json_array() };
-    const quantize_job job = { .select = &p->select, .specs = specs, .output = output,
-                               .report = report_matrix, .context = &r };
-    int err = RSD_OK;
-    RSD_TRY_DONE(rsd_model_open(input, &model));
+static int check_output(const quantize_params *p)
+{
+    struct stat st;
+    if (!p->common.output)
+        return RSD_FAIL(RSD_EUSAGE, "say where to write: -o OUT");
+    if (stat(p->common.output, &st) == 0 && !p->common.force)
+        return RSD_FAIL(RSD_EUSAGE, "%s is there already; --force replaces it", p->common.output);
+    return RSD_OK;
+}
+
+/* One quantizer for each matrix, whoever chooses it. */
+static int choose_specs(quantization *q)
+{
+    const quantize_params *p = q->params;
+    const budget_job job = { .model = q->model, .select = &p->select, .known = &q->known,
+                             .bits = p->target_bpw };
+    if (p->target_bpw > 0)
+        return budget_choose(&job, &q->specs);
+    if (q->specs.specs > 1)
+        return RSD_FAIL(RSD_EUSAGE, "one -q for all matrices, not %zu; --map GLOB=SPEC for some, "
+                        "--target-bpw to choose", q->specs.specs);
+    return RSD_OK;
+}
+
+static int write_output(quantization *q)
+{
+    const char *output = q->params->common.output;
+    const quantize_job job = { .select = &q->params->select, .specs = &q->specs,
+                               .known = &q->known, .output = output, .report = report_matrix,
+                               .context = &q->report };
     if (ends_with(output, ".npy"))
-        err = quantize_to_npy(&job, model);
-    else if (ends_with(output, ".gguf"))
-        err = quantize_to_gguf(&job, model);
-    else
-        err = quantize_to_folder(&job, model);
-    if (err)
-        goto done;
-    if (!p->common.quiet || p->common.json)
-        err = print_report(&r, output, p->common.json);
-done:
-    rsd_model_close(model);
-    json_decref(r.rows);
-    return err;
+        return quantize_to_npy(&job, q->model);
+    if (ends_with(output, ".gguf"))
+        return quantize_to_gguf(&job, q->model);
+    return quantize_to_folder(&job, q->model);
+}
+
+static int quantize(quantization *q, const char *input)
+{
+    const quantize_params *p = q->params;
+    RSD_TRY(check_output(p));
+    RSD_TRY(select_specs_parse(&p->specs, &p->map, &q->specs));
+    if (q->specs.specs + q->specs.rules == 0)
+        return RSD_FAIL(RSD_EUSAGE, "say how: -q SPEC, or --map GLOB=SPEC");
+    RSD_TRY(rsd_model_open(input, &q->model));
+    RSD_TRY(known_open(p->calibration, q->model, &q->known));
+    RSD_TRY(choose_specs(q));
+    RSD_TRY(write_output(q));
+    return !p->common.quiet || p->common.json
+               ? print_report(&q->report, p->common.output, p->common.json)
+               : RSD_OK;
 }
 
 static int run(const void *params, const rsd_arguments *arguments)
 {
-    const quantize_params *p = params;
-    select_specs specs = { 0 };
-    if (!p->common.output)
-        return RSD_FAIL(RSD_EUSAGE, "say where to write: -o OUT");
-    int err = select_specs_parse(&p->specs, &p->map, &specs);
-    if (!err && specs.specs > 1)
-        err = RSD_FAIL(RSD_EUSAGE, "one -q for all matrices, not %zu; --map GLOB=SPEC for some",
-                       specs.specs);
-    if (!err && specs.specs + specs.rules == 0)
-        err = RSD_FAIL(RSD_EUSAGE, "say how: -q SPEC, or --map GLOB=SPEC");
-    if (!err)
-        err = run_with(p, arguments->words.item[0], &specs);
-    select_specs_free(&specs);
+    quantization q = { .params = params, .report.rows = json_array() };
+    const int err = quantize(&q, arguments->words.item[0]);
+    select_specs_free(&q.specs);
+    known_close(&q.known);
+    rsd_model_close(q.model);
+    json_decref(q.report.rows);
     return err;
 }
 
 extern const rsd_command rsd_command_quantize;
 const rsd_command rsd_command_quantize = {
     .name = "quantize",
-    .usage = "INPUT -q SPEC -o OUT",
+    .usage = "INPUT -q SPEC... [--target-bpw BITS] [--calibration FILE.h5] -o OUT",
     .summary = "write what a quantizer makes of a model, or of one array",
     .details =
         "A model becomes a model folder: model.safetensors holds the dequantized weights (float32,\n"

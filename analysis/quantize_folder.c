@@ -72,31 +72,37 @@ static int quantize_one(const quantize_job *job, const rsd_model *model, const r
 {
     rsd_mat W;
     rsd_quant_stats stats;
+    known_layer k = { 0 };
     int err = RSD_OK;
     RSD_TRY(rsd_mat_alloc(t->rows, t->cols, &W));
     RSD_TRY_DONE(rsd_mat_alloc(t->rows, t->cols, Wq));
     RSD_TRY_DONE(rsd_model_read(model, t, W));
-    RSD_TRY_DONE(rsd_quantize(spec, W, NULL, *Wq, &stats, packed));
+    RSD_TRY_DONE(known_read(job->known, t, &k));
+    RSD_TRY_DONE(rsd_quantize(spec, W, k.any ? &k.c : NULL, *Wq, &stats, packed));
     job->report(job->context, t, spec, &stats, sqrt(rsd_mat_sumsq(W)));
 done:
+    known_layer_free(&k);
     rsd_mat_free(&W);
     return err ? rsd_fail_prefix(err, "%s", t->name) : RSD_OK;
 }
 
 /* Pass 1: sizes only. */
-static int declare_matrix(const rsd_model *model, const rsd_tensor *t, const rsd_spec *spec,
-                          rsd_st_writer *main, rsd_st_writer *packed_writer)
+static int declare_matrix(const quantize_job *job, const rsd_model *model, const rsd_tensor *t,
+                          const rsd_spec *spec, rsd_st_writer *main, rsd_st_writer *packed_writer)
 {
     rsd_mat W;
     rsd_packed packed = { 0 };
+    known_layer k = { 0 };
     int err = RSD_OK;
     RSD_TRY(rsd_mat_alloc(t->rows, t->cols, &W));
     RSD_TRY_DONE(rsd_model_read(model, t, W));
-    RSD_TRY_DONE(rsd_pack(spec, W, NULL, &packed));
+    RSD_TRY_DONE(known_read(job->known, t, &k));
+    RSD_TRY_DONE(rsd_pack(spec, W, k.any ? &k.c : NULL, &packed));
     RSD_TRY_DONE(rsd_st_writer_declare(main, t->name, "F32", t->ndim, t->shape,
                                        t->elements * sizeof(float)));
     err = declare_sections(packed_writer, t, spec, &packed);
 done:
+    known_layer_free(&k);
     rsd_packed_free(&packed);
     rsd_mat_free(&W);
     return err ? rsd_fail_prefix(err, "%s", t->name) : RSD_OK;
@@ -152,7 +158,7 @@ static int declare_all(const quantize_job *job, const rsd_model *model, rsd_st_w
         const rsd_tensor *t = rsd_model_tensor(model, i);
         const rsd_spec *spec = quantize_spec_of(job, model, t);
         if (spec)
-            RSD_TRY(declare_matrix(model, t, spec, main, packed_writer));
+            RSD_TRY(declare_matrix(job, model, t, spec, main, packed_writer));
         else
             RSD_TRY(declare_as_is(model, t, main));
         *taken += spec != NULL;

@@ -3,12 +3,14 @@
 #define RSD_QUANTIZE_FOLDER_H
 
 #include "io/model.h"
+#include "known.h"
 #include "quantizers/quantizer.h"
 #include "select.h"
 
 typedef struct {
     const select_options *select;
     const select_specs *specs;
+    const known *known; /* for quantizers that take it */
     const char *output;
     /* Called for each matrix when it is done; norm is ||W||_F. */
     void (*report)(void *context, const rsd_tensor *t, const rsd_spec *spec,

@@ -45,19 +45,24 @@ static int put_plain(rsd_gguf_writer *w, const gguf_item *it, rsd_mat W)
     return rsd_gguf_data(w, W.x, W.m * W.n * sizeof *W.x);
 }
 
+/* W's rows are in the file's order: what is known of outputs is not. */
 static int put_quantized(const gguf_plan *p, rsd_gguf_writer *w, const gguf_item *it, rsd_mat W)
 {
     rsd_mat Wq;
     rsd_quant_stats stats;
     rsd_packed packed = { 0 };
+    known_layer k = { 0 };
     int err = RSD_OK;
     RSD_TRY(rsd_mat_alloc(W.m, W.n, &Wq));
-    RSD_TRY_DONE(rsd_quantize(&it->spec, W, NULL, Wq, &stats, &packed));
+    RSD_TRY_DONE(known_read(p->job->known, it->tensor, &k));
+    k.c.G = NULL;
+    RSD_TRY_DONE(rsd_quantize(&it->spec, W, k.any ? &k.c : NULL, Wq, &stats, &packed));
     assert(packed.sections == 1); /* asked by gguf_type_of */
     RSD_TRY_DONE(rsd_gguf_data(w, packed.section[0].data, packed.section[0].bytes));
     p->job->report(p->job->context, it->tensor, &it->spec, &stats, sqrt(rsd_mat_sumsq(W)));
     console_progress_step(it->tensor->name, 1);
 done:
+    known_layer_free(&k);
     rsd_packed_free(&packed);
     rsd_mat_free(&Wq);
     return err;

@@ -51,6 +51,9 @@ static int open_streams(sweep *s)
     RSD_TRY(stream_open(&eval, s->model, &s->shape, &s->eval));
     s->pass = s->train.context < PASS_TOKENS ? PASS_TOKENS / s->train.context : 1;
     s->pass = s->pass < p->numbers.batch ? s->pass : p->numbers.batch;
+    if (p->numbers.sequence && p->numbers.sequence < s->train.context)
+        return RSD_FAIL(RSD_EUSAGE, "--sequence %zu fills no window of %zu tokens",
+                        p->numbers.sequence, s->train.context);
     return RSD_OK;
 }
 
@@ -74,19 +77,22 @@ static int make_canonical(sweep *s)
 static int open_sweep(sweep *s, const char *argument)
 {
     RSD_TRY(open_model(s, argument));
-    RSD_TRY(recover_plan_make(s->params, s->name, &s->plan));
-    RSD_TRY(open_streams(s));
     RSD_TRY(known_open(s->params->calibration, s->model, &s->known));
+    RSD_TRY(recover_plan_make(s->params, s->model, s->name, &s->known, &s->plan));
+    RSD_TRY(open_streams(s));
     return make_canonical(s);
 }
 
-/* The original beside the student, where the objective asks for it. */
+/* The original beside the student, where the objective or a sequence asks for it. */
 static int open_teacher(sweep *s)
 {
     const recover_params *p = s->params;
-    if (p->numbers.objective == RSD_OBJECTIVE_CE)
+    const bool taught = p->numbers.objective != RSD_OBJECTIVE_CE && p->numbers.steps;
+    if (!taught && !p->numbers.sequence)
         return RSD_OK;
     RSD_TRY(rsd_weights_load(s->model, &s->original));
+    if (!taught)
+        return RSD_OK;
     return rsd_transformer_alloc(s->original, (rsd_precision)p->stream.precision,
                                  RSD_KEEP_NOTHING, s->pass * s->train.context, &s->teacher);
 }
@@ -240,10 +246,12 @@ static int recover(sweep *s, references *refs, recover_parts *parts, outcome **o
 
 static int run(const void *params, const rsd_arguments *arguments)
 {
-    sweep s = { .params = params, .command_line = arguments->text };
+    recover_params settled = *(const recover_params *)params;
+    sweep s = { .params = &settled, .command_line = arguments->text };
     references refs = { 0 };
     recover_parts parts = { .file.lock = -1 };
     outcome *outcomes = NULL;
+    recover_settle(&settled);
     int err = open_sweep(&s, arguments->words.item[0]);
     if (!err)
         err = recover(&s, &refs, &parts, &outcomes);

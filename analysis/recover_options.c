@@ -22,8 +22,8 @@ const recover_params recover_defaults = {
       "scale by alpha / sqrt(rank)" },                                                             \
     { "lora-plus", 0, RSD_OPT_REAL, (base) + offsetof(recover_numbers, b_ratio), 1e-3, 1e4,        \
       "RATIO", "learning rate of B over that of A (LoRA+: 16)" },                                  \
-    { "steps", 0, RSD_OPT_SIZE, (base) + offsetof(recover_numbers, steps), 1, 1e9, "N",            \
-      "steps of the optimizer" },                                                                  \
+    { "steps", 0, RSD_OPT_SIZE, (base) + offsetof(recover_numbers, steps), 0, 1e9, "N",            \
+      "steps of the optimizer; 0: adapters stay as they start, and there is no control" },         \
     { "batch", 0, RSD_OPT_SIZE, (base) + offsetof(recover_numbers, batch), 1, 1 << 20, "N",        \
       "windows a step" },                                                                          \
     { "lr", 0, RSD_OPT_REAL, (base) + offsetof(recover_numbers, lr), 0, 10, "X",                   \
@@ -46,6 +46,13 @@ const recover_params recover_defaults = {
       NULL, "train through quantize(W + s B A), gradients passed straight (lora)" },               \
     { "damping", 0, RSD_OPT_REAL, (base) + offsetof(recover_numbers, damping), 0, 1, "X",          \
       "added to the eigenvalues of H and G, as a share of their mean" },                           \
+    { "sequence", 0, RSD_OPT_SIZE, (base) + offsetof(recover_numbers, sequence), 0, 1e15,          \
+      "TOKENS",                                                                                    \
+      "make starts that correct one layer after the other, each for the inputs that those "       \
+      "before it, corrected, send it on the first TOKENS of --tokens; 0: side by side" },          \
+    { "rank-budget", 0, RSD_OPT_FLAG, (base) + offsetof(recover_numbers, spread), 0, 0, NULL,      \
+      "--rank is a mean: as many numbers in all, spread over the layers by the loss that each "   \
+      "rank is predicted to save, at least 1 (controls: alike)" },                                 \
     { "target-rank", 0, RSD_OPT_SIZE, (base) + offsetof(recover_numbers, target_rank), 0, 1e6,     \
       "R", "adalora: mean rank of a layer at the end; 0: two thirds of --rank" },                  \
     { "budget-begin", 0, RSD_OPT_SIZE, (base) + offsetof(recover_numbers, budget_begin), 0, 1e9,   \
@@ -70,6 +77,8 @@ const rsd_opt recover_options[] = {
       "quantize with NAME[:KEY=VALUE,...], as `residuum list quantizers` names them" },
     { "map", 0, RSD_OPT_LIST, AT(map), 0, 0, "GLOB=SPEC",
       "this quantizer for the matrices whose name matches; the first rule counts" },
+    { "target-bpw", 0, RSD_OPT_REAL, AT(target_bpw), 0, 64, "BITS",
+      "give each matrix the -q with the least predicted loss within so many bits per weight" },
     { "rank", 0, RSD_OPT_LIST, AT(ranks), 0, 0, "R[,R...]", "of the adapters; 8 when not given" },
     { "init", 0, RSD_OPT_LIST, AT(inits), 0, 0, "INIT[,INIT...]",
       "how adapters start, as `residuum list inits` names it; zero when not given" },
@@ -86,6 +95,8 @@ const rsd_opt recover_options[] = {
     NUMBER_ROWS(AT(numbers)),
     { "calibration", 0, RSD_OPT_STRING, AT(calibration), 0, 0, "FILE.h5",
       "H and G of the layers, from calibrate, for what takes them; may be the output file" },
+    { "imatrix", 0, RSD_OPT_STRING, AT(calibration), 0, 0, "FILE",
+      "in its place llama.cpp's importance matrix, for quantizers that weigh inputs" },
     { "no-control", 0, RSD_OPT_FLAG, AT(no_control), 0, 0, NULL,
       "do not train adapters on the original model as well" },
     { "base", 0, RSD_OPT_CHOICE, AT(base), 0, 0, "dense|packed",
@@ -102,6 +113,14 @@ const rsd_opt recover_options[] = {
     { "dry-run", 0, RSD_OPT_FLAG, AT(dry_run), 0, 0, NULL, "say what would run, and end" },
     { 0 }
 };
+
+void recover_settle(recover_params *p)
+{
+    recover_numbers *n = &p->numbers;
+    const bool said = n->eval_every != recover_defaults.numbers.eval_every;
+    if (!said && n->eval_every > n->steps)
+        n->eval_every = n->steps;
+}
 
 /* Commas part the items, so that inside one they become '+'. */
 static void put_item(FILE *f, const char *key, const char *fmt, ...)
@@ -142,6 +161,10 @@ char *recover_canonical(const recover_params *p, const char *tokens, const char 
     put_item(f, "precision", "%s", precision);
     put_item(f, "targets", "%s", p->targets ? p->targets : "*");
     put_item(f, "calibration", "%s", p->calibration ? "yes" : "no");
+    if (p->target_bpw > 0) { /* runs are named "map" then: their quantizers are said here */
+        put_item(f, "target-bpw", "%g", p->target_bpw);
+        put_list(f, "q", &p->specs);
+    }
     put_list(f, "map", &p->map);
     put_list(f, "include", &p->select.include);
     put_list(f, "exclude", &p->select.exclude);

@@ -2,8 +2,9 @@
 #ifndef RSD_RECOVER_OPTIONS_H
 #define RSD_RECOVER_OPTIONS_H
 
-#include "adapters/init.h"
+#include "choices.h"
 #include "command.h"
+#include "known.h"
 #include "select.h"
 #include "stream.h"
 #include "train/recover.h"
@@ -14,9 +15,10 @@ typedef enum { RECOVER_MERGE_NONE, RECOVER_MERGE_PLAIN, RECOVER_MERGE_REQUANTIZE
 /* Options that shape numbers: runs of one model in a result file agree in all of them. */
 typedef struct {
     double alpha, b_ratio, lr, decay, clip, damping, orthogonality;
-    size_t steps, batch, warmup, eval_every, target_rank, budget_begin, budget_end, budget_interval;
+    size_t steps, batch, warmup, eval_every, target_rank, budget_begin, budget_end, budget_interval,
+        sequence;
     int objective, merge;
-    bool rslora, straight;
+    bool rslora, straight, spread;
 } recover_numbers;
 
 typedef struct {
@@ -25,6 +27,7 @@ typedef struct {
     const char *eval_tokens, *targets, *calibration, *save_adapters, *optimizer_state;
     size_t max_eval_tokens, seeds, checkpoint_every;
     rsd_list specs, map, ranks, inits, variants;
+    double target_bpw;
     select_options select;
     recover_numbers numbers;
     int base;
@@ -49,17 +52,21 @@ typedef struct {
 
 typedef struct {
     select_specs specs;
-    size_t ranks, inits, variants, runs;
-    size_t *rank;
+    choices of; /* ranks and starts */
+    size_t variants, runs;
     rsd_variant *variant;
-    rsd_init_spec *init, zero; /* zero: of controls */
-    recover_run *run;          /* controls first */
+    rsd_init_spec zero; /* of controls */
+    recover_run *run;   /* controls first */
 } recover_plan;
 
-/* Parse the lists and cross them.  Free with recover_plan_free, also after a failure.
- * Errors: RSD_EUSAGE for what no run could do; those of the parsers; RSD_ENOMEM. */
-RSD_CHECK int recover_plan_make(const recover_params *params, const char *model,
-                                recover_plan *out);
+/* What was not said and depends on the rest: an evaluation is never later than the last step. */
+void recover_settle(recover_params *params);
+
+/* Parse the lists and cross them; with --target-bpw, choose each matrix' quantizer first.  name: the
+ * model's, in the names of runs.  Free with recover_plan_free, also after a failure.
+ * Errors: RSD_EUSAGE for what no run could do; those of the parsers and of budget.h; RSD_ENOMEM. */
+RSD_CHECK int recover_plan_make(const recover_params *params, const rsd_model *model,
+                                const char *name, const known *known, recover_plan *out);
 void recover_plan_free(recover_plan *plan);
 
 /* The canonical text of all that shapes a run's numbers beside what its name says: "key=value"

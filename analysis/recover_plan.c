@@ -1,4 +1,5 @@
 /* The runs of a sweep: lists are parsed, crossed, and given their controls. */
+#include "budget.h"
 #include "figures/label.h"
 #include "mat.h"
 #include "recover_options.h"
@@ -9,51 +10,9 @@
 
 /* ---- lists ---- */
 
-/* What a list of words "a,b" says, given once or more often. */
-static int each_word(const rsd_list *list, int (*take)(recover_plan *, const char *),
-                     recover_plan *plan)
+static int take_variant(void *context, const char *word)
 {
-    int err = RSD_OK;
-    for (size_t i = 0; !err && i < list->count; i++) {
-        char *text = strdup(list->item[i]), *at = text;
-        if (!text)
-            return RSD_FAIL(RSD_ENOMEM, "'%s'", list->item[i]);
-        for (char *word; !err && (word = strsep(&at, ",")) != NULL;)
-            err = take(plan, word);
-        free(text);
-    }
-    return err;
-}
-
-/* Room for one more of what *array holds. */
-static int grow(void *array, size_t count, size_t size)
-{
-    void *old;
-    memcpy(&old, array, sizeof old);
-    void *grown = realloc(old, (count + 1) * size);
-    if (!grown)
-        return RSD_FAIL(RSD_ENOMEM, "list of %zu", count + 1);
-    memcpy(array, &grown, sizeof grown);
-    return RSD_OK;
-}
-
-static int take_rank(recover_plan *plan, const char *word)
-{
-    static const rsd_opt row = { "rank", 0, RSD_OPT_SIZE, 0, 1, 1e6, "R", "" };
-    size_t rank;
-    const int err = rsd_opt_set(&row, &rank, word);
-    if (err)
-        return rsd_fail_prefix(err, "--rank");
-    for (size_t i = 0; i < plan->ranks; i++)
-        if (plan->rank[i] == rank)
-            return RSD_OK;
-    RSD_TRY(grow(&plan->rank, plan->ranks, sizeof *plan->rank));
-    plan->rank[plan->ranks++] = rank;
-    return RSD_OK;
-}
-
-static int take_variant(recover_plan *plan, const char *word)
-{
+    recover_plan *plan = context;
     int v = 0;
     while (v < RSD_VARIANTS && strcmp(rsd_variant_name((rsd_variant)v), word) != 0)
         v++;
@@ -62,70 +21,22 @@ static int take_variant(recover_plan *plan, const char *word)
     for (size_t i = 0; i < plan->variants; i++)
         if (plan->variant[i] == (rsd_variant)v)
             return RSD_OK;
-    RSD_TRY(grow(&plan->variant, plan->variants, sizeof *plan->variant));
+    RSD_TRY(choices_grow(&plan->variant, plan->variants, sizeof *plan->variant));
     plan->variant[plan->variants++] = (rsd_variant)v;
     return RSD_OK;
-}
-
-static int take_init(recover_plan *plan, const char *text)
-{
-    rsd_init_spec spec;
-    const int err = rsd_init_parse(text, &spec);
-    if (err)
-        return rsd_fail_prefix(RSD_EUSAGE, "--init");
-    for (size_t i = 0; i < plan->inits; i++)
-        if (strcmp(plan->init[i].text, spec.text) == 0)
-            return RSD_OK;
-    RSD_TRY(grow(&plan->init, plan->inits, sizeof *plan->init));
-    plan->init[plan->inits++] = spec;
-    return RSD_OK;
-}
-
-/* Does the word begin another initialisation, or is it a key of the one before? */
-static bool begins_init(const char *word)
-{
-    const size_t n = strcspn(word, ":,");
-    for (const rsd_init *const *i = rsd_inits; *i; i++) {
-        if (strlen((*i)->name) == n && strncmp((*i)->name, word, n) == 0)
-            return true;
-        for (const rsd_alias *a = (*i)->aliases; a && a->alias; a++)
-            if (strlen(a->alias) == n && strncmp(a->alias, word, n) == 0)
-                return true;
-    }
-    return false;
-}
-
-/* "zero,loftq:steps=5,order=svd,lorc": commas part initialisations, and keys inside one. */
-static int take_inits(recover_plan *plan, const char *text)
-{
-    char *copy = strdup(text);
-    int err = copy ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "--init %s", text);
-    for (char *at = copy; !err && at;) {
-        char *comma = strchr(at, ',');
-        while (comma && !begins_init(comma + 1) && strchr(at, ':'))
-            comma = strchr(comma + 1, ',');
-        if (comma)
-            *comma = 0;
-        err = take_init(plan, at);
-        at = comma ? comma + 1 : NULL;
-    }
-    free(copy);
-    return err;
 }
 
 static int parse_lists(const recover_params *p, recover_plan *plan)
 {
     RSD_TRY(select_specs_parse(&p->specs, &p->map, &plan->specs));
-    RSD_TRY(each_word(&p->ranks, take_rank, plan));
-    RSD_TRY(each_word(&p->variants, take_variant, plan));
-    for (size_t i = 0; i < p->inits.count; i++)
-        RSD_TRY(take_inits(plan, p->inits.item[i]));
-    if (plan->ranks == 0)
-        RSD_TRY(take_rank(plan, "8"));
+    RSD_TRY(choices_parse(&p->ranks, &p->inits, &plan->of));
+    RSD_TRY(choices_each_word(&p->variants, take_variant, plan));
+    if (plan->of.ranks == 0)
+        RSD_TRY(choices_add_rank(&plan->of, "8"));
     if (plan->variants == 0)
         RSD_TRY(take_variant(plan, "lora"));
-    if (plan->inits == 0)
-        RSD_TRY(take_init(plan, "zero"));
+    if (plan->of.inits == 0)
+        RSD_TRY(choices_add_init(&plan->of, "zero"));
     RSD_TRY(rsd_init_parse("zero", &plan->zero));
     if (plan->specs.specs + plan->specs.rules == 0)
         return RSD_FAIL(RSD_EUSAGE, "say which quantizer: -q SPEC or --map GLOB=SPEC");
@@ -149,7 +60,7 @@ static int name_run(recover_run *r, const char *model)
 
 static int add_run(recover_plan *plan, recover_run r, const char *model)
 {
-    RSD_TRY(grow(&plan->run, plan->runs, sizeof *plan->run));
+    RSD_TRY(choices_grow(&plan->run, plan->runs, sizeof *plan->run));
     RSD_TRY(name_run(&r, model));
     plan->run[plan->runs++] = r;
     return RSD_OK;
@@ -185,17 +96,17 @@ static int add_control(recover_plan *plan, recover_run r, const char *model)
 static int cross(const recover_params *p, recover_plan *plan, bool controls, const char *model)
 {
     const size_t specs = plan->specs.specs ? plan->specs.specs : 1;
-    const size_t inits = controls ? 1 : plan->inits;
-    const size_t count = specs * plan->variants * plan->ranks * inits * p->seeds;
+    const size_t inits = controls ? 1 : plan->of.inits;
+    const size_t count = specs * plan->variants * plan->of.ranks * inits * p->seeds;
     for (size_t i = 0; i < count; i++) {
         size_t k = i;
         recover_run r = { .set_against = SIZE_MAX };
         r.seed = p->common.seed + k % p->seeds;
         k /= p->seeds;
-        r.init = &plan->init[k % inits];
+        r.init = &plan->of.init[k % inits];
         k /= inits;
-        r.rank = plan->rank[k % plan->ranks];
-        k /= plan->ranks;
+        r.rank = plan->of.rank[k % plan->of.ranks];
+        k /= plan->of.ranks;
         r.variant = plan->variant[k % plan->variants];
         k /= plan->variants;
         r.spec = plan->specs.specs ? &plan->specs.spec[k] : NULL;
@@ -227,19 +138,35 @@ static int check(const recover_params *p, const recover_plan *plan)
     if (n->eval_every > n->steps)
         return RSD_FAIL(RSD_EUSAGE, "--eval-every %zu is above --steps %zu; 0 evaluates at the end",
                         n->eval_every, n->steps);
+    if (n->spread && !p->calibration)
+        return RSD_FAIL(RSD_EUSAGE, "--rank-budget predicts losses from H and G: --calibration "
+                        "FILE.h5");
     if (!p->eval_tokens)
         return RSD_FAIL(RSD_EUSAGE, "say what losses are measured on: --eval-tokens PATH");
     return RSD_OK;
 }
 
-int recover_plan_make(const recover_params *params, const char *model, recover_plan *out)
+/* --target-bpw: several quantizers become a rule for each matrix. */
+static int choose_quantizers(const recover_params *p, const rsd_model *model, const known *known,
+                             recover_plan *plan)
+{
+    const budget_job job = { .model = model, .select = &p->select, .known = known,
+                             .bits = p->target_bpw };
+    if (p->target_bpw > 0)
+        RSD_TRY(budget_choose(&job, &plan->specs));
+    return RSD_OK;
+}
+
+int recover_plan_make(const recover_params *params, const rsd_model *model, const char *name,
+                      const known *known, recover_plan *out)
 {
     *out = (recover_plan){ 0 };
     RSD_TRY(parse_lists(params, out));
     RSD_TRY(check(params, out));
-    if (!params->no_control)
-        RSD_TRY(cross(params, out, true, model));
-    RSD_TRY(cross(params, out, false, model));
+    RSD_TRY(choose_quantizers(params, model, known, out));
+    if (!params->no_control && params->numbers.steps)
+        RSD_TRY(cross(params, out, true, name));
+    RSD_TRY(cross(params, out, false, name));
     find_controls(out);
     return RSD_OK;
 }
@@ -249,9 +176,8 @@ void recover_plan_free(recover_plan *plan)
     for (size_t i = 0; i < plan->runs; i++)
         free(plan->run[i].name);
     free(plan->run);
-    free(plan->rank);
     free(plan->variant);
-    free(plan->init);
+    choices_free(&plan->of);
     select_specs_free(&plan->specs);
     *plan = (recover_plan){ 0 };
 }

@@ -181,6 +181,11 @@ void report_table(const sweep *s, const outcome *o)
         printf("recovered %% is undefined for %zu %s: loss of the quantized model minus the "
                "original's is not above its own standard error\n",
                undefined, undefined == 1 ? "run" : "runs");
+    if (s->params->numbers.sequence)
+        printf("starts that correct were made one layer after the other, on the first %zu tokens\n",
+               s->params->numbers.sequence);
+    if (s->params->numbers.spread)
+        printf("ranks are means: each layer's own is in /recovery/layers\n");
     if (s->params->seeds < 2)
         return;
     printf("\nmean ± standard deviation over seeds: start, trained, recovered %%\n");

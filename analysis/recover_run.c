@@ -144,9 +144,10 @@ static size_t rank_sum(const student *m)
 {
     size_t sum = 0;
     for (size_t b = 0; b < m->weights->shape.layers; b++)
-        for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++)
-            if (m->adapters.layer[b][slot].rank)
-                sum += rsd_recover_rank(m->trainer, b, slot);
+        for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++) {
+            const size_t rank = m->adapters.layer[b][slot].rank;
+            sum += rank && m->trainer ? rsd_recover_rank(m->trainer, b, slot) : rank;
+        }
     return sum;
 }
 
@@ -246,13 +247,24 @@ done:
     return err;
 }
 
+/* No steps: what starts is what is left. */
+static void stay(const sweep *s, outcome *o)
+{
+    memcpy(o->trained, o->init, s->eval.windows * sizeof *o->init);
+    o->curves.best = rsd_mean(o->init, s->eval.windows);
+}
+
 static int train(const sweep *s, references *refs, student *m, const char *state, outcome *o)
 {
     RSD_TRY(losses_alloc(s, &o->init));
     RSD_TRY(losses_alloc(s, &o->trained));
     RSD_TRY(curves_alloc(&s->params->numbers, &o->curves));
     RSD_TRY(student_losses(m, o->init));
-    RSD_TRY(recover_train(m, state, rsd_mean(o->init, s->eval.windows), &o->curves, o->trained));
+    if (s->params->numbers.steps == 0)
+        stay(s, o);
+    else
+        RSD_TRY(recover_train(m, state, rsd_mean(o->init, s->eval.windows), &o->curves,
+                              o->trained));
     put_sizes(m, o);
     put_memory(m, refs, &o->row);
     RSD_TRY(recover_measure(m, &o->layers));

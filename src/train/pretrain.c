@@ -61,7 +61,8 @@ int rsd_pretrain_alloc(rsd_weights *weights, const rsd_tokens *tokens,
     RSD_TRY(check_parameters(p));
     RSD_TRY(rsd_adamw_alloc(weights->count, &options->adamw, &p->adamw));
     RSD_TRY(rsd_weights_copy(weights, &p->grad));
-    RSD_TRY(rsd_transformer_alloc(weights, options->precision, RSD_KEEP_ALL,
+    RSD_TRY(rsd_transformer_alloc(weights, options->precision,
+                                  options->recompute ? RSD_KEEP_INPUTS : RSD_KEEP_ALL,
                                   p->options.pass * options->context, &p->model));
     return alloc_memory(p);
 }

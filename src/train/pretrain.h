@@ -22,6 +22,8 @@ typedef struct {
     double clip;  /* most norm of a gradient; 0: any */
     uint64_t seed;
     rsd_precision precision;
+    bool recompute; /* keep blocks' inputs only, run each block again on the way back: less memory, the
+                       same bits */
 } rsd_pretrain_options;
 
 typedef struct {

@@ -21,11 +21,12 @@ fails 2 '--rank needs --init' '--rank needs a correction' \
 fails 2 'takes neither' 'no --target-bpw' $RESIDUUM eval $m $t -q nf4 --one-at-a-time --target-bpw 3
 fails 2 'nothing to measure' 'no quantizer' $RESIDUUM eval $m $t --one-at-a-time
 ok 'measure' $RESIDUUM eval $m $t -q nf2 -q nf4 --one-at-a-time --max-tokens 257 -o s.h5
-says '28 measurements' 'fourteen matrices, two quantizers'
+says 'nf2: 14 matrices' 'fourteen matrices, each alone'
+says 'nf4: 14 matrices' 'under two quantizers'
 ok 'again' $RESIDUUM eval $m $t -q nf2 -q nf4 --one-at-a-time --max-tokens 257 -o s.h5 \
     --init lorc --rank 2
 err_says '28 measurements were in s.h5 already' 'what is there is not measured again'
-says '56 measurements' 'and corrections join'
+says 'lorc r2' 'and corrections join'
 ok 'as JSON' $RESIDUUM eval $m $t -q nf2 --one-at-a-time --max-tokens 257 --include '*layers.0*q_proj*' --json
 json '"first_order"' 'with the first-order term'
 fails 1 'needs a calibration' 'a quantizer that cannot is told, the others are measured' \

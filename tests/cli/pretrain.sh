@@ -28,6 +28,8 @@ ok 'the same again' $run $config $common --eval-tokens e.u16 --eval-every 10 --s
 [ "$(value steps)" = 40 ]; result $? 'it was done before'
 ok 'another time' $run $config $common --steps 40 -o twin
 cmp -s whole/model.safetensors twin/model.safetensors; result $? 'the same model, evaluated or not'
+ok 'blocks run again on the way back' $run $config $common --steps 40 -o again --checkpoint-activations
+cmp -s again/model.safetensors twin/model.safetensors; result $? 'the same model in less memory'
 ok 'another seed' $run $config $common --steps 40 -o other --seed 4
 cmp -s whole/model.safetensors other/model.safetensors; [ $? -eq 1 ]; result $? 'another model'
 ok 'stored in float16' $run $config $common --steps 40 -o half --store f16
