@@ -47,6 +47,48 @@ static void print_points(points_kind kind, const points *p)
     }
 }
 
+static bool is_first_start(const points *p, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(p->point[k].run->init, p->point[i].run->init) == 0)
+            return false;
+    return true;
+}
+
+/* A correction that is the best in one metric owes the others nothing: errors by start. */
+static void print_starts(const points *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        double sum[EVIDENCE_METRICS] = { 0 };
+        size_t n = 0;
+        if (!is_first_start(p, i))
+            continue;
+        for (size_t k = 0; k < p->count; k++) {
+            const point *q = &p->point[k];
+            if (strcmp(q->run->init, p->point[i].run->init) != 0 || !isfinite(q->measured))
+                continue;
+            n++;
+            for (int m = 0; m < EVIDENCE_METRICS; m++)
+                sum[m] += (q->predicted[m] - q->measured) * (q->predicted[m] - q->measured);
+        }
+        printf("  %-28s %3zu", p->point[i].run->init, n);
+        for (int m = 0; m < EVIDENCE_METRICS; m++)
+            printf("  %6.3f", n ? sqrt(sum[m] / (double)n) : NAN);
+        putchar('\n');
+    }
+}
+
+static void print_errors_by_start(points_kind kind, const points *p)
+{
+    if (kind == POINTS_LAYERS || !p->count)
+        return;
+    printf("  rms error by start: %8s", "n");
+    for (int m = 0; m < EVIDENCE_METRICS; m++)
+        printf("  %6s", evidence_metric_name[m]);
+    putchar('\n');
+    print_starts(p);
+}
+
 static void print_rank(const char *what, double rank, double share)
 {
     if (isfinite(rank))
@@ -173,8 +215,10 @@ char *comparison_verdict(const evidence *e, const comparison *c)
 
 void comparison_print(const evidence *e, const comparison *c)
 {
-    for (points_kind k = 0; k < POINTS_KINDS; k++)
+    for (points_kind k = 0; k < POINTS_KINDS; k++) {
         print_points(k, &c->kind[k]);
+        print_errors_by_start(k, &c->kind[k]);
+    }
     print_overlaps(c);
     print_ranks(c);
     print_cases(e, c);
@@ -263,10 +307,9 @@ json_t *comparison_json(const evidence *e, const comparison *c)
     json_object_set_new(o, "shares", shares_json(&c->verdict));
     json_t *cases = json_array();
     for (size_t i = 0; i < e->cases; i++) {
-        json_t *s = shares_json(&c->by_case[i]);
-        json_object_set_new(s, "model", json_string(e->item[i].model));
-        json_object_set_new(s, "spec", json_string(e->item[i].spec));
-        json_array_append_new(cases, s);
+        json_array_append_new(cases, json_pack("{s:s,s:s,s:o}", "model", e->item[i].model, "spec",
+                                               e->item[i].spec, "shares",
+                                               shares_json(&c->by_case[i])));
     }
     json_object_set_new(o, "cases", cases);
     char *text = comparison_verdict(e, c);

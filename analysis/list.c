@@ -1,4 +1,5 @@
 /* residuum list: what can be named on a command line, each with its options and source. */
+#include "adapters/init.h"
 #include "command.h"
 #include "figures/figure.h"
 #include "mat.h"
@@ -160,6 +161,35 @@ static int list_quantizers(json_t *json)
     return err;
 }
 
+static json_t *init_json(const rsd_init *q)
+{
+    json_t *aliases = json_array(), *opts = json_array();
+    for (const rsd_alias *a = q->aliases; a && a->alias; a++)
+        json_array_append_new(aliases, json_string(a->alias));
+    for (const rsd_opt *o = q->options; o && o->name; o++)
+        json_array_append_new(opts, option_json(o, q->defaults));
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "name", q->name, "summary", q->summary,
+                     "source", q->source, "calibration", calibration_words[q->calibration],
+                     "aliases", aliases, "options", opts);
+}
+
+static int list_inits(json_t *json)
+{
+    for (const rsd_init *const *i = rsd_inits; *i; i++) {
+        const rsd_init *q = *i;
+        if (json) {
+            json_array_append_new(json, init_json(q));
+            continue;
+        }
+        printf("%s  %s\n  %s%s\n", q->name, q->summary, q->source, calibration_texts[q->calibration]);
+        for (const rsd_alias *a = q->aliases; a && a->alias; a++)
+            printf("  %-10s %s%s%s\n", a->alias, q->name, *a->params ? ":" : "", a->params);
+        for (const rsd_opt *o = q->options; o && o->name; o++)
+            print_option(o, q->defaults);
+    }
+    return RSD_OK;
+}
+
 static void add_line(json_t *json, const char *name, const char *summary)
 {
     if (json)
@@ -204,9 +234,9 @@ static const struct {
     const char *name;
     int (*print)(json_t *json);
 } sections[] = {
-    { "quantizers", list_quantizers }, { "architectures", list_architectures },
-    { "figures", list_figures },       { "tables", list_tables },
-    { "commands", list_commands },
+    { "quantizers", list_quantizers },       { "inits", list_inits },
+    { "architectures", list_architectures }, { "figures", list_figures },
+    { "tables", list_tables },               { "commands", list_commands },
 };
 enum { SECTIONS = sizeof sections / sizeof *sections };
 
@@ -235,7 +265,7 @@ static int run(const void *params, const rsd_arguments *arguments)
         }
     if (!err && !found)
         err = RSD_FAIL(RSD_EUSAGE,
-                       "cannot list '%s'; quantizers, architectures, figures, tables or "
+                       "cannot list '%s'; quantizers, inits, architectures, figures, tables or "
                        "commands",
                        want);
     if (!err && all) {
@@ -249,8 +279,8 @@ static int run(const void *params, const rsd_arguments *arguments)
 extern const rsd_command rsd_command_list;
 const rsd_command rsd_command_list = {
     .name = "list",
-    .usage = "[quantizers|architectures|figures|tables|commands] [--json]",
-    .summary = "what can be named: quantizers with their options, architectures, figures",
+    .usage = "[quantizers|inits|architectures|figures|tables|commands] [--json]",
+    .summary = "what can be named: quantizers and adapters' starts with their options, architectures, figures",
     .options = options,
     .common = RSD_TAKES_JSON,
     .max_words = 1,

@@ -17,7 +17,7 @@ size_t measure_bytes(const measure_item *item)
                                      .top = item->options->top,
                                      .vectors = item->options->overlap,
                                      .tolerance = item->options->tolerance };
-    const size_t moments = item->moments && item->sources ? moment_bytes(t->rows, t->cols) : 0;
+    const size_t moments = item->moments && item->sources ? 2 * moment_bytes(t->rows, t->cols) : 0;
     /* W, R, and half a matrix for codes and packed bytes */
     return 2 * matrix + matrix / 2 + moments + rsd_spectrum_bytes(t->rows, t->cols, &opts);
 }
@@ -191,6 +191,11 @@ static int load_moments(work *w, journal *j)
     if (!w->item->moments || w->item->sources == 0)
         return RSD_OK;
     RSD_TRY(moment_roots_load(w->item->moments, j, w->matrix_path, t->rows, t->cols, &w->roots));
+    const known from = { .store = w->item->moments->store, .model = (char *)w->item->entry->name };
+    journal_lock(j);
+    const int err = known_read(&from, t, &w->known);
+    journal_unlock(j);
+    RSD_TRY(err);
     return rsd_mat_alloc(t->rows, t->cols, &w->seen);
 }
 
@@ -230,6 +235,7 @@ int measure_matrix(const measure_item *item, journal *j)
     }
     err = measure_all(&w, j);
     moment_roots_free(&w.roots);
+    known_layer_free(&w.known);
     rsd_mat_free(&w.seen);
     rsd_mat_free(&w.R); /* before the journal waits for its turn */
     rsd_mat_free(&w.W);

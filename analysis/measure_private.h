@@ -3,6 +3,7 @@
 #ifndef RSD_MEASURE_PRIVATE_H
 #define RSD_MEASURE_PRIVATE_H
 
+#include "known.h"
 #include "measure.h"
 #include "measure_null.h"
 
@@ -25,6 +26,7 @@ typedef struct {
     rsd_mat W, R;   /* R holds W_q first */
     rsd_mat seen;   /* R in one of the metrics */
     moment_roots roots;
+    known_layer known; /* the same calibration, for quantizers that take one */
     measured w;
     quantized *q;   /* [item->sources] */
     char message[1024]; /* why the matrix failed */

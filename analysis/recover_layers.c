@@ -238,7 +238,7 @@ static int measure_layer(const student *s, size_t layer, rsd_slot slot, measured
     l->row.layer = (int64_t)layer;
     l->row.rows = (int64_t)t->rows;
     l->row.cols = (int64_t)t->cols;
-    l->row.rank = (int64_t)rsd_recover_rank(s->trainer, layer, slot);
+    l->row.rank = (int64_t)student_rank(s, layer, slot);
     RSD_TRY(spectrum_of_trained(&s->adapters.layer[layer][slot], l));
     RSD_TRY(spectrum_of_start(&s->start.layer[layer][slot], l));
     return compare_matrices(s, layer, slot, l);

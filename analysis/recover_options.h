@@ -66,7 +66,7 @@ void recover_settle(recover_params *params);
  * model's, in the names of runs.  Free with recover_plan_free, also after a failure.
  * Errors: RSD_EUSAGE for what no run could do; those of the parsers and of budget.h; RSD_ENOMEM. */
 RSD_CHECK int recover_plan_make(const recover_params *params, const rsd_model *model,
-                                const char *name, const known *known, recover_plan *out);
+                                const char *name, const known *data, recover_plan *out);
 void recover_plan_free(recover_plan *plan);
 
 /* The canonical text of all that shapes a run's numbers beside what its name says: "key=value"

@@ -147,10 +147,10 @@ static int check(const recover_params *p, const recover_plan *plan)
 }
 
 /* --target-bpw: several quantizers become a rule for each matrix. */
-static int choose_quantizers(const recover_params *p, const rsd_model *model, const known *known,
+static int choose_quantizers(const recover_params *p, const rsd_model *model, const known *data,
                              recover_plan *plan)
 {
-    const budget_job job = { .model = model, .select = &p->select, .known = known,
+    const budget_job job = { .model = model, .select = &p->select, .known = data,
                              .bits = p->target_bpw };
     if (p->target_bpw > 0)
         RSD_TRY(budget_choose(&job, &plan->specs));
@@ -158,12 +158,12 @@ static int choose_quantizers(const recover_params *p, const rsd_model *model, co
 }
 
 int recover_plan_make(const recover_params *params, const rsd_model *model, const char *name,
-                      const known *known, recover_plan *out)
+                      const known *data, recover_plan *out)
 {
     *out = (recover_plan){ 0 };
     RSD_TRY(parse_lists(params, out));
     RSD_TRY(check(params, out));
-    RSD_TRY(choose_quantizers(params, model, known, out));
+    RSD_TRY(choose_quantizers(params, model, data, out));
     if (!params->no_control && params->numbers.steps)
         RSD_TRY(cross(params, out, true, name));
     RSD_TRY(cross(params, out, false, name));

@@ -1,6 +1,7 @@
 /* What the files of the command recover share: the sweep (recover.c), one run (recover_run.c), its
- * model (recover_student.c) and losses (recover_losses.c), its training (recover_train.c), what is
- * said of its layers (recover_layers.c), what is kept (recover_part.c, recover_merge.c) and printed
+ * model (recover_student.c: recover_layer.c, recover_sequence.c, recover_ranks.c) and losses
+ * (recover_losses.c), its training (recover_train.c), what is said of its layers
+ * (recover_layers.c), what is kept (recover_part.c, recover_merge.c) and printed
  * (recover_report.c). */
 #ifndef RSD_RECOVER_PRIVATE_H
 #define RSD_RECOVER_PRIVATE_H
@@ -25,7 +26,7 @@ typedef struct {
     known known;
     stream train, eval;
     size_t pass;               /* windows in memory at a time */
-    rsd_weights *original;     /* the teacher's; NULL: the objective needs none */
+    rsd_weights *original;     /* the teacher's; NULL: nothing needs it */
     rsd_transformer *teacher;
 } sweep;
 
@@ -61,6 +62,55 @@ void student_free(student *s);
 
 /* W_q of a layer as the run holds it, into Wq (of the tensor's shape). */
 RSD_CHECK int student_base(const student *s, size_t layer, rsd_slot slot, rsd_mat Wq);
+
+/* The rank that a layer's adapter has now; 0 for none. */
+size_t student_rank(const student *s, size_t layer, rsd_slot slot);
+
+/* ---- recover_layer.c ---- */
+
+typedef struct {
+    student *to;
+    const rsd_tensor *tensor;
+    size_t layer;
+    rsd_slot slot;
+    const rsd_spec *spec; /* NULL: it stays as it is */
+    int err;
+    char message[512];
+    double bytes, norm, error, start_error; /* sums of squares, as a student's */
+} layer_job;
+
+/* What a layer is made for when those before it were made already (adapters/sequence.h). */
+typedef struct {
+    rsd_mat target;               /* in the place of W */
+    const rsd_calibration *known; /* of the inputs; G stays the calibration file's */
+    rsd_mat corrected;            /* gets W_q + C */
+} layer_sequence;
+
+/* Read, quantize, start the adapter, measure both against W, and keep it.  q NULL: for W itself.
+ * Errors: those of reading, quantizing and the initialisation. */
+RSD_CHECK int layer_make(layer_job *j, const layer_sequence *q);
+
+/* ---- recover_sequence.c ---- */
+
+/* All layers of a model in its order, on the first --sequence tokens; layers without quantizer are
+ * made for W itself.  Errors: RSD_ESTOPPED after a signal; layer_make's with the matrix' name,
+ * rsd_sequence's. */
+RSD_CHECK int layers_in_sequence(student *s, layer_job *job, size_t jobs);
+
+/* ---- recover_ranks.c ---- */
+
+typedef struct {
+    const rsd_tensor *tensor;
+    const rsd_spec *spec; /* NULL: nothing is lost there */
+    size_t pool;
+    size_t rank; /* in: of the uniform choice, which sets the budget; out: what it gets, >= 1 */
+} rank_layer;
+
+/* Ranks that cost as many numbers as the given ones, or fewer by less than one rank, and leave the
+ * least predicted loss: half the tail energy of G^(1/2) (W - W_q) H^(1/2), summed over layers.
+ * Errors: RSD_EUSAGE for a layer without H or G; those of reading, quantizing, the roots and the
+ * spectrum; with the matrix' name. */
+RSD_CHECK int ranks_spread(const sweep *s, rsd_variant variant, rank_layer *layer, size_t count);
 
 /* ---- recover_losses.c ---- */
 

@@ -144,10 +144,8 @@ static size_t rank_sum(const student *m)
 {
     size_t sum = 0;
     for (size_t b = 0; b < m->weights->shape.layers; b++)
-        for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++) {
-            const size_t rank = m->adapters.layer[b][slot].rank;
-            sum += rank && m->trainer ? rsd_recover_rank(m->trainer, b, slot) : rank;
-        }
+        for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++)
+            sum += student_rank(m, b, slot);
     return sum;
 }
 

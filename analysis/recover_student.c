@@ -3,7 +3,6 @@
 #include "mat.h"
 #include "par.h"
 #include "recover_private.h"
-#include "rng.h"
 
 #include <fnmatch.h>
 #include <math.h>
@@ -11,185 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- one layer ---- */
-
-typedef struct {
-    student *to;
-    const rsd_tensor *tensor;
-    size_t layer;
-    rsd_slot slot;
-    const rsd_spec *spec; /* NULL: it stays as it is */
-    int err;
-    char message[512];
-    double bytes, norm, error, start_error;
-} layer_job;
-
-/* Arrays that live while a layer is made. */
-typedef struct {
-    rsd_mat W, Wq, B, A, pooled; /* pooled: A over sums of inputs */
-    rsd_packed packed;
-    known_layer known;
-} layer_memory;
-
-static void layer_memory_free(layer_memory *w)
-{
-    rsd_mat_free(&w->W);
-    rsd_mat_free(&w->Wq);
-    rsd_mat_free(&w->B);
-    rsd_mat_free(&w->A);
-    rsd_mat_free(&w->pooled);
-    rsd_packed_free(&w->packed);
-    known_layer_free(&w->known);
-}
-
-static rsd_adapter *adapter_of(const layer_job *j)
-{
-    rsd_adapter *a = j->to->adapted ? &j->to->adapters.layer[j->layer][j->slot] : NULL;
-    return a && a->rank ? a : NULL;
-}
-
-static rsd_init_task task_of(const layer_job *j, const layer_memory *w)
-{
-    return (rsd_init_task){ .W = w->W, .quantizer = j->spec,
-                            .known = w->known.any ? &w->known.c : NULL, .rank = w->B.n,
-                            .damping = j->to->sweep->params->numbers.damping,
-                            .seed = rsd_seed(j->to->run->seed, j->tensor->name) };
-}
-
-static int start_adapter(const layer_job *j, const rsd_adapter *a, layer_memory *w)
-{
-    const rsd_init_spec *init = j->to->run->init;
-    RSD_TRY(rsd_mat_alloc(a->m, a->rank, &w->B));
-    RSD_TRY(rsd_mat_alloc(a->rank, a->n, &w->A));
-    const rsd_init_task task = task_of(j, w);
-    rsd_init_result result = { .Wq = w->Wq, .B = w->B, .A = w->A };
-    const int err = rsd_init_start(init, &task, &result);
-    w->packed = result.packed;
-    return err;
-}
-
-/* qalora's A is the projection of the start's: means over the pools.  A start that draws A at
- * random draws it for as many inputs as there are pools. */
-static int pool_start(const layer_job *j, const rsd_adapter *a, layer_memory *w)
-{
-    const size_t columns = a->n / a->pool;
-    RSD_TRY(rsd_mat_alloc(a->rank, columns, &w->pooled));
-    if (j->to->run->init->init->trains_only) {
-        rsd_mat W, Wq = { 0 };
-        RSD_TRY(rsd_mat_alloc(a->m, columns, &W));
-        memset(W.x, 0, a->m * columns * sizeof *W.x);
-        int err = rsd_mat_alloc(a->m, columns, &Wq);
-        layer_memory narrow = { .W = W, .B = w->B };
-        rsd_init_task task = task_of(j, &narrow);
-        task.quantizer = NULL;
-        rsd_init_result result = { .Wq = Wq, .B = w->B, .A = w->pooled };
-        if (!err)
-            err = rsd_init_start(j->to->run->init, &task, &result);
-        rsd_packed_free(&result.packed);
-        rsd_mat_free(&W);
-        rsd_mat_free(&Wq);
-        return err;
-    }
-    for (size_t k = 0; k < a->rank; k++)
-        for (size_t g = 0; g < columns; g++) {
-            double sum = 0;
-            for (size_t i = 0; i < a->pool; i++)
-                sum += w->A.x[k * w->A.ld + g * a->pool + i];
-            w->pooled.x[k * w->pooled.ld + g] = (float)(sum / (double)a->pool);
-        }
-    return RSD_OK;
-}
-
-static int set_adapter(const layer_job *j, rsd_adapter *a, layer_memory *w)
-{
-    RSD_TRY(start_adapter(j, a, w));
-    if (a->pool > 1)
-        RSD_TRY(pool_start(j, a, w));
-    if (a->lambda && j->to->run->init->init->trains_only)
-        return RSD_OK; /* its own start, for all layers at once */
-    return rsd_adapter_set(a, w->B, a->pool > 1 ? w->pooled : w->A, w->Wq);
-}
-
-static int quantize_layer(const layer_job *j, layer_memory *w)
-{
-    rsd_quant_stats stats;
-    if (!j->spec) {
-        rsd_mat_copy(w->W, w->Wq);
-        return RSD_OK;
-    }
-    return rsd_quantize(j->spec, w->W, w->known.any ? &w->known.c : NULL, w->Wq, &stats,
-                        &w->packed);
-}
-
-/* ||W - Wq||^2 and ||W - Wq - C||^2; W becomes the residual. */
-static int measure_errors(layer_job *j, const rsd_adapter *a, layer_memory *w)
-{
-    j->norm = rsd_mat_sumsq(w->W);
-    rsd_mat_sub(w->W, w->Wq, w->W);
-    j->start_error = j->error = rsd_mat_sumsq(w->W);
-    if (!a || j->to->run->init->init->trains_only)
-        return RSD_OK;
-    rsd_mat C;
-    RSD_TRY(rsd_mat_alloc(a->m, a->n, &C));
-    const int err = rsd_adapter_delta(a, C);
-    if (!err) {
-        rsd_mat_sub(w->W, C, C);
-        j->start_error = rsd_mat_sumsq(C);
-    }
-    rsd_mat_free(&C);
-    return err;
-}
-
-/* The layer's numbers to where passes find them. */
-static int keep_layer(layer_job *j, layer_memory *w)
-{
-    student *s = j->to;
-    const bool packed = s->sweep->params->base == RECOVER_PACKED;
-    rsd_packed none = { 0 };
-    j->bytes = j->spec ? (double)rsd_packed_bytes(&w->packed) : 0;
-    if (!packed) {
-        rsd_real *x = rsd_weights_of(s->weights, j->tensor);
-        rsd_mat_copy(w->Wq, (rsd_mat){ x, w->Wq.m, w->Wq.n, w->Wq.n });
-        if (j->spec)
-            rsd_base_put(&s->base, j->layer, j->slot, j->spec, &none);
-    } else if (j->spec)
-        rsd_base_put(&s->base, j->layer, j->slot, j->spec, &w->packed);
-    else {
-        s->weights->block[j->layer].linear[j->slot].W.x = w->Wq.x;
-#pragma omp critical(recover_extra)
-        s->extra[s->extras++] = w->Wq.x;
-        w->Wq.x = NULL;
-    }
-    return RSD_OK;
-}
-
-static int make_layer(layer_job *j)
-{
-    layer_memory w = { 0 };
-    const sweep *s = j->to->sweep;
-    rsd_adapter *a = adapter_of(j);
-    int err = RSD_OK;
-    RSD_TRY_DONE(rsd_mat_alloc(j->tensor->rows, j->tensor->cols, &w.W));
-    RSD_TRY_DONE(rsd_mat_alloc(j->tensor->rows, j->tensor->cols, &w.Wq));
-    RSD_TRY_DONE(rsd_model_read(s->model, j->tensor, w.W));
-#pragma omp critical(recover_known)
-    err = known_read(&s->known, j->tensor, &w.known);
-    if (err)
-        goto done;
-    RSD_TRY_DONE(a ? set_adapter(j, a, &w) : quantize_layer(j, &w));
-    RSD_TRY_DONE(measure_errors(j, a, &w));
-    err = keep_layer(j, &w);
-done:
-    layer_memory_free(&w);
-    return err;
-}
-
 /* ---- all layers ---- */
 
 static void run_job(void *context, size_t i)
 {
     layer_job *j = (layer_job *)context + i;
-    j->err = make_layer(j);
+    j->err = layer_make(j, NULL);
     if (j->err)
         snprintf(j->message, sizeof j->message, "%s: %s", j->tensor->name, rsd_errmsg());
 }
@@ -204,6 +30,22 @@ static size_t job_bytes(void *context, size_t i)
     return 24 * m * n + (moments ? 24 * (m * m + n * n) : 8 * (m < n ? m * m : n * n));
 }
 
+static int make_side_by_side(layer_job *job, size_t jobs)
+{
+    size_t largest = 0;
+    for (size_t i = 0; i < jobs; i++) {
+        const size_t bytes = job_bytes(job, i);
+        largest = bytes > largest ? bytes : largest;
+    }
+    const rsd_par_work work = { .count = jobs, .bytes = job_bytes, .run = run_job, .context = job,
+                                .budget = 4 * largest + 100000000 * rsd_par_threads() };
+    RSD_TRY(rsd_par_each(&work));
+    for (size_t i = 0; i < jobs; i++)
+        if (job[i].err)
+            return RSD_FAIL(job[i].err, "%s", job[i].message);
+    return RSD_OK;
+}
+
 static bool is_target(const sweep *s, const rsd_tensor *t)
 {
     return !s->params->targets || fnmatch(s->params->targets, t->name, 0) == 0;
@@ -214,11 +56,18 @@ static const rsd_spec *spec_of(const student *s, const rsd_tensor *t)
     return recover_spec_for(&s->sweep->plan, s->run, &s->sweep->params->select, s->sweep->model, t);
 }
 
+static void set_rank(const student *s, size_t rank, rsd_adapter_plan *out)
+{
+    const recover_numbers *n = &s->sweep->params->numbers;
+    const double r = (double)rank, alpha = n->alpha > 0 ? n->alpha : r;
+    out->rank = rank;
+    out->scale = (rsd_real)(n->rslora ? alpha / sqrt(r) : alpha / r);
+}
+
 /* Rank, pool and scale of one layer's adapter.  A layer that is too small for the rank gets what it
  * can take. */
 static int plan_layer(const student *s, const rsd_tensor *t, rsd_adapter_plan *out)
 {
-    const recover_numbers *n = &s->sweep->params->numbers;
     const rsd_spec *spec = spec_of(s, t);
     out->pool = 1;
     if (s->run->variant == RSD_QALORA) {
@@ -231,10 +80,34 @@ static int plan_layer(const student *s, const rsd_tensor *t, rsd_adapter_plan *o
                             out->pool, t->cols);
     }
     const size_t columns = t->cols / out->pool, most = t->rows < columns ? t->rows : columns;
-    out->rank = s->run->rank < most ? s->run->rank : most;
-    const double r = (double)out->rank, alpha = n->alpha > 0 ? n->alpha : r;
-    out->scale = (rsd_real)(n->rslora ? alpha / sqrt(r) : alpha / r);
+    set_rank(s, s->run->rank < most ? s->run->rank : most, out);
     return RSD_OK;
+}
+
+/* --rank-budget: the same numbers in all, elsewhere. */
+static int spread(const student *s, rsd_adapter_plan (*plan)[RSD_LINEARS])
+{
+    const size_t most = s->weights->shape.layers * RSD_LINEARS;
+    rank_layer *layer;
+    size_t count = 0;
+    int err = RSD_OK;
+    RSD_TRY(rsd_array_alloc(most, 1, sizeof *layer, &layer));
+    for (size_t i = 0; i < most; i++) {
+        const rsd_adapter_plan *p = &plan[i / RSD_LINEARS][i % RSD_LINEARS];
+        const rsd_tensor *t = s->weights->block[i / RSD_LINEARS].tensor[i % RSD_LINEARS];
+        if (p->rank)
+            layer[count++] = (rank_layer){ .tensor = t, .spec = spec_of(s, t), .pool = p->pool,
+                                           .rank = p->rank };
+    }
+    RSD_TRY_DONE(ranks_spread(s->sweep, s->run->variant, layer, count));
+    for (size_t i = 0, k = 0; i < most; i++) {
+        rsd_adapter_plan *p = &plan[i / RSD_LINEARS][i % RSD_LINEARS];
+        if (p->rank)
+            set_rank(s, layer[k++].rank, p);
+    }
+done:
+    free(layer);
+    return err;
 }
 
 static int make_adapters(student *s)
@@ -256,6 +129,8 @@ static int make_adapters(student *s)
     if (targets == 0)
         RSD_TRY_DONE(RSD_FAIL(RSD_EUSAGE, "--targets %s: no linear layer is called so",
                               s->sweep->params->targets));
+    if (s->sweep->params->numbers.spread && !s->run->control)
+        RSD_TRY_DONE(spread(s, plan));
     err = rsd_adapters_alloc(s->weights, s->run->variant,
                              (const rsd_adapter_plan(*)[RSD_LINEARS])plan, &s->adapters);
     s->adapted = !err;
@@ -275,11 +150,18 @@ static void gather(student *s, const layer_job *j)
     s->start_error += j->start_error;
 }
 
+/* Only what corrects can answer to what came before. */
+static bool in_sequence(const student *s)
+{
+    return s->sweep->params->numbers.sequence && s->adapted && !s->run->control &&
+           !s->run->init->init->trains_only;
+}
+
 static int make_layers(student *s)
 {
     const size_t most = s->weights->shape.layers * RSD_LINEARS;
     layer_job *job = NULL;
-    size_t jobs = 0, largest = 0;
+    size_t jobs = 0;
     int err = RSD_OK;
     RSD_TRY_DONE(rsd_array_alloc(most, 1, sizeof *job, &job));
     RSD_TRY_DONE(rsd_array_alloc(most, 1, sizeof *s->extra, &s->extra));
@@ -287,21 +169,14 @@ static int make_layers(student *s)
         const rsd_tensor *t = s->weights->block[i / RSD_LINEARS].tensor[i % RSD_LINEARS];
         if (!t)
             continue;
-        job[jobs] = (layer_job){ .to = s, .tensor = t, .layer = i / RSD_LINEARS,
-                                 .slot = (rsd_slot)(i % RSD_LINEARS),
-                                 .spec = s->run->control ? NULL : spec_of(s, t) };
-        const size_t bytes = job_bytes(job, jobs++);
-        largest = bytes > largest ? bytes : largest;
+        job[jobs++] = (layer_job){ .to = s, .tensor = t, .layer = i / RSD_LINEARS,
+                                   .slot = (rsd_slot)(i % RSD_LINEARS),
+                                   .spec = s->run->control ? NULL : spec_of(s, t) };
     }
-    const rsd_par_work work = { .count = jobs, .bytes = job_bytes, .run = run_job, .context = job,
-                                .budget = 4 * largest + 100000000 * rsd_par_threads() };
-    RSD_TRY_DONE(rsd_par_each(&work));
-    for (size_t i = 0; !err && i < jobs; i++) {
-        if (job[i].err)
-            err = RSD_FAIL(job[i].err, "%s", job[i].message);
+    RSD_TRY_DONE(in_sequence(s) ? layers_in_sequence(s, job, jobs) : make_side_by_side(job, jobs));
+    for (size_t i = 0; i < jobs; i++)
         gather(s, &job[i]);
-    }
-    if (!err && !s->run->control && s->quantized == 0)
+    if (!s->run->control && s->quantized == 0)
         err = RSD_FAIL(RSD_EUSAGE, "no linear layer is quantized; see --include and --map");
 done:
     free(job);
@@ -372,4 +247,10 @@ int student_base(const student *s, size_t layer, rsd_slot slot, rsd_mat Wq)
     for (size_t i = 0; i < Wq.m; i++)
         memcpy(Wq.x + i * Wq.ld, W->x + i * W->ld, Wq.n * sizeof *Wq.x);
     return RSD_OK;
+}
+
+size_t student_rank(const student *s, size_t layer, rsd_slot slot)
+{
+    const size_t rank = s->adapters.layer[layer][slot].rank;
+    return rank && s->trainer ? rsd_recover_rank(s->trainer, layer, slot) : rank;
 }

@@ -39,7 +39,7 @@ failed = [o.ename for o in outputs if o.output_type == "error"]
 figures = sum("image/png" in o.get("data", {}) for o in outputs)
 order = [c.execution_count for c in code]
 print(f"{len(code)} cells, {figures} figures, failed: {failed}")
-sys.exit(bool(failed) or figures < 3 or order != list(range(1, len(code) + 1)))
+sys.exit(bool(failed) or figures < 2 or order != list(range(1, len(code) + 1)))
 END
 for f in "$notebooks"/*.ipynb; do
     ok "$(basename "$f") is stored with the outputs of one run" $python check.py "$f"

@@ -42,7 +42,7 @@ static int choose_calibration(const rsd_spec *spec, rsd_mat W, const rsd_calibra
                         W.n, (*c)->m, (*c)->n);
     if (!*c && q->calibration == RSD_CALIBRATION_NEEDS)
         return RSD_FAIL(RSD_EUSAGE, "%s needs a calibration: residuum calibrate, then "
-                        "--calibration FILE.h5", spec->text);
+                        "--calibration FILE.h5", q->name);
     return RSD_OK;
 }
 

@@ -16,6 +16,8 @@ done >scripts
 ok 'every figure has its script, every script its figure' diff figures scripts
 ok 'architectures' $RESIDUUM list architectures
 [ "$(cut -d' ' -f1 out | sort)" = "$(names 'src/transformer/arch/*.c')" ]; result $? 'one per file'
+ok 'inits' $RESIDUUM list inits
+for i in $(names 'src/adapters/inits/*.c'); do grep -q "^$i  " out; result $? "$i"; done
 ok 'JSON' $RESIDUUM list --json
 says '"aliases"' 'JSON has the aliases'
 fails 2 "cannot list 'nonsense'" 'unknown section' $RESIDUUM list nonsense

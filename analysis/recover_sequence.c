@@ -1,0 +1,60 @@
+/* Starts made one layer after the other.  The model that is corrected on the way is a copy beside
+ * the student: what the student keeps of a layer is W_q and an adapter, packed or not, and rounded
+ * as it will be; the copy has their sum, which is what the layers that follow must answer to. */
+#include "adapters/sequence.h"
+#include "console.h"
+#include "mat.h"
+#include "recover_private.h"
+#include "stop.h"
+
+/* Pulls targets towards W; of the mean eigenvalue of the inputs' moment, which a few thousand tokens
+ * leave without full rank. */
+static const double ridge = 0.01;
+
+typedef struct {
+    layer_job *job;
+    size_t jobs;
+} line;
+
+static bool should_stop(void *context)
+{
+    (void)context;
+    return stop_requested();
+}
+
+/* The job of one layer.  One that is not quantized has nothing to answer with. */
+static int correct(void *context, size_t layer, rsd_slot slot, rsd_mat target,
+                   const rsd_calibration *of_inputs, rsd_mat W)
+{
+    const line *l = context;
+    layer_job *j = l->job;
+    while (j->layer != layer || j->slot != slot)
+        j++;
+    const layer_sequence q = { .target = target, .known = of_inputs, .corrected = W };
+    const int err = layer_make(j, j->spec ? &q : NULL);
+    return err ? rsd_fail_prefix(err, "%s", j->tensor->name) : RSD_OK;
+}
+
+int layers_in_sequence(student *s, layer_job *job, size_t jobs)
+{
+    const sweep *sw = s->sweep;
+    const size_t held = rsd_tokens_count(sw->train.tokens), asked = sw->params->numbers.sequence;
+    line l = { .job = job, .jobs = jobs };
+    rsd_weights *current;
+    size_t done;
+    RSD_TRY(rsd_weights_copy(sw->original, &current));
+    const rsd_sequence_job sequence = {
+        .original = sw->original, .current = current, .tokens = sw->train.tokens,
+        .context = sw->train.context,
+        .windows = (asked < held ? asked : held) / sw->train.context, .batch = sw->pass,
+        .ridge = ridge, .correct = correct, .stop = should_stop, .callback_context = &l };
+    const double started = console_seconds();
+    int err = rsd_sequence(&sequence, &done);
+    rsd_weights_free(current);
+    if (!err && done < jobs)
+        err = RSD_FAIL(RSD_ESTOPPED, "stopped after %zu of %zu layers", done, jobs);
+    if (!err)
+        console_detail("%s: %zu layers corrected in sequence on %zu windows, %.1f s", s->run->name,
+                       done, sequence.windows, console_seconds() - started);
+    return err;
+}

@@ -1,0 +1,94 @@
+#!/bin/sh
+# --target-bpw, --rank-budget, --calibration and --imatrix: what is chosen, and that it pays.
+. "$srcdir/tests/cli/lib.sh"
+demo=$srcdir/data/demo
+data="--tokens $demo/train.tokens.u16 --context 32 --threads 1 --precision f32"
+recover="$RESIDUUM recover $demo $data --eval-tokens $demo/eval.tokens.u16 --max-eval-tokens 1025 --steps 0"
+dense='--include *.dense.weight'
+
+# field RUN-TEXT NAME of FILE's runs table; loss of an eval; number KEY in the file out
+field() {
+    $RESIDUUM export $1 recovery/runs --format json | grep -F -- "$2" | head -n 1 |
+        sed -n "s/.*\"$3\":\"\{0,1\}\([^,\"}]*\).*/\1/p"
+}
+number() { sed -n "s/.*\"$1\": \([0-9.e-]*\),*$/\1/p" out | tail -n 1; }
+calc() { awk "BEGIN { exit !($1) }"; result $? "$2"; }
+err_says() { grep -qF -- "$1" err; result $? "$2"; }
+
+ok 'calibrated' $RESIDUUM calibrate $demo $data --max-tokens 1025 --quiet -o cal.h5
+know='--calibration cal.h5'
+
+# --- bits ---
+mixed='-q nf2 -q nf3 -q nf4 --target-bpw 3.5'
+eval="$RESIDUUM eval $demo --tokens $demo/eval.tokens.u16 --max-tokens 1025 --context 32 --threads 1 --precision f32 $dense --json"
+ok 'a mean of three bits' $eval -q nf3
+uniform=$(number loss)
+ok 'spread by predicted loss' $eval $mixed $know
+chosen=$(number loss)
+calc "$(number bits_per_weight) <= 3.5 && $(number bits_per_weight) > 3.3" 'keeps the budget'
+calc "$chosen < $uniform" 'and is better than the uniform choice of its size'
+ok 'quantize' $RESIDUUM quantize $demo $mixed $know $dense -o mixed --json
+err_says 'nf:bits=3,block=64 everywhere' 'says what the best single quantizer would lose'
+calc "$(number bits_per_weight) <= 3.5" 'within the budget too'
+[ "$(grep -c '"spec": "nf:bits=[234]' out)" = 8 ] && [ "$(grep -o 'nf:bits=.' out | sort -u | wc -l)" -gt 1 ]
+result $? 'with several quantizers'
+ok 'what it wrote' $RESIDUUM eval mixed --tokens $demo/eval.tokens.u16 --max-tokens 1025 --context 32 --threads 1 --precision f32 --json
+calc "($(number loss) - $chosen) ^ 2 < 1e-12" 'has that loss'
+ok 'recover' $recover $mixed $know $dense --rank 2 --init kfac -o bits.h5
+calc "$(field bits.h5 demo_map bits_per_weight) <= 3.5" 'within the budget as well'
+calc "($(field bits.h5 demo_map loss_q) - $chosen) ^ 2 < 1e-12" 'has that loss, too'
+fails 2 "'target-bpw=3.5', this command says 'target-bpw=3.6'" 'another budget for the same file' \
+    $recover -q nf2 -q nf3 -q nf4 --target-bpw 3.6 $know $dense --rank 2 --init kfac -o bits.h5 --quiet
+fails 2 'give several -q' 'nothing to choose from' $recover -q nf2 --target-bpw 3 $know
+fails 2 '--calibration' 'nothing to predict from' $RESIDUUM quantize $demo $mixed -o none
+fails 2 '--target-bpw to choose' 'several quantizers without a budget' $RESIDUUM quantize $demo -q nf2 -q nf3 -o none
+
+# --- ranks ---
+even="$recover -q nf2 $know $dense --rank 4 --init kfac"
+ok 'even ranks' $even -o even.h5
+ok 'a budget of ranks' $even --rank-budget -o spread.h5
+says 'ranks are means' 'says so'
+calc "$(field spread.h5 nf2 adapter_numbers) <= $(field even.h5 nf2 adapter_numbers) && $(field spread.h5 nf2 adapter_numbers) > 0.98 * $(field even.h5 nf2 adapter_numbers)" \
+    'the same size'
+calc "$(field spread.h5 nf2 loss_init) < $(field even.h5 nf2 loss_init)" 'and a lower loss'
+$RESIDUUM export spread.h5 recovery/layers --format json |
+    sed -n 's/.*"rank":\([0-9]*\).*/\1/p' >ranks
+calc "$(awk '{ s += $1 } END { print s }' ranks) == $(field spread.h5 nf2 rank_sum) && $(sort -u ranks | wc -l) > 1 && $(sort -n ranks | head -n 1) >= 1" \
+    'ranks of layers differ, none is 0, and they add up'
+fails 2 '--calibration' 'no moments' $recover -q nf2 --rank-budget
+
+# --- what quantizers are told ---
+ok 'gptq is told H' $RESIDUUM quantize $demo -q gptq:bits=3 $know $dense -o gptq --quiet
+ok 'its loss' $RESIDUUM eval gptq --tokens $demo/eval.tokens.u16 --max-tokens 1025 --context 32 --threads 1 --precision f32 --json
+told=$(number loss)
+ok 'that of eval' $eval -q gptq:bits=3 $know
+calc "($(number loss) - $told) ^ 2 < 1e-12" 'is the same'
+
+# An importance matrix: two inputs of the first layer matter, the others do not.
+le32() { printf "\\$(printf %o $(($1 % 256)))\\$(printf %o $(($1 / 256 % 256)))\\0\\0"; }
+matrix() { # matrix NAME INPUTS WEIGHT-OF-THE-FIRST-HALF (float32, octal)
+    le32 1
+    le32 ${#1}
+    printf %s "$1"
+    le32 1
+    le32 $2
+    i=0
+    while [ $i -lt $2 ]; do
+        if [ $i -lt $(($2 / 2)) ]; then printf "$3"; else printf '\0\0\200\77'; fi
+        i=$((i + 1))
+    done
+}
+one='--include *.0.attention.dense.weight'
+matrix blk.0.attn_output.weight 128 '\0\0\310\102' >important
+ok 'without importance' $RESIDUUM quantize $demo -q q4_0 $one -o plain --json
+plain=$(number relative_error)
+ok 'with it' $RESIDUUM quantize $demo -q q4_0 $one --imatrix important -o weighted --json
+calc "$(number relative_error) > $plain" 'codes are chosen for something else'
+ok 'as a GGUF file' $RESIDUUM quantize $demo -q q4_0 $one --imatrix important -o weighted.gguf --json
+says '"spec": "q4_0' 'too'
+ok 'in eval' $RESIDUUM eval $demo --tokens $demo/eval.tokens.u16 --max-tokens 257 --context 32 --threads 1 -q q4_0 $one --imatrix important --json
+matrix blk.0.attn_output.weight 64 '\0\0\310\102' >short
+fails 1 'is of 64 inputs' 'of another size' $RESIDUUM quantize $demo -q q4_0 $one --imatrix short -o none
+matrix blk.7.attn_output.weight 128 '\0\0\310\102' >foreign
+fails 2 'is a layer of' 'of another model' $RESIDUUM quantize $demo -q q4_0 $one --imatrix foreign -o none
+finish
