@@ -129,7 +129,9 @@ static int finish_one(const sweep *s, recover_parts *parts, const recover_run *r
         o->row.message = strdup(rsd_errmsg());
         if (!o->row.status || !o->row.message)
             return RSD_FAIL(RSD_ENOMEM, "row of a run");
-    } else
+    } else if (s->params->numbers.steps == 0)
+        console_detail("%s: loss %.5f -> %.5f", run->name, o->row.loss_q, o->row.loss_init);
+    else
         console_detail("%s: loss %.5f -> %.5f -> %.5f, %.1f s, %.0f tokens/s", run->name,
                        run->control ? o->row.loss_fp : o->row.loss_q, o->row.loss_init,
                        o->row.loss_trained, o->row.seconds, o->row.tokens_per_s);

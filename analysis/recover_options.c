@@ -118,7 +118,7 @@ void recover_settle(recover_params *p)
 {
     recover_numbers *n = &p->numbers;
     const bool said = n->eval_every != recover_defaults.numbers.eval_every;
-    if (!said && n->eval_every > n->steps)
+    if (n->steps == 0 || (!said && n->eval_every > n->steps))
         n->eval_every = n->steps;
 }
 

@@ -11,6 +11,10 @@
  * leave without full rank. */
 static const double ridge = 0.01;
 
+/* With fewer tokens than this for each input a target follows their noise, which can cost more than
+ * the sequence gains. */
+enum { TOKENS_PER_INPUT = 4 };
+
 typedef struct {
     layer_job *job;
     size_t jobs;
@@ -35,6 +39,15 @@ static int correct(void *context, size_t layer, rsd_slot slot, rsd_mat target,
     return err ? rsd_fail_prefix(err, "%s", j->tensor->name) : RSD_OK;
 }
 
+static void note_few_tokens(const layer_job *job, size_t jobs, size_t tokens)
+{
+    size_t widest = 0;
+    for (size_t i = 0; i < jobs; i++)
+        widest = job[i].tensor->cols > widest ? job[i].tensor->cols : widest;
+    if (tokens < TOKENS_PER_INPUT * widest)
+        console_note("--sequence: %zu tokens are few for layers of %zu inputs", tokens, widest);
+}
+
 int layers_in_sequence(student *s, layer_job *job, size_t jobs)
 {
     const sweep *sw = s->sweep;
@@ -49,6 +62,7 @@ int layers_in_sequence(student *s, layer_job *job, size_t jobs)
         .windows = (asked < held ? asked : held) / sw->train.context, .batch = sw->pass,
         .ridge = ridge, .correct = correct, .stop = should_stop, .callback_context = &l };
     const double started = console_seconds();
+    note_few_tokens(job, jobs, sequence.windows * sequence.context);
     int err = rsd_sequence(&sequence, &done);
     rsd_weights_free(current);
     if (!err && done < jobs)

@@ -5,7 +5,9 @@
 #include "quantizers/quantizer.h"
 #include "rng.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -26,6 +28,13 @@ static const char *const usual[] = {
     "q4_k",   "q5_k",
     "q6_k",   "iq4_nl",
     "iq4_xs", "tq2_0",
+    "mx",     "mxfp6",
+    "mxfp8",  "mxint8",
+    "nvfp4",  "nvfp4:scale=none",
+    "mxint4", "af4",
+    "dynamic8", "int8vec",
+    "kmeans", "kmeans2",
+    "hqq",    "hqq:solver=none",
 };
 
 static double now(void)
@@ -78,6 +87,47 @@ static void bench_memcpy(rsd_mat W, rsd_mat Wq)
     printf("%-44s %10.0f\n", "memcpy", 4e-6 * (double)W.m * (double)W.n / best);
 }
 
+/* A layer of pythia-160m's MLP with correlated inputs and gradients: seconds, not MB/s. */
+static int bench_calibrated(void)
+{
+    static const char *const specs[] = { "gptq", "gptq:act_order", "gptq:metric=GH", "awq" };
+    enum { M = 768, N = 3072 };
+    rsd_mat W = { 0 };
+    rsd_rng *rng = NULL;
+    double *H = calloc((size_t)N * N, sizeof *H), *G = calloc((size_t)M * M, sizeof *G);
+    static double ones[N];
+    int err = H && G ? rsd_mat_alloc(M, N, &W) : RSD_FAIL(RSD_ENOMEM, "moments");
+    if (!err)
+        err = rsd_rng_alloc(2, "bench_quantize", &rng);
+    if (!err)
+        rsd_rng_normals(rng, W.x, W.m * W.n);
+    for (size_t i = 0; !err && i < N; i++)
+        for (size_t j = 0; j < N; j++) {
+            const double r = fabs((double)i - (double)j);
+            H[i * N + j] = pow(0.9, r);
+            if (i < M && j < M)
+                G[i * M + j] = pow(0.8, r);
+            ones[i] = 1;
+        }
+    const rsd_calibration c = { .m = M, .n = N, .H = H, .G = G, .mean_abs = ones };
+    printf("\n%-44s %10s\n", "768 x 3072, one core", "seconds");
+    for (size_t i = 0; !err && i < sizeof specs / sizeof *specs; i++) {
+        rsd_spec spec;
+        rsd_packed packed = { 0 };
+        const double start = now();
+        err = rsd_spec_parse(specs[i], &spec);
+        if (!err)
+            err = rsd_pack(&spec, W, &c, &packed);
+        printf("%-44s %10.2f\n", specs[i], now() - start);
+        rsd_packed_free(&packed);
+    }
+    rsd_rng_free(rng);
+    rsd_mat_free(&W);
+    free(H);
+    free(G);
+    return err;
+}
+
 int main(int argc, char **argv)
 {
     rsd_mat W, Wq;
@@ -104,6 +154,10 @@ int main(int argc, char **argv)
             fprintf(stderr, "%s\n", rsd_errmsg());
             failures++;
         }
+    if (argc == 1 && bench_calibrated()) {
+        fprintf(stderr, "%s\n", rsd_errmsg());
+        failures++;
+    }
     rsd_mat_free(&Wq);
     rsd_mat_free(&W);
     return failures != 0;

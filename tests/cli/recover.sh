@@ -109,6 +109,7 @@ fails 2 '--rank' 'rank 0' $run -q nf2 --rank 0
 fails 2 "no 'nothing'" 'an unknown variant' $run -q nf2 --variant nothing
 fails 2 '--init' 'an unknown start' $run -q nf2 --init nothing
 fails 2 'is above --steps' 'evaluations that never come' $run -q nf2 --eval-every 9
+ok 'unless nothing was said of them' $RESIDUUM recover $demo $data --context 32 --batch 2 --steps 8 -q nf2 --dry-run
 fails 2 'is for lora' 'quantization-aware dora' $run -q nf2 --variant dora --quantization-aware
 ok 'what would run' $run -q nf2 -q nf4 --rank 2,4 --init zero,loftq:steps=2,first=svd,lorc --dry-run
 [ "$(grep -c '^demo_' out)" = 14 ]; result $? 'commas part starts, not their options: 12 runs and 2 controls'
@@ -139,6 +140,23 @@ ok 'calibrated' $RESIDUUM calibrate $demo --tokens $demo/train.tokens.u16 --max-
 ok 'now it starts' $one -q nf2 --init qera_exact,zero --calibration cal.h5 -o cal.h5
 load cal.h5
 calc "$(field qera_exact loss_init) < $(field nf2_r2_zero loss_init)" 'and knows the data'
+side=$(field qera_exact loss_init)
+before="$RESIDUUM recover $common --rank 2 --no-control -q nf2 --calibration cal.h5 --steps 0"
+ok 'one layer after the other' $before --init qera_exact,zero --sequence 2048 -o line.h5
+says 'on the first 2048 tokens' 'says so'
+load line.h5
+calc "$(field qera_exact loss_init) < $side" 'starts better'
+[ "$(field qera_exact loss_trained)" = "$(field qera_exact loss_init)" ]; result $? 'and no step is taken'
+[ "$(field nf2_r2_zero loss_init)" = "$(field nf2_r2_zero loss_q)" ]; result $? 'what does not correct starts as quantized'
+short="$before --sequence 256 --init qera_exact"
+ok 'on few tokens' $short -o shortline.h5
+err_says 'are few for layers of 512 inputs' 'is warned of'
+ok 'packed' $short --base packed -o packedline.h5
+numbers shortline.h5 >shortline
+numbers packedline.h5 >packedline
+ok 'the same numbers' cmp shortline packedline
+fails 2 "'sequence=2048', this command says 'sequence=512'" 'other tokens for the same file' $before --init qera_exact,zero --sequence 512 -o line.h5 --quiet
+fails 2 'fills no window' 'less than a window' $before --sequence 31
 ok 'one matrix alone' $one --map '*.0.attention.dense.weight=nf2' --targets '*.0.attention.dense.weight' -o map.h5
 load map.h5
 [ "$(field demo_map adapter_numbers)" = 512 ] && [ "$(field demo_map bf16_bytes)" = 32768 ]; result $? 'is quantized and has an adapter'
