@@ -15,8 +15,8 @@ typedef struct {
     double bits; /* per weight, over the matrices that are selected */
 } budget_job;
 
-/* specs holds the candidates (-q) and rules (--map), which bind; after, one rule per selected matrix
- * that no rule had bound, and no spec.  What was chosen is noted, beside the best single quantizer
+/* specs holds the candidates (-q) and rules (--map), which bind; after, one rule per selected
+ * matrix that no rule had bound, and no spec.  What was chosen is noted, beside the best single quantizer
  * that fits.  What the candidates cost and are predicted to lose is measured on every matrix, which
  * takes as long as quantizing the model once with each.
  * Errors: RSD_EUSAGE without calibration or fewer than two candidates; RSD_EARG where not even the

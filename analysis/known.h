@@ -33,8 +33,8 @@ typedef struct {
     double *H, *G, *square, *mean_abs, *max_abs;
 } known_layer;
 
-/* All that the file knows of t; members it lacks are NULL (an importance matrix has `square`).  One thread at a time.  Free with
- * known_layer_free, also after a failure.
+/* All that the file knows of t; members it lacks are NULL (an importance matrix has `square`).  One
+ * thread at a time.  Free with known_layer_free, also after a failure.
  * Errors: the store's; RSD_EFORMAT for an array of another size than t asks. */
 RSD_CHECK int known_read(const known *k, const rsd_tensor *t, known_layer *out);
 void known_layer_free(known_layer *l);

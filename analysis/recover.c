@@ -83,16 +83,13 @@ static int open_sweep(sweep *s, const char *argument)
     return make_canonical(s);
 }
 
-/* The original beside the student, where the objective or a sequence asks for it. */
+/* The original beside the student, where the objective asks for it. */
 static int open_teacher(sweep *s)
 {
     const recover_params *p = s->params;
-    const bool taught = p->numbers.objective != RSD_OBJECTIVE_CE && p->numbers.steps;
-    if (!taught && !p->numbers.sequence)
+    if (p->numbers.objective == RSD_OBJECTIVE_CE || p->numbers.steps == 0)
         return RSD_OK;
     RSD_TRY(rsd_weights_load(s->model, &s->original));
-    if (!taught)
-        return RSD_OK;
     return rsd_transformer_alloc(s->original, (rsd_precision)p->stream.precision,
                                  RSD_KEEP_NOTHING, s->pass * s->train.context, &s->teacher);
 }

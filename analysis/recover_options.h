@@ -62,8 +62,8 @@ typedef struct {
 /* What was not said and depends on the rest: an evaluation is never later than the last step. */
 void recover_settle(recover_params *params);
 
-/* Parse the lists and cross them; with --target-bpw, choose each matrix' quantizer first.  name: the
- * model's, in the names of runs.  Free with recover_plan_free, also after a failure.
+/* Parse the lists and cross them; with --target-bpw, choose each matrix' quantizer first.  name:
+ * the model's, in the names of runs.  Free with recover_plan_free, also after a failure.
  * Errors: RSD_EUSAGE for what no run could do; those of the parsers and of budget.h; RSD_ENOMEM. */
 RSD_CHECK int recover_plan_make(const recover_params *params, const rsd_model *model,
                                 const char *name, const known *data, recover_plan *out);

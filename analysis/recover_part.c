@@ -52,8 +52,6 @@ static void window_arrays(outcome *o, window_array out[WINDOW_ARRAYS])
 static int write_curves(rsd_store *store, const char *path, const curves *c)
 {
     double *step;
-    if (c->steps == 0)
-        return RSD_OK;
     RSD_TRY(rsd_array_alloc(c->steps, 1, sizeof *step, &step));
     for (size_t i = 0; i < c->steps; i++)
         step[i] = (double)i + 1;
@@ -73,8 +71,9 @@ static int write_curves(rsd_store *store, const char *path, const curves *c)
     };
     int err = RSD_OK;
     for (size_t i = 0; !err && i < sizeof list / sizeof *list; i++)
-        err = recovery_write_array(store, path, list[i].name, list[i].x, list[i].n, list[i].axis,
-                                   list[i].units, list[i].description);
+        if (list[i].n)
+            err = recovery_write_array(store, path, list[i].name, list[i].x, list[i].n,
+                                       list[i].axis, list[i].units, list[i].description);
     free(step);
     return err;
 }

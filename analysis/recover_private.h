@@ -26,7 +26,7 @@ typedef struct {
     known known;
     stream train, eval;
     size_t pass;               /* windows in memory at a time */
-    rsd_weights *original;     /* the teacher's; NULL: nothing needs it */
+    rsd_weights *original;     /* the teacher's; NULL: the objective needs none */
     rsd_transformer *teacher;
 } sweep;
 

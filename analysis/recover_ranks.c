@@ -44,7 +44,7 @@ static int residual(const ranks_job *j, rsd_mat R)
     if (err)
         goto done;
     if (!k.H || !k.G) {
-        err = RSD_FAIL(RSD_EUSAGE, "--rank-budget needs H and G of this matrix: residuum calibrate");
+        err = RSD_FAIL(RSD_EUSAGE, "--rank-budget needs its H and G: residuum calibrate");
         goto done;
     }
     RSD_TRY_DONE(rsd_mat_alloc(R.m, R.n, &Wq));
@@ -147,8 +147,8 @@ static int choose(const ranks_job *job, rank_layer *layer, size_t count)
         layer[i].rank = chosen[i] + 1;
         console_detail("%s: rank %zu", layer[i].tensor->name, layer[i].rank);
     }
-    console_detail("%.0f of %.0f numbers; predicted loss +%.4g, spread evenly +%.4g", a.cost, budget,
-                   a.loss, uniform);
+    console_detail("%.0f of %.0f numbers; predicted loss +%.4g, spread evenly +%.4g", a.cost,
+                   budget, a.loss, uniform);
 done:
     free(options);
     free(chosen);

@@ -249,7 +249,9 @@ done:
 static void stay(const sweep *s, outcome *o)
 {
     memcpy(o->trained, o->init, s->eval.windows * sizeof *o->init);
-    o->curves.best = rsd_mean(o->init, s->eval.windows);
+    o->curves.best = o->curves.eval_loss[0] = rsd_mean(o->init, s->eval.windows);
+    o->curves.eval_step[0] = 0;
+    o->curves.evals = 1;
 }
 
 static int train(const sweep *s, references *refs, student *m, const char *state, outcome *o)

@@ -32,7 +32,7 @@ number() {
 # --- every figure, every format ---
 figures='cumulative-m-other-nf4 cumulative-m-other-int3-group-16 energy-m-other-nf4
 energy-m-other-int3-group-16 spectrum-m-other-nf4 spectrum-m-other-int3-group-16
-rank_error-m-other layers-m-effective_rank quantizers-m'
+rank_error-m-other layers-m-effective_rank quantizers-m families-m'
 ok 'every figure as png' $RESIDUUM plot m.h5 -o png --tables
 for f in $figures; do
     head -c 4 png/$f.png | tail -c 3 | grep -q PNG && tail -c 12 png/$f.png | grep -q IEND

@@ -151,6 +151,7 @@ calc "$(field qera_exact loss_init) < $side" 'starts better'
 short="$before --sequence 256 --init qera_exact"
 ok 'on few tokens' $short -o shortline.h5
 err_says 'are few for layers of 512 inputs' 'is warned of'
+ok 'in bfloat16, beside a teacher' $before --sequence 256 --init qera_exact --objective kl --steps 1 --eval-every 0 --precision bf16 --quiet
 ok 'packed' $short --base packed -o packedline.h5
 numbers shortline.h5 >shortline
 numbers packedline.h5 >packedline
