@@ -119,8 +119,12 @@ typedef struct {
 #define OVERLAP(text, name)                                                                        \
     { text, offsetof(recovery_layer, overlap_##name##_left),                                       \
       offsetof(recovery_layer, overlap_##name##_right) }
+enum { NO_FIELD = -1 };
 static const overlap_field overlap_fields[] = {
-    OVERLAP("its start", start), OVERLAP("R", R), OVERLAP("W", W),
+    OVERLAP("its start", start), OVERLAP("R", R), OVERLAP("W", W), OVERLAP("R H^1/2", RH),
+    OVERLAP("G^1/2 R H^1/2", GRH),
+    { "H (inputs)", (size_t)NO_FIELD, offsetof(recovery_layer, overlap_H_right) },
+    { "G (gradients)", offsetof(recovery_layer, overlap_G_left), (size_t)NO_FIELD },
 };
 
 static double field_of(const recovery_layer *l, size_t offset)
@@ -142,6 +146,8 @@ static const recovery_row *run_of(const evidence *e, const recovery_layer *l)
 static size_t collect(const evidence *e, size_t offset, double *x)
 {
     size_t n = 0;
+    if (offset == (size_t)NO_FIELD)
+        return 0;
     for (size_t i = 0; i < e->run_layers; i++) {
         const recovery_row *r = run_of(e, &e->run_layer[i]);
         const double v = field_of(&e->run_layer[i], offset);
@@ -159,12 +165,12 @@ static int add_overlaps(const evidence *e, uint64_t seed, comparison *c)
     for (size_t f = 0; f < sizeof overlap_fields / sizeof *overlap_fields; f++) {
         comparison_overlap *o = &c->overlap[c->overlaps];
         size_t n = collect(e, overlap_fields[f].left, x);
-        if (!n)
-            continue;
-        o->what = overlap_fields[f].what;
         RSD_TRY_DONE(rsd_mean_interval(x, n, seed, &o->left));
         n = collect(e, overlap_fields[f].right, x);
         RSD_TRY_DONE(rsd_mean_interval(x, n, seed, &o->right));
+        if (isnan(o->left.value) && isnan(o->right.value))
+            continue;
+        o->what = overlap_fields[f].what;
         n = collect(e, offsetof(recovery_layer, random_left), x);
         o->random_left = rsd_mean(x, n);
         n = collect(e, offsetof(recovery_layer, random_right), x);

@@ -105,6 +105,14 @@ static void print_ranks(const comparison *c)
     print_rank("trained adapters", c->rank_trained, c->share_trained);
 }
 
+static void print_side(const char *side, rsd_interval v, double random)
+{
+    if (isnan(v.value))
+        printf("   %-7s %-36s", side, "-");
+    else
+        printf("   %-7s %.3f [%.3f,%.3f], random %.3f  ", side, v.value, v.low, v.high, random);
+}
+
 static void print_overlaps(const comparison *c)
 {
     if (!c->overlaps)
@@ -112,9 +120,10 @@ static void print_overlaps(const comparison *c)
     printf("\nsubspaces of the trained adapters: share that lies in the same-sized top of\n");
     for (size_t i = 0; i < c->overlaps; i++) {
         const comparison_overlap *o = &c->overlap[i];
-        printf("  %-12s outputs %.3f [%.3f,%.3f], random %.3f   inputs %.3f [%.3f,%.3f], random "
-               "%.3f\n", o->what, o->left.value, o->left.low, o->left.high, o->random_left,
-               o->right.value, o->right.low, o->right.high, o->random_right);
+        printf("  %-14s", o->what);
+        print_side("outputs", o->left, o->random_left);
+        print_side("inputs", o->right, o->random_right);
+        putchar('\n');
     }
 }
 

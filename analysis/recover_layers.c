@@ -107,28 +107,34 @@ static int overlap_top(const measured_layer *l, rsd_mat M, double *left, double 
     return err;
 }
 
-/* The factors of the start: their spans are known also where the other factor is 0. */
-static int overlap_start(measured_layer *l, const rsd_adapter *start)
+int measured_overlap(const measured_layer *l, rsd_mat B, rsd_mat A, double *left, double *right)
 {
-    factors f;
     double *u = NULL, *v = NULL;
-    int err = take_factors(start, false, &f);
-    const size_t m = f.B.m, n = f.A.n, r = f.A.m;
-    if (err)
-        goto done;
-    RSD_TRY_DONE(rsd_array_alloc(r, m, sizeof *u, &u));
-    RSD_TRY_DONE(rsd_array_alloc(r, n, sizeof *v, &v));
-    if (!is_zero(f.B)) {
-        RSD_TRY_DONE(column_basis(f.B, u));
-        RSD_TRY_DONE(overlap(l->u, l->rank, u, r, m, &l->row.overlap_start_left));
+    int err = RSD_OK;
+    RSD_TRY_DONE(rsd_array_alloc(B.n, B.m, sizeof *u, &u));
+    RSD_TRY_DONE(rsd_array_alloc(A.m, A.n, sizeof *v, &v));
+    if (!is_zero(B)) {
+        RSD_TRY_DONE(column_basis(B, u));
+        RSD_TRY_DONE(overlap(l->u, l->rank, u, B.n, B.m, left));
     }
-    if (!is_zero(f.A)) {
-        RSD_TRY_DONE(row_basis(f.A, v));
-        RSD_TRY_DONE(overlap(l->v, l->rank, v, r, n, &l->row.overlap_start_right));
+    if (!is_zero(A)) {
+        RSD_TRY_DONE(row_basis(A, v));
+        err = overlap(l->v, l->rank, v, A.m, A.n, right);
     }
 done:
     free(u);
     free(v);
+    return err;
+}
+
+/* The factors of the start: their spans are known also where the other factor is 0. */
+static int overlap_start(measured_layer *l, const rsd_adapter *start)
+{
+    factors f;
+    int err = take_factors(start, false, &f);
+    if (!err)
+        err = measured_overlap(l, f.B, f.A, &l->row.overlap_start_left,
+                               &l->row.overlap_start_right);
     factors_free(&f);
     return err;
 }
@@ -218,7 +224,8 @@ static int compare_matrices(const student *s, size_t layer, rsd_slot slot, measu
         goto done;
     RSD_TRY_DONE(overlap_top(l, W, &l->row.overlap_W_left, &l->row.overlap_W_right));
     RSD_TRY_DONE(overlap_top(l, X, &l->row.overlap_R_left, &l->row.overlap_R_right));
-    err = overlap_start(l, start);
+    RSD_TRY_DONE(overlap_start(l, start));
+    err = recover_overlap_data(s->sweep, t, X, l);
 done:
     rsd_mat_free(&W);
     rsd_mat_free(&X);

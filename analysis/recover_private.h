@@ -166,6 +166,15 @@ typedef struct {
 } measured_layers;
 
 RSD_CHECK int recover_measure(const student *s, measured_layers *out);
+
+/* Overlaps of the trained correction's subspaces with those of the columns of B and rows of A; 0
+ * matrices leave them as they are. */
+RSD_CHECK int measured_overlap(const measured_layer *l, rsd_mat B, rsd_mat A, double *left,
+                               double *right);
+
+/* Overlaps with what calibration knows, where there is one (recover_data.c). */
+RSD_CHECK int recover_overlap_data(const sweep *s, const rsd_tensor *t, rsd_mat R,
+                                   measured_layer *l);
 void measured_layers_free(measured_layers *l);
 RSD_CHECK int recover_write_layers(rsd_store *store, const char *run_path,
                                    const measured_layers *l);

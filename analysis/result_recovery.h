@@ -108,6 +108,12 @@ typedef struct {
     ENTRY(overlap_R_right, "share", "right subspaces of C and of the top of R")                    \
     ENTRY(overlap_W_left, "share", "left subspaces of C and of the top of W")                      \
     ENTRY(overlap_W_right, "share", "right subspaces of C and of the top of W")                    \
+    ENTRY(overlap_RH_left, "share", "left subspaces of C and of the best C in R H^1/2")            \
+    ENTRY(overlap_RH_right, "share", "right subspaces of C and of that")                           \
+    ENTRY(overlap_GRH_left, "share", "left subspaces of C and of the best C in G^1/2 R H^1/2")     \
+    ENTRY(overlap_GRH_right, "share", "right subspaces of C and of that")                          \
+    ENTRY(overlap_H_right, "share", "right subspace of C and the top of H: the inputs")            \
+    ENTRY(overlap_G_left, "share", "left subspace of C and the top of G: the gradients")           \
     ENTRY(random_left, "share", "expected of random subspaces of these dimensions, rank / rows")   \
     ENTRY(random_right, "share", "likewise, rank / cols")
 

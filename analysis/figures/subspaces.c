@@ -1,5 +1,5 @@
-/* Where trained adapters lie: their overlap with the top subspaces of R, of W and of their own start,
- * against rank, by initialisation, beside that of random subspaces.  One page per model and
+/* Where trained adapters lie: their overlap with the top subspaces of R, of W, of their own start,
+ * of the best corrections in the data's and the loss's metric, of inputs and gradients, against rank, by initialisation, beside that of random subspaces.  One page per model and
  * quantizer; panels: what they are held against, outputs and inputs. */
 #include "evidence.h"
 #include "figures/axis.h"
@@ -20,9 +20,12 @@ static const struct {
     const char *title;
     size_t overlap, random;
 } sides[] = {
-    SIDE("R, outputs", R, left), SIDE("W, outputs", W, left),
-    SIDE("start, outputs", start, left), SIDE("R, inputs", R, right),
-    SIDE("W, inputs", W, right), SIDE("start, inputs", start, right),
+    SIDE("R, outputs", R, left),           SIDE("R, inputs", R, right),
+    SIDE("W, outputs", W, left),           SIDE("W, inputs", W, right),
+    SIDE("start, outputs", start, left),   SIDE("start, inputs", start, right),
+    SIDE("R H½, outputs", RH, left),       SIDE("R H½, inputs", RH, right),
+    SIDE("G½ R H½, outputs", GRH, left),   SIDE("G½ R H½, inputs", GRH, right),
+    SIDE("G, outputs", G, left),           SIDE("H, inputs", H, right),
 };
 
 typedef struct {
@@ -90,6 +93,11 @@ static double mean_of(const sheet *s, const char *start, int64_t rank, size_t of
 static void put_panel(sheet *s, page *p, size_t side, axis_range *y)
 {
     const char *columns[2 + STARTS_MAX] = { "rank", "random" };
+    bool any = false;
+    for (size_t i = 0; i < s->ranks && !any; i++)
+        any = isfinite(mean_of(s, NULL, s->rank[i], sides[side].overlap));
+    if (!any)
+        return; /* no calibration when the runs were made */
     for (size_t k = 0; k < s->starts; k++)
         columns[2 + k] = s->start[k];
     page_panel(p, sides[side].title, columns, 2 + s->starts);
@@ -113,8 +121,8 @@ static int draw_sheet(sheet *s, const page_sink *sink)
     page p;
     int err = RSD_OK;
     RSD_TRY_DONE(page_open(&p, "subspaces", parts));
-    page_heading(&p, "Where trained adapters lie", "%s · %s · share of their subspace in the "
-                 "same-sized top of R, W and their start, mean over layers", s->model,
+    page_heading(&p, "Where trained adapters lie", "%s · %s · share of their subspace in others of "
+                 "the same size, mean over layers", s->model,
                  label ? label : s->spec);
     find_axes(s);
     page_series(&p, 1, "random subspaces");
@@ -127,7 +135,7 @@ static int draw_sheet(sheet *s, const page_sink *sink)
     page_range(&p, 'x', s->ranks ? (double)s->rank[0] / 1.3 : 0,
                s->ranks ? (double)s->rank[s->ranks - 1] * 1.3 : 1);
     page_range(&p, 'y', 0, y.high);
-    RSD_TRY_DONE(page_finish(&p, (page_shape){ .width = 2.2, .height = 1.8, .cols = 3 }));
+    RSD_TRY_DONE(page_finish(&p, (page_shape){ .width = 2.0, .height = 1.7, .cols = 4 }));
     if (p.panels)
         err = sink->draw(sink->context, &p);
 done:

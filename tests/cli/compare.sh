@@ -64,6 +64,8 @@ says 'trained adapters: 8 runs' 'trained adapters'
 says 'before training): 4 runs' 'closed forms apart, those that correct nothing left out'
 says 'one layer at a time' 'single layers'
 says 'subspaces of the trained adapters' 'subspaces beside random ones'
+says 'R H^1/2' 'of the data'
+says 'G (gradients)' 'and of the gradients'
 says 'effective rank' 'effective ranks'
 ok 'as JSON' $RESIDUUM compare f.h5 --json
 for key in '"R"' '"RdH"' '"RH"' '"GRH"' '"spearman"' '"spearman_interval"' '"slope"' '"verdict"' \
