@@ -363,6 +363,8 @@ static int prepare(rsd_weights *w, const rsd_matmul *mm, rsd_linear *l)
 
 int rsd_weights_prepare(rsd_weights *w, const rsd_matmul *mm)
 {
+    if (rsd_matmul_precision(mm) != RSD_PRECISION_BF16)
+        return RSD_OK; /* copies that another pass over these weights made stay its own */
     free_halves(w);
     RSD_TRY(rsd_array_alloc(w->shape.layers * RSD_LINEARS + 1, 1, sizeof *w->half, &w->half));
     for (size_t i = 0; i < w->shape.layers; i++)
