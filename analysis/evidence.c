@@ -207,6 +207,10 @@ static int add_rows(const rows_schema *schema, const rsd_store *store, void *lis
     char *items, *more;
     size_t n;
     RSD_TRY(rows_read(schema, store, &more, &n));
+    if (!n) {
+        free(more);
+        return RSD_OK;
+    }
     memcpy(&items, list, sizeof items);
     char *grown = realloc(items, (*count + n + 1) * schema->size);
     if (!grown) {

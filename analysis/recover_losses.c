@@ -1,4 +1,5 @@
 /* A run's model as it is now: its losses, those after merging, and the bytes that it holds. */
+#include "boot.h"
 #include "mat.h"
 #include "recover_private.h"
 #include "transformer/evaluate.h"
@@ -7,6 +8,22 @@
 #include <string.h>
 
 /* ---- losses ---- */
+
+enum { PROBE_WINDOWS = 32 };
+
+int student_probe(const student *s, double *loss)
+{
+    const stream *from = &s->sweep->train;
+    const size_t windows = from->windows < PROBE_WINDOWS ? from->windows : PROBE_WINDOWS;
+    rsd_evaluation result;
+    const rsd_evaluate_job job = { .model = s->pass, .tokens = from->tokens,
+                                   .context = from->context, .windows = windows,
+                                   .batch = s->sweep->pass };
+    RSD_TRY(rsd_evaluate(&job, &result));
+    *loss = rsd_mean(result.loss, windows);
+    rsd_evaluation_free(&result);
+    return RSD_OK;
+}
 
 static int losses_of(const sweep *s, rsd_transformer *pass, double *loss)
 {

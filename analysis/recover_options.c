@@ -52,7 +52,8 @@ const recover_params recover_defaults = {
       "before it, corrected, send it on the first TOKENS of --tokens; 0: side by side" },          \
     { "rank-budget", 0, RSD_OPT_FLAG, (base) + offsetof(recover_numbers, spread), 0, 0, NULL,      \
       "--rank is a mean: as many numbers in all, spread over the layers by the loss that each "   \
-      "rank is predicted to save, at least 1 (controls: alike)" },                                 \
+      "rank is predicted to save, at least 1 (controls: alike); a start that corrects is left "    \
+      "even where that is better on 32 training windows" },                                       \
     { "target-rank", 0, RSD_OPT_SIZE, (base) + offsetof(recover_numbers, target_rank), 0, 1e6,     \
       "R", "adalora: mean rank of a layer at the end; 0: two thirds of --rank" },                  \
     { "budget-begin", 0, RSD_OPT_SIZE, (base) + offsetof(recover_numbers, budget_begin), 0, 1e9,   \

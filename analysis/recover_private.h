@@ -54,10 +54,13 @@ typedef struct {
     double norm, error, start_error; /* sums of squares of W, W - Wq, W - Wq - C */
 } student;
 
-/* plain: quantized only, or the original for a control; else with adapters, ready to train.  Free
- * with student_free, also after a failure.
+/* How a run's model is made: quantized only, or the original for a control; with adapters, their
+ * ranks spread where --rank-budget says so; with adapters of one rank all the same. */
+typedef enum { STUDENT_PLAIN, STUDENT_ADAPTED, STUDENT_EVEN } student_kind;
+
+/* Adapted ones are ready to train.  Free with student_free, also after a failure.
  * Errors: those of reading, quantizing and the initialisation, with the matrix' name. */
-RSD_CHECK int student_make(const sweep *s, const recover_run *run, bool plain, student *out);
+RSD_CHECK int student_make(const sweep *s, const recover_run *run, student_kind kind, student *out);
 void student_free(student *s);
 
 /* W_q of a layer as the run holds it, into Wq (of the tensor's shape). */
@@ -117,6 +120,9 @@ RSD_CHECK int ranks_spread(const sweep *s, rsd_variant variant, rank_layer *laye
 /* Loss of each evaluation window as the model is now: loss[s->sweep->eval.windows].
  * Errors: the passes'. */
 RSD_CHECK int student_losses(const student *s, double *loss);
+
+/* Its mean loss on the first windows of the training stream. */
+RSD_CHECK int student_probe(const student *s, double *loss);
 
 /* The same of the run's model after its adapters were merged into the weights. */
 RSD_CHECK int student_merged_losses(const student *s, recover_merge how, double *loss);

@@ -35,7 +35,7 @@ static int plain_losses(const sweep *s, const recover_run *run, double **out)
 {
     student plain;
     double *x = NULL;
-    int err = student_make(s, run, true, &plain);
+    int err = student_make(s, run, STUDENT_PLAIN, &plain);
     if (!err)
         err = losses_alloc(s, &x);
     if (!err)
@@ -275,6 +275,26 @@ static int train(const sweep *s, references *refs, student *m, const char *state
     return put_losses(s, o);
 }
 
+/* The prediction that spreads ranks is of second order, and a loss that starts far away does not
+ * follow it: on some training windows the spread start must be better than the even one.  A start
+ * that corrects nothing says nothing, and is taken at the prediction's word. */
+static int make_student(const sweep *s, const recover_run *run, student *m)
+{
+    double even, spread;
+    if (!s->params->numbers.spread || run->control || run->init->init->trains_only)
+        return student_make(s, run, STUDENT_ADAPTED, m);
+    RSD_TRY(student_make(s, run, STUDENT_EVEN, m));
+    RSD_TRY(student_probe(m, &even));
+    student_free(m);
+    RSD_TRY(student_make(s, run, STUDENT_ADAPTED, m));
+    RSD_TRY(student_probe(m, &spread));
+    console_detail("%s: %.4f with ranks spread, %.4f with even ones", run->name, spread, even);
+    if (spread <= even)
+        return RSD_OK;
+    student_free(m);
+    return student_make(s, run, STUDENT_EVEN, m);
+}
+
 int run_one(const sweep *s, references *refs, const recover_parts *parts,
                    const recover_run *run, outcome *o)
 {
@@ -290,7 +310,7 @@ int run_one(const sweep *s, references *refs, const recover_parts *parts,
     malloc_trim(0); /* so that what the system counts is this run's */
     memory_reset_peak();
     o->row.resident_bytes = (int64_t)memory_resident();
-    RSD_TRY_DONE(student_make(s, run, false, &m));
+    RSD_TRY_DONE(make_student(s, run, &m));
     RSD_TRY_DONE(train(s, refs, &m, state, o));
     err = save_adapters(&m, o, state);
 done:

@@ -110,7 +110,7 @@ done:
     return err;
 }
 
-static int make_adapters(student *s)
+static int make_adapters(student *s, bool even)
 {
     const size_t layers = s->weights->shape.layers;
     rsd_adapter_plan(*plan)[RSD_LINEARS];
@@ -129,7 +129,7 @@ static int make_adapters(student *s)
     if (targets == 0)
         RSD_TRY_DONE(RSD_FAIL(RSD_EUSAGE, "--targets %s: no linear layer is called so",
                               s->sweep->params->targets));
-    if (s->sweep->params->numbers.spread && !s->run->control)
+    if (s->sweep->params->numbers.spread && !s->run->control && !even)
         RSD_TRY_DONE(spread(s, plan));
     err = rsd_adapters_alloc(s->weights, s->run->variant,
                              (const rsd_adapter_plan(*)[RSD_LINEARS])plan, &s->adapters);
@@ -202,15 +202,16 @@ static int open_pass(student *s, bool trains)
     return rsd_transformer_hook(s->pass, rsd_adapted_hook(s->hook));
 }
 
-int student_make(const sweep *sw, const recover_run *run, bool plain, student *out)
+int student_make(const sweep *sw, const recover_run *run, student_kind kind, student *out)
 {
+    const bool plain = kind == STUDENT_PLAIN;
     *out = (student){ .sweep = sw, .run = run };
     student *s = out;
     RSD_TRY(sw->params->base == RECOVER_PACKED ? rsd_weights_load_frame(sw->model, &s->weights)
                                                : rsd_weights_load(sw->model, &s->weights));
     RSD_TRY(rsd_base_alloc(s->weights->shape.layers, &s->base));
     if (!plain)
-        RSD_TRY(make_adapters(s));
+        RSD_TRY(make_adapters(s, kind == STUDENT_EVEN));
     RSD_TRY(make_layers(s));
     if (plain)
         return open_pass(s, false);
