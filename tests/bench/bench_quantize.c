@@ -72,7 +72,8 @@ static int bench_both(const char *text, rsd_mat W, const double *square, rsd_mat
     rsd_spec spec;
     RSD_TRY(rsd_spec_parse(text, &spec));
     RSD_TRY(bench(&spec, W, NULL, Wq));
-    return rsd_opt_find(spec.quantizer->options, "weights") ? bench(&spec, W, &c, Wq) : RSD_OK;
+    const rsd_opt *options = spec.quantizer->options;
+    return options && rsd_opt_find(options, "weights") ? bench(&spec, W, &c, Wq) : RSD_OK;
 }
 
 static void bench_memcpy(rsd_mat W, rsd_mat Wq)
