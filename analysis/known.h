@@ -6,7 +6,17 @@
 #include "io/imatrix.h"
 #include "io/model.h"
 #include "io/store.h"
+#include "opt.h"
 #include "quantizers/calibration.h"
+
+/* Rows for a command's option table: two names for one path, at the offset `at` of a const char *. */
+#define KNOWN_OPTIONS(at)                                                                          \
+    { "calibration", 0, RSD_OPT_STRING, (at), 0, 0, "FILE.h5",                                     \
+      "H and G of the layers, from calibrate, for methods that take them" },                       \
+    {                                                                                              \
+        "imatrix", 0, RSD_OPT_STRING, (at), 0, 0, "FILE",                                          \
+            "in its place llama.cpp's importance matrix, for quantizers that weigh inputs"         \
+    }
 
 /* An open result file with a calibration of one model, or an importance matrix. */
 typedef struct {

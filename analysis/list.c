@@ -106,19 +106,31 @@ static json_t *option_json(const rsd_opt *o, const void *params)
     return j;
 }
 
+static json_t *aliases_json(const rsd_alias *a)
+{
+    json_t *names = json_array();
+    for (; a && a->alias; a++)
+        json_array_append_new(names, json_string(a->alias));
+    return names;
+}
+
+static json_t *options_json(const rsd_opt *o, const void *params)
+{
+    json_t *rows = json_array();
+    for (; o && o->name; o++)
+        json_array_append_new(rows, option_json(o, params));
+    return rows;
+}
+
 static int quantizer_json(const rsd_quantizer *q, typical *t, json_t *out)
 {
     double bits;
     RSD_TRY(typical_bits(t, q->name, &bits));
-    json_t *aliases = json_array(), *opts = json_array();
-    for (const rsd_alias *a = q->aliases; a && a->alias; a++)
-        json_array_append_new(aliases, json_string(a->alias));
-    for (const rsd_opt *o = q->options; o && o->name; o++)
-        json_array_append_new(opts, option_json(o, q->defaults));
     json_array_append_new(
         out, json_pack("{s:s, s:s, s:s, s:f, s:s, s:o, s:o}", "name", q->name, "summary",
                        q->summary, "source", q->source, "bits_per_weight", bits, "calibration",
-                       calibration_words[q->calibration], "aliases", aliases, "options", opts));
+                       calibration_words[q->calibration], "aliases", aliases_json(q->aliases),
+                       "options", options_json(q->options, q->defaults)));
     return RSD_OK;
 }
 
@@ -163,14 +175,10 @@ static int list_quantizers(json_t *json)
 
 static json_t *init_json(const rsd_init *q)
 {
-    json_t *aliases = json_array(), *opts = json_array();
-    for (const rsd_alias *a = q->aliases; a && a->alias; a++)
-        json_array_append_new(aliases, json_string(a->alias));
-    for (const rsd_opt *o = q->options; o && o->name; o++)
-        json_array_append_new(opts, option_json(o, q->defaults));
     return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "name", q->name, "summary", q->summary,
                      "source", q->source, "calibration", calibration_words[q->calibration],
-                     "aliases", aliases, "options", opts);
+                     "aliases", aliases_json(q->aliases), "options",
+                     options_json(q->options, q->defaults));
 }
 
 static int list_inits(json_t *json)

@@ -1,5 +1,7 @@
 #include "recover_options.h"
 
+#include "known.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,10 +96,7 @@ const rsd_opt recover_options[] = {
     { "exclude", 0, RSD_OPT_LIST, AT(select.exclude), 0, 0, "GLOB",
       "leave out the linear layers whose name matches" },
     NUMBER_ROWS(AT(numbers)),
-    { "calibration", 0, RSD_OPT_STRING, AT(calibration), 0, 0, "FILE.h5",
-      "H and G of the layers, from calibrate, for what takes them; may be the output file" },
-    { "imatrix", 0, RSD_OPT_STRING, AT(calibration), 0, 0, "FILE",
-      "in its place llama.cpp's importance matrix, for quantizers that weigh inputs" },
+    KNOWN_OPTIONS(AT(calibration)),
     { "no-control", 0, RSD_OPT_FLAG, AT(no_control), 0, 0, NULL,
       "do not train adapters on the original model as well" },
     { "base", 0, RSD_OPT_CHOICE, AT(base), 0, 0, "dense|packed",
