@@ -241,3 +241,25 @@ done:
     free(s.x);
     return err;
 }
+
+/* ---- quantizers of one fixed codebook ---- */
+
+const rsd_codebook_params rsd_codebook_defaults = { .block = 64 };
+
+const rsd_opt rsd_codebook_options[] = {
+    { "block", 0, RSD_OPT_SIZE, offsetof(rsd_codebook_params, block), 8, 65536, "weights",
+      "weights that share an absmax, a multiple of 8; blocks run over the flat tensor" },
+    { "double", 0, RSD_OPT_FLAG, offsetof(rsd_codebook_params, double_quant), 0, 0, NULL,
+      "store each absmax in 8 bits (double quantization)" },
+    { 0 },
+};
+
+bool rsd_codebook_idempotent(const void *p)
+{
+    return !((const rsd_codebook_params *)p)->double_quant;
+}
+
+int rsd_codebook_settle(void *p)
+{
+    return rsd_codebook_check_block(((const rsd_codebook_params *)p)->block);
+}

@@ -10,6 +10,7 @@
 
 #include "err.h"
 #include "mat.h"
+#include "opt.h"
 #include "quantizers/packed.h"
 
 #include <stdbool.h>
@@ -31,6 +32,16 @@ RSD_CHECK int rsd_codebook_pack(const rsd_codebook *book, size_t block, bool dou
                                 rsd_mat W, rsd_packed *out);
 RSD_CHECK int rsd_codebook_unpack(const rsd_codebook *book, size_t block, bool double_quant,
                                   const rsd_packed *in, rsd_mat Wq);
+
+/* What a quantizer of one fixed codebook takes: block (64) and double. */
+typedef struct {
+    size_t block;
+    bool double_quant;
+} rsd_codebook_params;
+extern const rsd_opt rsd_codebook_options[];
+extern const rsd_codebook_params rsd_codebook_defaults;
+bool rsd_codebook_idempotent(const void *params); /* unless absmaxima are rounded themselves */
+RSD_CHECK int rsd_codebook_settle(void *params);
 
 /* scaled[n] = x / max|x| in the arithmetic above, `whole` for a block that is not cut short;
  * returns the maximum.  scaled may be x. */
