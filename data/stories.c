@@ -169,10 +169,12 @@ static size_t print(const story *s)
     return words + 1;
 }
 
+/* clang-format off */
 static const char *const numbers[] = {
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
     "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
 };
+/* clang-format on */
 
 /* Name and the four pronouns of a person into slots. */
 static void person(story *s, const char *slots, const char *not)

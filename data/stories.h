@@ -101,7 +101,7 @@ static const list lists[] = {
     { "sound",
       WORDS("song", "noise", "voice", "cry", "bark", "knock", "laugh", "whisper", "rattle",
             "splash", "echo", "melody", "creak", "rustle", "thud", "hubbub", "cacophony") },
-    { NULL, NULL }
+    { NULL, NULL },
 };
 
 static const char *const openings[] = {
@@ -170,7 +170,7 @@ static const char *const lost[] = {
     "$n {hugged|thanked|kissed} $N and took the $c $o home{ from the $P|}. {$e never lost it "
     "again|the "
     "$a came with $m|from then on it lay on the <thing>}.",
-    NULL
+    NULL,
 };
 static const char *const sharing[] = {
     "$n had $1 $F in {@ <colour> basket|a bag|$r pockets}. {in the $P|by the <thing>|on the way} "
@@ -188,7 +188,7 @@ static const char *const sharing[] = {
     "{the next day|a week later|years later} $N brought $n {the $c $o|@ <old> <object>|a cake}, "
     "because {"
     "$E had not forgotten the $4 $F|friends share what they have}.",
-    NULL
+    NULL,
 };
 static const char *const helping[] = {
     "{by|near|behind} the <thing> {$e|$n} <saw> @ $a. it was <feeling>, because its <part> was "
@@ -205,7 +205,7 @@ static const char *const helping[] = {
     "then the $a {could walk again|got up|was well}. {it|the $a} {ran to the $P|licked $r "
     "<part>|stayed "
     "with $n}, and {it was never <feeling> again|everyone in the $p was glad}.",
-    NULL
+    NULL,
 };
 static const char *const storm[] = {
     "{suddenly|in the <time>|at noon} the <sky> {turned|became} {dark|$c|black}. {there was|then "
@@ -223,7 +223,7 @@ static const char *const storm[] = {
     "the $t {came with @ lantern|mended the <thing>|thanked them}, because {nobody was hurt|they "
     "had "
     "saved the $a|$n had been so $q}.",
-    NULL
+    NULL,
 };
 static const char *const learning[] = {
     "$n wanted to {learn to|} <skill.1>, but {$e|everyone said that $e} {could not|was too "
@@ -241,7 +241,7 @@ static const char *const learning[] = {
     "{now|since then} $e {teaches|helps} $N, who wants to <skill.1>, too. \"{it is easy|be "
     "patient},\" says "
     "$n, {and $r $k smiles|and the $a listens}.",
-    NULL
+    NULL,
 };
 static const char *const race[] = {
     "{one|that} <time> there was @ race from the $p to the $P. the prize was {the $c $o|@ <old> "
@@ -257,7 +257,7 @@ static const char *const race[] = {
     "the $t gave {both of them the $c $o|each of them @ <colour> <object>|them the prize}, because "
     "@ {friend|"
     "good heart} is worth more than {winning|@ prize}.",
-    NULL
+    NULL,
 };
 static const char *const building[] = {
     "$n and $N {decided to|wanted to} build @ {house|boat|bridge|tower|raft|nest|fence} of "
@@ -275,7 +275,7 @@ static const char *const building[] = {
     "they painted it $c and put the $o {on top|inside|beside it}. {it stands there still|even the "
     "<weather> "
     "could not break it}.",
-    NULL
+    NULL,
 };
 static const char *const mistake[] = {
     "$n {broke|lost|spoiled} {$N's|$r $k's} $c $o{ by accident|}. $e {hid|buried} the pieces "
@@ -293,7 +293,7 @@ static const char *const mistake[] = {
     "\"{I know|thank you for telling me|it was only @ $o},\" said {$N|$r $k}. together they "
     "{mended it|"
     "carried it to the $t|made @ new one of <material>}, and $n {never lied again|felt light}.",
-    NULL
+    NULL,
 };
 static const char *const trade[] = {
     "$n took @ $a to the market{ in the $P|}, because {$r $k needed money|there was no bread "
@@ -311,7 +311,7 @@ static const char *const trade[] = {
     "so $n came home {<feeling>|rich|late}. \"you are {a fool|very clever},\" said $r $k, and "
     "{they laughed|"
     "the <trade.1> laughed|they ate $F}.",
-    NULL
+    NULL,
 };
 static const char *const riddle[] = { "in the $P sat @ <size> $a that could talk. \"answer {my "
                                       "riddle|me},\" it said, \"or {stay here|you shall "
@@ -361,7 +361,7 @@ static const char *const letter[] = {
     "{soon|<number> days later} $N was {well|happy} again, and they <went> back to the $p{ "
     "together|, where $r "
     "$k was waiting}.",
-    NULL
+    NULL,
 };
 static const char *const *const plots[] = { lost,     sharing, helping, storm,  learning, race,
                                             building, mistake, trade,   riddle, planting, letter };

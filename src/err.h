@@ -4,6 +4,7 @@
 #define RSD_ERR_H
 
 /* One row per code; each exists because some caller acts on it. */
+/* clang-format off */
 #define RSD_ERROR_LIST(ENTRY)                                                 \
     ENTRY(OK, "success")                                                      \
     ENTRY(EARG, "argument out of range or shapes disagree")                   \
@@ -16,6 +17,7 @@
     ENTRY(EUSAGE, "wrong command line")                                       \
     ENTRY(EPARTIAL, "some items failed")                                      \
     ENTRY(ESTOPPED, "stopped by a signal")
+/* clang-format on */
 
 #define RSD_ENUM(name, text) RSD_##name,
 enum { RSD_ERROR_LIST(RSD_ENUM) RSD_NERRORS };

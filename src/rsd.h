@@ -39,7 +39,7 @@
 #include "adapters/adapted.h"
 #include "adapters/adapter.h"
 #include "adapters/init.h"
-#include "adapters/peft.h"
+#include "adapters/peft_folder.h"
 
 #include "train/pretrain.h"
 #include "train/recover.h"

@@ -88,6 +88,7 @@ typedef struct {
     rsd_list list;
 } params;
 
+/* clang-format off */
 static const rsd_opt table[] = {
     { "flag", 0, RSD_OPT_FLAG, offsetof(params, flag), 0, 0, NULL, "" },
     { "size", 0, RSD_OPT_SIZE, offsetof(params, size), 1, 64, "columns", "" },
@@ -96,12 +97,15 @@ static const rsd_opt table[] = {
     { "choice", 0, RSD_OPT_CHOICE, offsetof(params, choice), 0, 0, "f32|bf16|auto", "" },
     { NULL, 0, 0, 0, 0, 0, NULL, NULL },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const rsd_opt strings[] = {
     { "text", 0, RSD_OPT_STRING, offsetof(params, text), 0, 0, "FILE", "" },
     { "list", 0, RSD_OPT_LIST, offsetof(params, list), 0, 0, "GLOB", "" },
     { NULL, 0, 0, 0, 0, 0, NULL, NULL },
 };
+/* clang-format on */
 
 static void options_parse_and_print(void **state)
 {

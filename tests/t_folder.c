@@ -94,6 +94,7 @@ static void config_is_checked(void **state)
     assert_string_equal(rsd_model_architecture(model), "unknown");
     rsd_model_close(model);
 
+    /* clang-format off */
     static const char *const bad[][2] = {
         { "{\"a\": 1,\n\"b\": }", "conf/config.json: line 2" },
         { "", "conf/config.json: line 1" },
@@ -101,6 +102,7 @@ static void config_is_checked(void **state)
         { "{\"model_type\": 3}", "model_type is not a string" },
         { "{\"a\": 1, \"a\": 2}", "duplicate object key" },
     };
+    /* clang-format on */
     for (size_t c = 0; c < sizeof bad / sizeof *bad; c++) {
         put_text("conf/config.json", bad[c][0]);
         OPEN_FAILS(in_scratch("conf"), RSD_EFORMAT, bad[c][1]);

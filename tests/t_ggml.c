@@ -1,6 +1,6 @@
 /* ggml's quantizers and number types: bytes and numbers of the reference, errors that others
  * measured, and what happens where the reference has no answer. */
-#include "ggml/block.h"
+#include "ggml/block_layout.h"
 #include "ggml/fields.h"
 #include "ggml/type.h"
 #include "io/file.h"

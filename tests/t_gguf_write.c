@@ -226,13 +226,15 @@ static void places(void **state)
 static void refuses_places(void **state)
 {
     (void)state;
+    /* clang-format off */
     static const char *const none[] = {
         "model.layers.0.mlp.router.weight", "model.layers.x.mlp.up_proj.weight", "weight", "",
         "model.layers.0.norm.weight", /* of a block, not the last one */
         "model.layers.0.mlp.up_proj.weight_scale",
         "model.layers.0.self_attn.q_norm.weight", /* Qwen3's */
-        "transformer.wte.weight"
+        "transformer.wte.weight",
     };
+    /* clang-format on */
     char name[256];
     rsd_gguf_place place;
     for (size_t k = 0; k < sizeof none / sizeof *none; k++)

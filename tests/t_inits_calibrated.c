@@ -641,7 +641,7 @@ static void refusals(void **state)
 {
     (void)state;
     static const char *const needs_H[] = {
-        "qera_exact", "eora", "kfac", "caldera", "corda", "eva"
+        "qera_exact", "eora", "kfac", "caldera", "corda", "eva",
     };
     known k = known_random(30, 3, 4, 1);
     rsd_calibration none = { .m = 3, .n = 4 }, no_H = none, no_G = none;

@@ -214,6 +214,7 @@ static void folders_and_paths(void **state)
     put_file("file", "", 0);
     CHECK_FAILS(rsd_make_folder(in_scratch("file")), RSD_EIO, "File exists");
     CHECK_FAILS(rsd_make_folder(in_scratch("file/below")), RSD_EIO, "cannot make folder");
+    /* clang-format off */
     static const char *const joins[][3] = {
         { "a", "b", "a/b" }, { "a/", "b", "a/b" }, { "/", "b", "/b" }, { "", "b", "/b" } };
     for (size_t k = 0; k < 4; k++) {
@@ -260,5 +261,6 @@ int main(void)
         cmocka_unit_test(folders_and_paths),
         cmocka_unit_test(sha256_vectors),
     };
+    /* clang-format on */
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -160,7 +160,7 @@ static void check_norm(bool rms, bool bias, size_t M, size_t C)
 {
     norm_case c = {
         rms,          M,        C,        fill(M * C, .1), fill(C, .2), bias ? fill(C, .3) : NULL,
-        zeros(M * C), zeros(M), zeros(M), fill(M * C, .4)
+        zeros(M * C), zeros(M), zeros(M), fill(M * C, .4),
     };
     const rsd_norm n = norm_of(&c);
     double *dx = zeros(M * C), *dw = zeros(C), *db = zeros(C);

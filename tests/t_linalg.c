@@ -412,7 +412,7 @@ static void krylov_keeps_its_certificate(void **state)
         double exponent, tolerance;
     } cases[] = {
         { 500, 900, 8, 1, 1e-6 },  { 900, 500, 8, 1, 1e-6 }, { 500, 500, 20, 0.5, 1e-6 },
-        { 500, 900, 8, 1, 1e-11 }, { 900, 500, 3, 2, 1e-3 }, { 301, 1201, 1, 0.5, 1e-6 }
+        { 500, 900, 8, 1, 1e-11 }, { 900, 500, 3, 2, 1e-3 }, { 301, 1201, 1, 0.5, 1e-6 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         rsd_mat A = power_law(cases[i].m, cases[i].n, cases[i].exponent);
@@ -492,7 +492,7 @@ static void the_same_seed_gives_the_same_bits(void **state)
     (void)state;
     rsd_mat A = power_law(500, 400, 1);
     rsd_spectrum_opts opts = {
-        .method = RSD_METHOD_KRYLOV, .top = 6, .vectors = 6, .tolerance = 1e-6, .seed = 1
+        .method = RSD_METHOD_KRYLOV, .top = 6, .vectors = 6, .tolerance = 1e-6, .seed = 1,
     };
     rsd_spectrum s[3];
     for (size_t i = 0; i < 3; i++) {

@@ -1,7 +1,7 @@
 /* Models: order, orientation, reading, memory. */
 #include "model_files.h"
 
-#include "io/synthetic.h"
+#include "io/model/synthetic.h"
 
 #include <sys/resource.h>
 
@@ -174,6 +174,7 @@ static void tensors_are_listed_in_order(void **state)
         { "model.layers.2.none", 2, { 0, 4 } },
         { "scale", 0, { 0 } },
     };
+    /* clang-format off */
     static const char *const order[] = {
         "model.norm.weight", "scale", "model.layers.2.mlp.up_proj.weight",
         "model.layers.2.input_layernorm.weight", "model.layers.2.conv.weight",
@@ -302,6 +303,7 @@ static void real_llamas(void **state)
         const char *name;
         size_t parameters;
     } models[] = { { "stories260k", 260032 }, { "babyllama-105", 936448 } };
+    /* clang-format on */
     for (size_t k = 0; k < 2; k++) {
         rsd_model *model = open_shared(models[k].name);
         assert_string_equal(rsd_model_name(model), models[k].name);

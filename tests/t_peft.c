@@ -2,7 +2,7 @@
  * as it was, variants that PEFT has not are written as the LoRA that computes the same, and
  * everything that would be read wrongly is refused by name. */
 #include "adapters/adapted.h"
-#include "adapters/peft.h"
+#include "adapters/peft_folder.h"
 #include "io/peft.h"
 #include "io/safetensors.h"
 #include "io/tokens.h"
@@ -64,11 +64,13 @@ static void compare_logits(const char *folder, const rsd_real *logits, size_t ro
 static void peft_s_adapters_compute_the_same(void **state)
 {
     (void)state;
+    /* clang-format off */
     static const char *const cases[][2] = {
         { "llama", "peft/llama-lora" },       { "llama", "peft/llama-dora" },
         { "llama", "peft/llama-rslora" },     { "llama", "peft/llama-patterns" },
         { "gpt_neox", "peft/gpt_neox-lora" }, { "gpt_neox", "peft/gpt_neox-dora" },
     };
+    /* clang-format on */
     enum { T = 8 };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         base b = open_base(cases[c][0]);

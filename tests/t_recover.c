@@ -1,7 +1,7 @@
 /* The recovery loop: losses, gradients and choices of PyTorch with PEFT, every objective's gradient
  * by differences, the update by hand, accumulation over passes, trainings that go on bit for bit,
  * and moments in a mapped file. */
-#include "adapters/peft.h"
+#include "adapters/peft_folder.h"
 #include "io/safetensors.h"
 #include "par.h"
 #include "rng.h"

@@ -2,7 +2,7 @@
 #include "test.h"
 
 #include "err.h"
-#include "io/roles.h"
+#include "io/model/roles.h"
 
 /* What a name must give: role, layer, and L linear, E embedding, T turned. */
 static void check_role(const char *architecture, const char *name, const char *role, int layer,

@@ -150,6 +150,7 @@ static void index_parses(void **state)
     assert_string_equal(index.entry[1].file, "..two.safetensors");
     rsd_st_index_free(&index);
 
+    /* clang-format off */
     static const char *const bad[][2] = {
         { "", "index: line 1" },
         { "{\n\n\"weight_map\": oops}", "index: line 3" },
@@ -166,6 +167,7 @@ static void index_parses(void **state)
         { "{\"weight_map\":{\"a\":\".\"}}", "not a plain file name" },
         { "{\"weight_map\":{\"a\":\"\"}}", "not a plain file name" },
     };
+    /* clang-format on */
     for (size_t c = 0; c < sizeof bad / sizeof *bad; c++) {
         const uint8_t *data = *bad[c][0] ? (const uint8_t *)bad[c][0] : NULL;
         CHECK_FAILS(rsd_st_index_parse(data, strlen(bad[c][0]), &index), RSD_EFORMAT, bad[c][1]);

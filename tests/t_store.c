@@ -420,6 +420,7 @@ static void groups(void **state)
 static void escapes(void **state)
 {
     (void)state;
+    /* clang-format off */
     static const char *const pairs[][2] = {
         { "model.layers.0", "model.layers.0" },
         { "a/b/", "a\u2215b\u2215" },
@@ -430,6 +431,7 @@ static void escapes(void **state)
         { "", "_" },
         { "\u03b2 \u6a21\u578b", "\u03b2 \u6a21\u578b" },
     };
+    /* clang-format on */
     rsd_names names;
     char path[64];
     rsd_store *s = create("a.h5");
@@ -677,7 +679,7 @@ static void files_of_others(void **state)
     assert_string_equal(t.value[rsd_table_column(&t, "note")].text, "Gr\u00fc\u00dfe");
     rsd_table_free(&t);
     static const char *const plain[] = {
-        "/nested", "/texts", "/cube", "/scalar", "/int8", "/none"
+        "/nested", "/texts", "/cube", "/scalar", "/int8", "/none",
     };
     for (size_t i = 0; i < 6; i++) {
         CHECK_OK(rsd_store_copy(s, plain[i], to, plain[i]));

@@ -1,7 +1,7 @@
 /* Synthetic matrices have the spectra that their parameters say. */
 #include "test.h"
 
-#include "io/synthetic.h"
+#include "io/model/synthetic.h"
 
 #include <lapacke.h>
 
@@ -31,6 +31,7 @@ static double *singular_values(rsd_mat A)
 static void synthetic_refuses(void **state)
 {
     (void)state;
+    /* clang-format off */
     static const char *const bad[][2] = {
         { "", "nothing but zeros" },
         { "rank=0,noise=0", "nothing but zeros" },
@@ -45,6 +46,7 @@ static void synthetic_refuses(void **state)
         { "rank=four", "not a whole number" },
         { "ranks=4", "unknown key 'ranks'; known: rows, cols, rank" },
     };
+    /* clang-format on */
     for (size_t c = 0; c < sizeof bad / sizeof *bad; c++) {
         rsd_synthetic p;
         CHECK_FAILS(rsd_synthetic_parse(bad[c][0], &p), RSD_EUSAGE, bad[c][1]);

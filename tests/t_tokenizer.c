@@ -3,8 +3,8 @@
 #include "scratch.h"
 
 #include "io/bpe_train.h"
-#include "io/regex.h"
-#include "io/text.h"
+#include "io/tokens/regex.h"
+#include "io/tokens/text.h"
 #include "io/tokenizer.h"
 
 /* ---- golden answers ---- */
@@ -181,9 +181,11 @@ static void template_and_added_tokens(void **state)
     "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"B\"}},"      \
     "{\"Sequence\":{\"id\":\"A\"}},{\"SpecialToken\":{\"id\":\"E\"}}],\"special_tokens\":" \
     "{\"B\":{\"ids\":[8,9]},\"E\":{\"ids\":[7]}}}]},"
+    /* clang-format off */
     static const char good[] =
         "{\"added_tokens\":[" SPECIAL(5, "<x>", "") "," SPECIAL(6, "<x>y", ",\"lstrip\":true") ","
         SPECIAL(11, "!", "") "]," BOS MODEL("", "\"a\":0,\"y\":1,\" \":2,\"<\":3", "") "}";
+    /* clang-format on */
     rsd_tokenizer *t;
     int32_t id = 0;
     CHECK_TOKENS(good, "a<x>a", "8:0 9:0 0:1 5:3 0:1 7:0");

@@ -2,8 +2,8 @@
  * real checkpoints. */
 #include "scratch.h"
 
-#include "io/documents.h"
-#include "io/megatron.h"
+#include "io/tokens/documents.h"
+#include "io/tokens/megatron.h"
 #include "io/tokens.h"
 
 static const int32_t ids[] = { 1, 0, 511, 300, 7 };
@@ -83,7 +83,7 @@ static void reads_npy(void **state)
         const char *descr;
         size_t width;
     } types[] = {
-        { "<u2", 2 }, { "<i2", 2 }, { "<u4", 4 }, { "<i4", 4 }, { "<u8", 8 }, { "<i8", 8 }
+        { "<u2", 2 }, { "<i2", 2 }, { "<u4", 4 }, { "<i4", 4 }, { "<u8", 8 }, { "<i8", 8 },
     };
     int64_t x[IDS];
     for (size_t i = 0; i < IDS; i++)

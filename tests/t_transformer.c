@@ -9,10 +9,12 @@
 
 #include <unistd.h>
 
+/* clang-format off */
 static const char *const cases[] = {
     "gpt_neox", "gpt_neox-sequential-tied", "gpt2", "gpt2-inner", "llama", "llama-tied-biases",
     "llama3-rope", "mistral", "qwen2", "gpt_neo",
 };
+/* clang-format on */
 enum { CASES = sizeof cases / sizeof *cases, B = 2, T = 9, M = B * T };
 
 /* Rotary frequencies and cosines are float32 on both sides, rounded independently: a relative error

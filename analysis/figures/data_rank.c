@@ -1,11 +1,11 @@
 /* How many directions hold W, R, the inputs H, R seen through them, and what training learned:
  * cumulative energy, mean over layers, on one axis.  One page per model and quantizer, a panel per
  * role. */
-#include "comparison.h"
+#include "compare/comparison.h"
 #include "figures/axis.h"
 #include "figures/figure.h"
 #include "mat.h"
-#include "result.h"
+#include "result/result.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "figures/curves.h"
+#include "figures/curve_pages.h"
 
 static int pages(const view *v, const figure_options *options, const page_sink *sink)
 {

@@ -1,8 +1,8 @@
 #include "figures/gnuplot.h"
 
-#include "console.h"
+#include "cli/console.h"
 #include "io/file.h"
-#include "stop.h"
+#include "cli/stop.h"
 
 #include <errno.h>
 #include <spawn.h>

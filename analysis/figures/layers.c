@@ -3,7 +3,7 @@
 #include "figures/axis.h"
 #include "figures/figure.h"
 #include "mat.h"
-#include "result.h"
+#include "result/result.h"
 
 #include <ctype.h>
 #include <math.h>

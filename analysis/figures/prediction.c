@@ -1,6 +1,6 @@
 /* What spectra predicted against what was measured: a panel per metric, a point per run, the
  * diagonal drawn.  Points are closed-form corrections and trained adapters. */
-#include "comparison.h"
+#include "compare/comparison.h"
 #include "figures/axis.h"
 #include "figures/figure.h"
 

@@ -4,7 +4,7 @@
 
 #include "figures/axis.h"
 #include "figures/figure.h"
-#include "result_recovery.h"
+#include "result/recovery_table.h"
 
 typedef struct {
     const char *spec; /* canonical; "" for --map */

@@ -1,6 +1,6 @@
 /* What each layer costs when it alone is quantized: measured, and predicted by its spectrum in the
  * loss's metric.  One page per model, a panel per quantizer, matrices in file order. */
-#include "comparison.h"
+#include "compare/comparison.h"
 #include "figures/axis.h"
 #include "figures/figure.h"
 #include "figures/label.h"

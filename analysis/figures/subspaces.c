@@ -1,7 +1,7 @@
 /* Where trained adapters lie: their overlap with the top subspaces of R, of W, of their own start,
  * of the best corrections in the data's and the loss's metric, of inputs and gradients, against rank, by initialisation, beside that of random subspaces.  One page per model and
  * quantizer; panels: what they are held against, outputs and inputs. */
-#include "evidence.h"
+#include "compare/evidence.h"
 #include "figures/axis.h"
 #include "figures/figure.h"
 #include "figures/label.h"

@@ -2,7 +2,7 @@
 #include "figures/view.h"
 
 #include "figures/label.h"
-#include "result.h"
+#include "result/result.h"
 
 #include <math.h>
 #include <stdio.h>

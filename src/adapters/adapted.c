@@ -1,6 +1,6 @@
 /* What the hook keeps: checked against the model once, laid out in one block, and brought up to
  * date after each step. */
-#include "adapters/adapted_private.h"
+#include "adapters/adapted_hook.h"
 
 #include "adapters/factors.h"
 #include "mat.h"

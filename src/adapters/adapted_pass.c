@@ -6,7 +6,7 @@
  * u is kept from the forward pass on, rows x rank numbers a layer, for dB.  W + s B A is not formed:
  * in bfloat16 its rounding would swallow a young adapter.  In bfloat16 u and t are rounded once, for
  * both products that they enter. */
-#include "adapters/adapted_private.h"
+#include "adapters/adapted_hook.h"
 
 #include "adapters/factors.h"
 #include "par.h"

@@ -1,4 +1,4 @@
-#include "adapters/peft.h"
+#include "adapters/peft_folder.h"
 
 #include "io/file.h"
 #include "io/peft.h"

@@ -1,6 +1,6 @@
 /* Straight-through weights: every layer's W + s B A on its quantizer's grid.  Quantizers work with
  * one thread, so layers go side by side. */
-#include "adapters/adapted_private.h"
+#include "adapters/adapted_hook.h"
 
 #include "adapters/factors.h"
 #include "mat.h"

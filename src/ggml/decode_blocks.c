@@ -1,4 +1,4 @@
-#include "ggml/block.h"
+#include "ggml/block_layout.h"
 #include "ggml/decode.h"
 #include "ggml/fields.h"
 

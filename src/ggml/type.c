@@ -1,7 +1,7 @@
 #include "ggml/type.h"
 
 #include "fp.h"
-#include "ggml/block.h"
+#include "ggml/block_layout.h"
 #include "ggml/decode.h"
 
 #include <string.h>
@@ -37,6 +37,7 @@ static void decode_f64(const void *data, size_t blocks, float *x)
 }
 
 /* By id.  Left out are the numbers that ggml has retired: 4, 5, 31 to 33, 36 to 38. */
+/* clang-format off */
 const rsd_ggml_type rsd_ggml_types[] = {
     { "f32", 0, 1, 4, decode_f32 },
     { "f16", 1, 1, 2, decode_f16 },
@@ -75,6 +76,7 @@ const rsd_ggml_type rsd_ggml_types[] = {
     { "q2_0", 42, 64, sizeof(rsd_q2_0), rsd_decode_q2_0 },
     { 0 },
 };
+/* clang-format on */
 
 const rsd_ggml_type *rsd_ggml_type_by_id(uint32_t id)
 {

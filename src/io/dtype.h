@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 /* ENTRY(code, name in safetensors, bytes, NumPy's descr or "", a real number that converts) */
+/* clang-format off */
 #define RSD_DTYPE_LIST(ENTRY)                                                                      \
     ENTRY(F64, "F64", 8, "<f8", true)                                                              \
     ENTRY(F32, "F32", 4, "<f4", true)                                                              \
@@ -24,6 +25,7 @@
     ENTRY(I8, "I8", 1, "|i1", false)                                                               \
     ENTRY(U8, "U8", 1, "|u1", false)                                                               \
     ENTRY(BOOL, "BOOL", 1, "|b1", false)
+/* clang-format on */
 
 typedef enum {
 #define RSD_ENUM(code, name, bytes, numpy, real) RSD_##code,

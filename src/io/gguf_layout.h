@@ -4,7 +4,7 @@
 #define RSD_IO_GGUF_LAYOUT_H
 
 #include "err.h"
-#include "io/gguf_names.h"
+#include "io/gguf/names.h"
 #include "io/gguf_write.h"
 #include "mat.h"
 

@@ -1,6 +1,6 @@
 #include "io/intern.h"
 
-#include "io/grow.h"
+#include "grow.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #define RSD_IO_JSON_H
 
 #include "err.h"
-#include "io/regex.h"
+#include "io/tokens/regex.h"
 
 #include <jansson.h>
 #include <stdbool.h>

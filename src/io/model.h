@@ -16,7 +16,7 @@
 #include "err.h"
 #include "io/dtype.h"
 #include "io/npy.h"
-#include "io/roles.h"
+#include "io/model/roles.h"
 #include "mat.h"
 
 enum { RSD_STORED_MAX = 32 };

@@ -2,7 +2,7 @@
 
 #include "io/file.h"
 #include "io/json.h"
-#include "io/regex.h"
+#include "io/tokens/regex.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -158,6 +158,7 @@ int rsd_peft_config_write(const rsd_peft_config *c, const char *path)
 /* ---- reading ---- */
 
 /* Read here, or without effect on what the adapter computes. */
+/* clang-format off */
 static const char *const known[] = {
     "peft_type", "r", "lora_alpha", "use_rslora", "use_dora", "fan_in_fan_out", "bias",
     "init_lora_weights", "rank_pattern", "alpha_pattern", "base_model_name_or_path",
@@ -165,6 +166,7 @@ static const char *const known[] = {
     "lora_dropout", "layers_to_transform", "layers_pattern", "megatron_core", "runtime_config",
     "loftq_config", "eva_config", "corda_config", "qalora_group_size", "peft_version",
 };
+/* clang-format on */
 
 static bool asks_for_nothing(const json_t *j)
 {

@@ -28,6 +28,7 @@ enum { RATIOS = 20, CLIPS = 10 };
 
 static const params defaults = { .bits = 4, .group = 128 };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "bits", 0, RSD_OPT_SIZE, offsetof(params, bits), 2, 8, "bits", "bits per code" },
     { "group", 0, RSD_OPT_SIZE, offsetof(params, group), 2, 1 << 24, "row|channel",
@@ -38,6 +39,7 @@ static const rsd_opt options[] = {
       "leave the groups' ranges as they are (what its code does for q and k)" },
     { 0 },
 };
+/* clang-format on */
 
 static const rsd_alias aliases[] = { { "awq3", "bits=3" }, { "awq4", "bits=4" }, { 0 } };
 

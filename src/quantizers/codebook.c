@@ -246,6 +246,7 @@ done:
 
 const rsd_codebook_params rsd_codebook_defaults = { .block = 64 };
 
+/* clang-format off */
 const rsd_opt rsd_codebook_options[] = {
     { "block", 0, RSD_OPT_SIZE, offsetof(rsd_codebook_params, block), 8, 65536, "weights",
       "weights that share an absmax, a multiple of 8; blocks run over the flat tensor" },
@@ -253,6 +254,7 @@ const rsd_opt rsd_codebook_options[] = {
       "store each absmax in 8 bits (double quantization)" },
     { 0 },
 };
+/* clang-format on */
 
 bool rsd_codebook_idempotent(const void *p)
 {

@@ -25,6 +25,7 @@ enum { DYNAMIC, LINEAR, FP8, LEVELS = RSD_DYNAMIC_LEVELS };
 
 static const params defaults = { .block = 256 };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "block", 0, RSD_OPT_SIZE, offsetof(params, block), 8, 65536, "weights",
       "weights that share an absmax; blocks run over the flat tensor" },
@@ -32,6 +33,7 @@ static const rsd_opt options[] = {
       "levels: finer near 0, evenly spaced, or those of a float of 8 bits" },
     { 0 },
 };
+/* clang-format on */
 
 static void linear_map(float level[LEVELS])
 {

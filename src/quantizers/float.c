@@ -27,6 +27,7 @@ static const struct {
 
 static const params defaults = { 0 };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "format", 0, RSD_OPT_CHOICE, offsetof(params, format), 0, 0, "fp16|bf16|e4m3|e5m2",
       "number format" },
@@ -34,9 +35,10 @@ static const rsd_opt options[] = {
       "one float32 scale per tensor or row; auto: tensor for e4m3 and e5m2, else none" },
     { 0 },
 };
+/* clang-format on */
 
 static const rsd_alias aliases[] = {
-    { "fp16", "format=fp16" }, { "bf16", "format=bf16" }, { "fp8", "format=e4m3" }, { 0 }
+    { "fp16", "format=fp16" }, { "bf16", "format=bf16" }, { "fp8", "format=e4m3" }, { 0 },
 };
 
 /* Scaled too: both maxima are 7 times a power of two, and what int.c says of an odd K holds. */

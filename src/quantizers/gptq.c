@@ -32,6 +32,7 @@ enum { SCALE_FP16, SCALE_F32 };
 
 static const params defaults = { .bits = 4, .group = 128, .block = 128, .damping = 0.01 };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "bits", 0, RSD_OPT_SIZE, offsetof(params, bits), 2, 8, "bits", "bits per code" },
     { "group", 0, RSD_OPT_SIZE, offsetof(params, group), 2, 1 << 24, "row|channel",
@@ -54,6 +55,7 @@ static const rsd_opt options[] = {
       "shrink each range for the least sum of |error|^2.4" },
     { 0 },
 };
+/* clang-format on */
 
 static const rsd_alias aliases[] = {
     { "gptq2", "bits=2" }, { "gptq3", "bits=3" }, { "gptq4", "bits=4" }, { 0 },

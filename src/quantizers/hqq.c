@@ -19,6 +19,7 @@ enum { STORE_FP16, STORE_F32 };
 
 static const params defaults = { .bits = 4, .group = 64, .axis = AXIS_ROWS };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "bits", 0, RSD_OPT_SIZE, offsetof(params, bits), 2, 8, "bits", "bits per code" },
     { "group", 0, RSD_OPT_SIZE, offsetof(params, group), 2, 1 << 24, "weights",
@@ -31,9 +32,10 @@ static const rsd_opt options[] = {
       "how scales and zeros are stored; fp16 becomes bf16 where they are too large for it" },
     { 0 },
 };
+/* clang-format on */
 
 static const rsd_alias aliases[] = {
-    { "hqq4", "bits=4" }, { "hqq3", "bits=3" }, { "hqq2", "bits=2" }, { 0 }
+    { "hqq4", "bits=4" }, { "hqq3", "bits=3" }, { "hqq2", "bits=2" }, { 0 },
 };
 
 /* Codes of 2, 4 and 8 bits lie as upstream packs them: byte (r, c) holds element c of the rows r,

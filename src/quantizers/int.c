@@ -28,6 +28,7 @@ static const size_t group_row = RSD_WORD(0), group_tensor = RSD_WORD(1);
 
 static const params defaults = { .bits = 4, .group = 128 };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "bits", 0, RSD_OPT_SIZE, offsetof(params, bits), 2, 8, "bits", "bits per code" },
     { "group", 0, RSD_OPT_SIZE, offsetof(params, group), 2, 1 << 24, "row|tensor",
@@ -38,6 +39,7 @@ static const rsd_opt options[] = {
       "how scales are stored; fp16 becomes bf16 where weights are too small or large for it" },
     { 0 },
 };
+/* clang-format on */
 
 static const rsd_alias aliases[] = {
     { "int2", "bits=2" }, { "int3", "bits=3" }, { "int4", "bits=4" }, { "int5", "bits=5" },

@@ -20,6 +20,7 @@ static const size_t group_row = RSD_WORD(0), group_tensor = RSD_WORD(1);
 
 static const params defaults = { .bits = 4, .group = 16 };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "bits", 0, RSD_OPT_SIZE, offsetof(params, bits), 2, 4, "bits", "bits per code" },
     { "group", 0, RSD_OPT_SIZE, offsetof(params, group), 1, 1 << 24, "row|tensor",
@@ -28,9 +29,10 @@ static const rsd_opt options[] = {
       "how palettes are stored; fp16 becomes bf16 where weights are too small or large for it" },
     { 0 },
 };
+/* clang-format on */
 
 static const rsd_alias aliases[] = {
-    { "kmeans4", "bits=4" }, { "kmeans3", "bits=3" }, { "kmeans2", "bits=2" }, { 0 }
+    { "kmeans4", "bits=4" }, { "kmeans3", "bits=3" }, { "kmeans2", "bits=2" }, { 0 },
 };
 
 static int settle(void *p)

@@ -15,11 +15,13 @@ typedef struct {
 
 static const params defaults = { .threshold = 6 };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "threshold", 0, RSD_OPT_REAL, offsetof(params, threshold), 0, 1e9, "X",
       "largest |x| from which on an input's column is kept" },
     { 0 },
 };
+/* clang-format on */
 
 /* 127 is odd: see int.c.  What is kept is a 16-bit number the second time. */
 static bool idempotent(const void *p)

@@ -19,6 +19,7 @@ static const size_t rank_auto = RSD_WORD(0), rank_full = RSD_WORD(1);
 
 static const params defaults = { .rank = RSD_WORD(0), .energy = 1 };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "rank", 0, RSD_OPT_SIZE, offsetof(params, rank), 1, 1 << 24, "auto|full",
       "columns kept, at most min(rows, columns); auto: full with energy < 1, else 64" },
@@ -28,6 +29,7 @@ static const rsd_opt options[] = {
       "how factors are stored; fp16 becomes bf16 where they are too small or large for it" },
     { 0 },
 };
+/* clang-format on */
 
 static int settle(void *p)
 {

@@ -31,6 +31,7 @@ static const struct {
 
 static const params defaults = { 0 };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "format", 0, RSD_OPT_CHOICE, offsetof(params, format), 0, 0, "e2m1|e2m3|e3m2|e4m3|e5m2|int8",
       "number format of the elements" },
@@ -38,9 +39,10 @@ static const rsd_opt options[] = {
       "where ties go: to the even mantissa, as the specification says, or away from 0" },
     { 0 },
 };
+/* clang-format on */
 
 static const rsd_alias aliases[] = {
-    { "mxfp6", "format=e2m3" }, { "mxfp8", "format=e4m3" }, { "mxint8", "format=int8" }, { 0 }
+    { "mxfp6", "format=e2m3" }, { "mxfp8", "format=e4m3" }, { "mxint8", "format=int8" }, { 0 },
 };
 
 /* The largest weight stays in its binade, so the block keeps its scale. */

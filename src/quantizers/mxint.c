@@ -10,6 +10,7 @@ typedef struct {
 
 static const params defaults = { .bits = 4, .block = 32 };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "bits", 0, RSD_OPT_SIZE, offsetof(params, bits), 2, 8, "bits",
       "bits per code, sign included" },
@@ -17,9 +18,10 @@ static const rsd_opt options[] = {
       "weights of a row that share an exponent" },
     { 0 },
 };
+/* clang-format on */
 
 static const rsd_alias aliases[] = {
-    { "mxint4", "bits=4" }, { "mxint3", "bits=3" }, { "mxint2", "bits=2,block=16" }, { 0 }
+    { "mxint4", "bits=4" }, { "mxint3", "bits=3" }, { "mxint2", "bits=2,block=16" }, { 0 },
 };
 
 /* The largest magnitude has its top bit set before and after. */

@@ -36,6 +36,7 @@ typedef struct {
 
 static const params defaults = { .bits = 4, .block = 64 };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "bits", 0, RSD_OPT_SIZE, offsetof(params, bits), 2, 4, "bits", "bits per code" },
     { "block", 0, RSD_OPT_SIZE, offsetof(params, block), 8, 65536, "weights",
@@ -44,9 +45,10 @@ static const rsd_opt options[] = {
       "store each absmax in 8 bits (double quantization)" },
     { 0 },
 };
+/* clang-format on */
 
 static const rsd_alias aliases[] = {
-    { "nf4", "bits=4" }, { "nf3", "bits=3" }, { "nf2", "bits=2" }, { 0 }
+    { "nf4", "bits=4" }, { "nf3", "bits=3" }, { "nf2", "bits=2" }, { 0 },
 };
 
 static bool idempotent(const void *p)

@@ -31,11 +31,13 @@ static const float level[16] = { 0,     0.5f,  1,  1.5f,  2,  3,  4,  6,
 
 static const params defaults = { .scale = SCALE_TENSOR };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "scale", 0, RSD_OPT_CHOICE, offsetof(params, scale), 0, 0, "tensor|none",
       "a float32 scale of the tensor beside those of the blocks, or ggml's blocks without" },
     { 0 },
 };
+/* clang-format on */
 
 static size_t count_of(size_t n, size_t block)
 {

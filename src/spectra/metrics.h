@@ -18,6 +18,7 @@
 
 /* ENTRY(field, units, description) */
 /* clang-format off */
+/* clang-format off */
 #define RSD_METRIC_LIST(ENTRY)                                                                     \
     ENTRY(frobenius, "weight", "Frobenius norm sqrt(sum s^2), from the matrix itself")             \
     ENTRY(spectral, "weight", "spectral norm s_1")                                                 \
@@ -62,6 +63,7 @@
     ENTRY(log_alpha_norm, "log10 weight^2", "log10 sum (s^2)^alpha (Schatten, p = 2 alpha)")       \
     ENTRY(matrix_entropy, "nat/nat", "-sum e ln e / ln rank, e = s^2 / sum s^2 (WeightWatcher)")   \
     ENTRY(detx_count, "count", "largest r whose s^2, over their mean, have a product >= 1")
+/* clang-format on */
 /* clang-format on */
 
 typedef struct {

@@ -1,4 +1,4 @@
-#include "train/recover_private.h"
+#include "train/recover_trainer.h"
 #include "train/state.h"
 
 #include <string.h>

@@ -13,6 +13,7 @@
 
 enum { ROWS = 2048, COLUMNS = 2048, PASSES = 7 };
 
+/* clang-format off */
 static const char *const usual[] = {
     "nf4",    "nf4:double",
     "nf3",    "nf2",
@@ -36,6 +37,7 @@ static const char *const usual[] = {
     "kmeans", "kmeans2",
     "hqq",    "hqq:solver=none",
 };
+/* clang-format on */
 
 static double now(void)
 {

@@ -4,7 +4,7 @@
 
 #include "err.h"
 #include "io/gguf.h"
-#include "io/gguf_config.h"
+#include "io/gguf/gguf_config.h"
 #include "mat.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Megatron's index: what is accepted describes data of its tokens' bytes and fills the file. */
 #include "fuzz.h"
 
-#include "io/megatron.h"
+#include "io/tokens/megatron.h"
 
 int fuzz_read(const uint8_t *data, size_t size)
 {

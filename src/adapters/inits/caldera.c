@@ -1,5 +1,5 @@
 #include "adapters/alternate.h"
-#include "adapters/known.h"
+#include "adapters/known_metric.h"
 
 /* min || (W - Q - C) H^(1/2) || over both, in turn; the best pair is kept.  Q is the quantizer's:
  * one that rounds with H, as LDLQ, is what the paper has.  Its Hadamard rotations and quantized
@@ -11,11 +11,13 @@ typedef struct {
 
 static const params defaults = { .rounds = 20 };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "rounds", 0, RSD_OPT_SIZE, offsetof(params, rounds), 1, 1000, "count",
       "quantizations of W - C, each followed by a correction; the best is kept" },
     { 0 },
 };
+/* clang-format on */
 
 static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 {

@@ -1,5 +1,5 @@
 #include "adapters/alternate.h"
-#include "adapters/known.h"
+#include "adapters/known_metric.h"
 
 /* SVD(W H) = U S V', C = (r of its terms) H^-1, and W - C is quantized: the adapter is a part of W,
  * chosen by the data, not a correction.  The metric's half is H itself, not its root. */
@@ -12,11 +12,13 @@ enum { KEEP_TOP, KEEP_BOTTOM };
 
 static const params defaults = { .keep = KEEP_TOP };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "keep", 0, RSD_OPT_CHOICE, offsetof(params, keep), 0, 0, "top|bottom",
       "top: adapt what these data use most; bottom: leave that alone, adapt the rest" },
     { 0 },
 };
+/* clang-format on */
 
 static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 {

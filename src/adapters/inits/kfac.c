@@ -1,5 +1,5 @@
 #include "adapters/alternate.h"
-#include "adapters/known.h"
+#include "adapters/known_metric.h"
 
 /* To second order a residual R of one layer raises the loss by 1/2 tr(G R H R'), with the layer's
  * block of the Fisher matrix for the Hessian, factored as G x H.  The best rank-r correction of
@@ -11,11 +11,13 @@ typedef struct {
 
 static const params defaults = { .steps = 1 };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "steps", 0, RSD_OPT_SIZE, offsetof(params, steps), 1, 1000, "count",
       "quantizations of W - C, each followed by a correction; the best is kept" },
     { 0 },
 };
+/* clang-format on */
 
 static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 {

@@ -11,6 +11,7 @@ enum { FIRST_QUANTIZE, FIRST_SVD };
 
 static const params defaults = { .steps = 5, .first = FIRST_QUANTIZE };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "steps", 0, RSD_OPT_SIZE, offsetof(params, steps), 1, 1000, "count",
       "quantizations, each followed by a decomposition; PEFT does 1" },
@@ -18,6 +19,7 @@ static const rsd_opt options[] = {
       "what W meets first" },
     { 0 },
 };
+/* clang-format on */
 
 static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 {

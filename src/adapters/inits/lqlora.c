@@ -1,5 +1,5 @@
 #include "adapters/alternate.h"
-#include "adapters/known.h"
+#include "adapters/known_metric.h"
 
 /* W ~ Q + C in the norm || D_r (.) D_c ||, where D_r and D_c are roots of row and column means of
  * the Fisher information F = E[g_W^2].  With the gradient of a weight g_i x_j, and g and x
@@ -12,11 +12,13 @@ typedef struct {
 
 static const params defaults = { .steps = 100 };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "steps", 0, RSD_OPT_SIZE, offsetof(params, steps), 1, 1000, "count",
       "quantizations at most; ends with the first that does not help" },
     { 0 },
 };
+/* clang-format on */
 
 static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 {

@@ -1,5 +1,5 @@
 #include "adapters/alternate.h"
-#include "adapters/known.h"
+#include "adapters/known_metric.h"
 
 /* S = diag(E[x^2])^(1/2), C = SVD_r(R S) S^-1: the least output error where inputs do not
  * correlate. */

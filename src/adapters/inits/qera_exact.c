@@ -1,5 +1,5 @@
 #include "adapters/alternate.h"
-#include "adapters/known.h"
+#include "adapters/known_metric.h"
 
 static int start(const void *params, const rsd_init_task *task, rsd_init_result *out)
 {

@@ -9,11 +9,13 @@ typedef struct {
 
 static const params defaults = { .steps = 1 };
 
+/* clang-format off */
 static const rsd_opt options[] = {
     { "steps", 0, RSD_OPT_SIZE, offsetof(params, steps), 1, 1000, "count",
       "quantizations; before each but the first, C = SVD_r(W - W_q)" },
     { 0 },
 };
+/* clang-format on */
 
 static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 {

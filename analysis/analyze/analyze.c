@@ -1,0 +1,208 @@
+/* residuum analyze: the loop over models and matrices.  What is said of one is measure.c. */
+#include "analyze/analysis.h"
+#include "cli/console.h"
+#include "mat.h"
+#include "cli/stop.h"
+#include "show/summary.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const analyze_params defaults = {
+    .numbers = { .method = RSD_METHOD_AUTO, .null_draws = 3, .overlap = 8, .excess_rank = 16,
+                 .tolerance = 1e-6, .damping = 1e-3, .nulls = "sign_flip,marchenko_pastur" },
+    .control = 4,
+};
+
+/* The options that shape numbers: what a result file must agree with to be resumed.  Given once,
+ * at two offsets: inside the command's parameters, and alone for the canonical text. */
+/* clang-format off */
+#define NUMBER_ROWS(base)                                                                          \
+    { "method", 0, RSD_OPT_CHOICE, (base) + offsetof(numbers, method), 0, 0, RSD_METHOD_WORDS,     \
+      "how singular values are computed" },                                                        \
+    { "top", 0, RSD_OPT_SIZE, (base) + offsetof(numbers, top), 0, 1e9, "K",                        \
+      "only the K largest singular values; 0: all" },                                              \
+    { "tolerance", 0, RSD_OPT_REAL, (base) + offsetof(numbers, tolerance), 1e-14, 1, "X",          \
+      "certified error of truncated singular values, relative to the largest" },                   \
+    { "vectors", 0, RSD_OPT_SIZE, (base) + offsetof(numbers, vectors), 0, 1e9, "K",                \
+      "store the K leading singular vectors, left and right" },                                    \
+    { "null-draws", 0, RSD_OPT_SIZE, (base) + offsetof(numbers, null_draws), 1, 1000, "N",         \
+      "draws of each random null" },                                                               \
+    { "overlap", 0, RSD_OPT_SIZE, (base) + offsetof(numbers, overlap), 0, 1e6, "K",                \
+      "compare the top-K singular subspaces of R and W; 0: do not" },                              \
+    { "excess-rank", 0, RSD_OPT_SIZE, (base) + offsetof(numbers, excess_rank), 1, 1e9, "R",        \
+      "rank at which the excess over the nulls is tabulated" },                                    \
+    { "damping", 0, RSD_OPT_REAL, (base) + offsetof(numbers, damping), 0, 1, "X",                  \
+      "added to the eigenvalues of H and G, as a share of their mean" }
+/* clang-format on */
+
+static const rsd_opt number_options[] = { NUMBER_ROWS(0), { 0 } };
+
+#define AT(field) offsetof(analyze_params, field)
+/* clang-format off */
+static const rsd_opt options[] = {
+    { "quantizer", 'q', RSD_OPT_LIST, AT(specs), 0, 0, "SPEC",
+      "quantize with NAME[:KEY=VALUE,...], as `residuum list quantizers` names them; all: every "
+      "one that needs no calibration" },
+    { "map", 0, RSD_OPT_LIST, AT(map), 0, 0, "GLOB=SPEC",
+      "this quantizer alone for the matrices whose name matches; the first rule counts" },
+    { "quantized", 0, RSD_OPT_LIST, AT(quantized), 0, 0, "[NAME=]MODEL",
+      "take W_q from this checkpoint of the model: .gguf, GPTQ, AWQ, bitsandbytes, or any other" },
+    SELECT_OPTIONS(AT(select)),
+    NUMBER_ROWS(AT(numbers)),
+    { "nulls", 0, RSD_OPT_STRING, AT(numbers.nulls), 0, 0, "LIST",
+      "null models of R: sign_flip, permuted, marchenko_pastur, or none" },
+    { "calibration", 0, RSD_OPT_STRING, AT(calibration), 0, 0, "FILE.h5",
+      "add R in the metrics of this file's H and G: RdH, RH, GRH (from calibrate)" },
+    { "control", 0, RSD_OPT_SIZE, AT(control), 0, 64, "RANK",
+      "add a true low-rank matrix of this rank as model `control`; 0: do not" },
+    { "memory", 0, RSD_OPT_SIZE, AT(memory), 0, 1e9, "MB",
+      "working memory for matrices in flight; 0: 8 times the largest matrix" },
+    { 0 },
+};
+/* clang-format on */
+
+static int parse_nulls(const char *text, bool null[RSD_NULLS])
+{
+    if (strcmp(text, "none") == 0)
+        return RSD_OK;
+    for (const char *p = text; *p;) {
+        const size_t len = strcspn(p, ",");
+        int n = 0;
+        while (n < RSD_NULLS && (strlen(rsd_null_name((rsd_null)n)) != len ||
+                                 strncmp(rsd_null_name((rsd_null)n), p, len) != 0))
+            n++;
+        if (n == RSD_NULLS)
+            return RSD_FAIL(
+                RSD_EUSAGE,
+                "--nulls: no null '%.*s'; sign_flip, permuted, marchenko_pastur or none", (int)len,
+                p);
+        null[n] = true;
+        p += len + (p[len] == ',');
+    }
+    return RSD_OK;
+}
+
+static int read_options(run *r)
+{
+    const numbers *n = &r->params->numbers;
+    r->measure = (measure_options){ .method = n->method, .top = n->top, .tolerance = n->tolerance,
+                                    .vectors = n->vectors, .null_draws = n->null_draws,
+                                    .overlap = n->overlap, .excess_rank = n->excess_rank,
+                                    .seed = r->params->common.seed };
+    if (n->method == RSD_METHOD_KRYLOV && n->top == 0)
+        return RSD_FAIL(RSD_EUSAGE, "--method krylov computes leading values: give --top K");
+    if (!r->params->common.output)
+        return RSD_FAIL(RSD_EUSAGE, "give the result file: -o FILE.h5");
+    RSD_TRY(parse_nulls(n->nulls, r->measure.null));
+    return select_specs_parse(&r->params->specs, &r->params->map, &r->specs);
+}
+
+/* Canonical text of what shapes the numbers; '+' inside because ',' parts the items. */
+static void canonical(const run *r, char *out, size_t size)
+{
+    size_t used = rsd_opt_format(number_options, &r->params->numbers, out, size);
+    used += (size_t)snprintf(out + used, size - used, ",seed=%zu,nulls=", r->params->common.seed);
+    const char *plus = "";
+    for (int n = 0; n < RSD_NULLS; n++)
+        if (r->measure.null[n]) {
+            used += (size_t)snprintf(out + used, size - used, "%s%s", plus,
+                                     rsd_null_name((rsd_null)n));
+            plus = "+";
+        }
+    if (!*plus)
+        snprintf(out + used, size - used, "none");
+}
+
+static int finish(run *r)
+{
+    const char **order;
+    RSD_TRY(rsd_array_alloc(r->tasks, 1, sizeof *order, &order));
+    for (size_t i = 0; i < r->tasks; i++)
+        order[i] = r->task[i].path;
+    const int err = journal_finish(r->journal, !stop_requested() && r->failures == 0, order,
+                                   r->tasks);
+    free(order);
+    return err;
+}
+
+static void close_run(run *r)
+{
+    journal_close(r->journal);
+    const int closed = rsd_store_close(r->moments.store);
+    (void)closed; /* only read */
+    for (size_t i = 0; i < r->tasks; i++) {
+        free(r->task[i].source);
+        free(r->task[i].path);
+    }
+    analyze_close_inputs(r);
+    select_specs_free(&r->specs);
+    free(r->pending);
+    free(r->task);
+}
+
+static int analyze(run *r, const rsd_arguments *arguments)
+{
+    char text[512];
+    RSD_TRY(read_options(r));
+    RSD_TRY(analyze_open_inputs(r, &arguments->words));
+    RSD_TRY(analyze_open_checkpoints(r));
+    canonical(r, text, sizeof text);
+    const journal_run about = { text, arguments->text, r->params->common.seed };
+    RSD_TRY(journal_open(r->params->common.output, &about, r->params->common.force, &r->journal));
+    RSD_TRY(analyze_add_control(r));
+    for (size_t i = 0; i < r->inputs; i++)
+        RSD_TRY(journal_add_model(r->journal, &r->input[i].entry));
+    for (size_t i = 0; i < r->checkpoints; i++)
+        RSD_TRY(journal_add_model(r->journal, &r->checkpoint[i].entry));
+    RSD_TRY(analyze_open_calibration(r));
+    RSD_TRY(analyze_plan(r));
+    const double start = console_seconds();
+    RSD_TRY(analyze_compute(r));
+    RSD_TRY(finish(r));
+    console_note("%s: %zu matrices in %.1f s%s", r->params->common.output, r->tasks,
+                 console_seconds() - start, stop_requested() ? ", stopped early" : "");
+    console_detail("peak memory %zu MB (largest matrix %zu MB)", console_peak_memory() / 1000000,
+                   analyze_largest(r) / 1000000);
+    if (!r->params->common.quiet)
+        RSD_TRY(summary_print(r->params->common.output));
+    if (stop_requested())
+        return RSD_ESTOPPED;
+    if (r->failures) {
+        console_error("%zu of %zu matrices failed; the others are in %s", r->failures, r->tasks,
+                      r->params->common.output);
+        return RSD_EPARTIAL;
+    }
+    return RSD_OK;
+}
+
+static int run_analyze(const void *params, const rsd_arguments *arguments)
+{
+    run r = { .params = params };
+    const int err = analyze(&r, arguments);
+    close_run(&r);
+    return err;
+}
+
+extern const rsd_command rsd_command_analyze;
+const rsd_command rsd_command_analyze = {
+    .name = "analyze",
+    .usage = "MODEL... [-q SPEC]... [--quantized MODEL]... -o FILE.h5",
+    .summary = "singular spectra of W, W_q and R = W - W_q for every layer",
+    .details =
+        "MODEL is a Hugging Face folder, a .safetensors, .gguf or .npy file, or\n"
+        "synthetic:KEY=VALUE,...; NAME=MODEL calls it NAME in the result.  --quantized gives a\n"
+        "checkpoint of the same model as somebody quantized it: its matrices, paired by their "
+        "names,\n"
+        "are the W_q of `checkpoint:NAME`.  The same command again resumes where it was stopped, "
+        "or\n"
+        "adds quantizers, checkpoints and models to the file.\n",
+    .options = options,
+    .common = RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_THREADS | RSD_TAKES_SEED,
+    .min_words = 1,
+    .max_words = 10000,
+    .defaults = &defaults,
+    .params_size = sizeof(analyze_params),
+    .run = run_analyze,
+};

@@ -1,0 +1,264 @@
+#include "analyze/measured.h"
+
+#include "linalg/subspace.h"
+#include "spectra/curves.h"
+#include "spectra/leak.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t measure_bytes(const measure_item *item)
+{
+    const rsd_tensor *t = item->tensor;
+    const size_t matrix = t->rows * t->cols * sizeof(float);
+    const rsd_spectrum_opts opts = { .method = (rsd_method)item->options->method,
+                                     .top = item->options->top,
+                                     .vectors = item->options->overlap,
+                                     .tolerance = item->options->tolerance };
+    const size_t moments = item->moments && item->sources ? 2 * moment_bytes(t->rows, t->cols) : 0;
+    /* W, R, and half a matrix for codes and packed bytes */
+    return 2 * matrix + matrix / 2 + moments + rsd_spectrum_bytes(t->rows, t->cols, &opts);
+}
+
+static bool is_metric(const char *what)
+{
+    for (int k = 0; k < MOMENT_METRICS; k++)
+        if (strcmp(what, moment_metrics[k]) == 0)
+            return true;
+    return false;
+}
+
+static rsd_spectrum_opts spectrum_options(const work *w, const char *spec, const char *what)
+{
+    const measure_options *o = w->item->options;
+    const rsd_tensor *t = w->item->tensor;
+    const size_t least = t->rows < t->cols ? t->rows : t->cols;
+    const size_t top = o->top && o->top < least ? o->top : 0;
+    const size_t limit = top ? top : least;
+    size_t vectors = o->vectors > o->overlap ? o->vectors : o->overlap;
+    if (strcmp(what, "Wq") == 0 || is_metric(what)) /* their subspaces are not compared */
+        vectors = o->vectors;
+    char key[RSD_SPEC_MAX + 256];
+    snprintf(key, sizeof key, "%s/%s/%s", t->name, spec, what);
+    return (rsd_spectrum_opts){ .method = (rsd_method)o->method,
+                                .top = top,
+                                .vectors = vectors < limit ? vectors : limit,
+                                .tolerance = o->tolerance,
+                                .seed = rsd_seed(o->seed, key) };
+}
+
+/* Spectrum and metrics of A as one record. */
+static int measure(const work *w, rsd_mat A, const char *spec, const char *what, measured *out)
+{
+    const rsd_tensor *t = w->item->tensor;
+    const rsd_spectrum_opts opts = spectrum_options(w, spec, what);
+    out->record = (result_record){
+        .place = { w->item->entry->name, t->name, t->role.role, t->role.layer, t->rows, t->cols },
+        .spec = spec, .what = what, .spectrum = &out->spectrum, .relation = result_no_relation,
+    };
+    int err = rsd_spectrum_compute(A, &opts, &out->spectrum);
+    if (!err)
+        err = rsd_metrics_compute(&out->spectrum, &out->record.metrics);
+    return err ? rsd_fail_prefix(err, "%s%s%s", what, *spec ? " of " : "", spec) : RSD_OK;
+}
+
+/* Overlap of the top-k singular subspaces of R and W. */
+static int overlap(const work *w, quantized *q)
+{
+    const rsd_spectrum *a = &w->w.spectrum, *b = &q->r.spectrum;
+    result_relation *rel = &q->r.record.relation;
+    size_t k = w->item->options->overlap;
+    k = k < a->vectors ? k : a->vectors;
+    k = k < b->vectors ? k : b->vectors;
+    if (k == 0 || !(b->s[0] > 0) || !(a->s[0] > 0))
+        return RSD_OK;
+    double *cosines;
+    RSD_TRY(rsd_array_alloc(k, 1, sizeof *cosines, &cosines));
+    int err = rsd_principal_cosines(a->u, k, b->u, k, a->m, cosines);
+    if (!err) {
+        rel->overlap_left = rsd_overlap(cosines, k, k);
+        err = rsd_principal_cosines(a->v, k, b->v, k, a->n, cosines);
+    }
+    if (!err) {
+        rel->overlap_right = rsd_overlap(cosines, k, k);
+        rel->overlap_rank = (double)k;
+        rel->overlap_left_random = rsd_overlap_random(k, k, a->m);
+        rel->overlap_right_random = rsd_overlap_random(k, k, a->n);
+    }
+    free(cosines);
+    return err;
+}
+
+static void relate(const work *w, const rsd_quant_stats *stats, quantized *q)
+{
+    result_relation *rel = &q->r.record.relation;
+    rel->bits_per_weight = stats->bits_per_weight;
+    rel->packed_bytes = (double)stats->packed_bytes;
+    rel->relative_error = stats->relative_error;
+    rel->sqnr_db = stats->sqnr_db;
+    rel->max_abs_error = stats->max_abs_error;
+    q->wq.record.relation = *rel; /* the quantizer's own numbers stand beside W_q too */
+
+    rel->leak = rsd_leak(w->R, w->W);
+    rel->leak_directions =
+        (double)rsd_leak_directions(rel->leak, w->w.spectrum.s, w->w.spectrum.count,
+                                    q->r.record.metrics.mp_edge, &rel->leak_strength);
+}
+
+/* Energy share of R at rank r minus the null's. */
+static void excess(const work *w, quantized *q)
+{
+    const rsd_spectrum *s = &q->r.spectrum;
+    result_relation *rel = &q->r.record.relation;
+    size_t r = w->item->options->excess_rank;
+    r = r < s->count ? r : s->count;
+    if (r == 0 || !(s->sumsq > 0))
+        return;
+    double share = 0;
+    for (size_t k = 0; k < r; k++)
+        share += s->s[k] * s->s[k];
+    share /= s->sumsq;
+    rel->excess_rank = (double)r;
+    double *const out[RSD_NULLS] = {
+        [RSD_NULL_SIGN_FLIP] = &rel->excess_sign_flip,
+        [RSD_NULL_PERMUTED] = &rel->excess_permuted,
+        [RSD_NULL_MARCHENKO_PASTUR] = &rel->excess_marchenko_pastur,
+    };
+    for (int n = 0; n < RSD_NULLS; n++)
+        if (q->null[n].count)
+            *out[n] = share - q->null[n].energy[r - 1];
+}
+
+static int measure_seen(work *w, const char *spec, quantized *q)
+{
+    for (int k = 0; k < MOMENT_METRICS; k++) {
+        RSD_TRY(moment_apply(&w->roots, k, w->R, w->seen));
+        RSD_TRY(measure(w, w->seen, spec, moment_metrics[k], &q->seen[k]));
+    }
+    return RSD_OK;
+}
+
+static int measure_quantized(work *w, const measure_source *source, quantized *q)
+{
+    const measure_options *o = w->item->options;
+    const char *spec = source->text;
+    rsd_quant_stats stats;
+    RSD_TRY(measure_wq(w, source, &stats));
+    RSD_TRY(measure(w, w->R, spec, "Wq", &q->wq));
+    rsd_mat_sub(w->W, w->R, w->R);
+    RSD_TRY(measure(w, w->R, spec, "R", &q->r));
+    relate(w, &stats, q);
+    RSD_TRY(overlap(w, q));
+    if (w->roots.n)
+        RSD_TRY(measure_seen(w, spec, q));
+
+    const null_request request = { .tensor = w->item->tensor->name, .spec = spec,
+                                   .draws = o->null_draws, .seed = o->seed,
+                                   .opts = spectrum_options(w, spec, "null") };
+    /* Signs are flipped in place: flips of flips are as random.  Permuting needs R as it was. */
+    if (o->null[RSD_NULL_MARCHENKO_PASTUR])
+        RSD_TRY(null_quadrature(&request, &q->r.spectrum, &q->null[RSD_NULL_MARCHENKO_PASTUR]));
+    if (o->null[RSD_NULL_SIGN_FLIP])
+        RSD_TRY(null_draws(&request, RSD_NULL_SIGN_FLIP, w->R, &q->null[RSD_NULL_SIGN_FLIP]));
+    if (o->null[RSD_NULL_PERMUTED]) {
+        RSD_TRY(measure_wq(w, source, &stats));
+        rsd_mat_sub(w->W, w->R, w->R);
+        RSD_TRY(null_draws(&request, RSD_NULL_PERMUTED, w->R, &q->null[RSD_NULL_PERMUTED]));
+    }
+    excess(w, q);
+    return RSD_OK;
+}
+
+/* Not a failure of ours: somebody may well have left a matrix as it was, or out. */
+static bool is_absence(int code) { return code == RSD_ENOTFOUND || code == RSD_EARG; }
+
+/* What a checkpoint holds is the user's data: its failure is its own, the others go on. */
+static int measure_source_of(work *w, const measure_source *source, quantized *q)
+{
+    const int err = measure_quantized(w, source, q);
+    if (!err || source->spec)
+        return err;
+    q->code = err;
+    snprintf(q->message, sizeof q->message, "%s", rsd_errmsg());
+    return RSD_OK;
+}
+
+static int load_moments(work *w, journal *j)
+{
+    const rsd_tensor *t = w->item->tensor;
+    if (!w->item->moments || w->item->sources == 0)
+        return RSD_OK;
+    RSD_TRY(moment_roots_load(w->item->moments, j, w->matrix_path, t->rows, t->cols, &w->roots));
+    const known from = { .store = w->item->moments->store, .model = (char *)w->item->entry->name };
+    journal_lock(j);
+    const int err = known_read(&from, t, &w->known);
+    journal_unlock(j);
+    RSD_TRY(err);
+    return rsd_mat_alloc(t->rows, t->cols, &w->seen);
+}
+
+static int measure_all(work *w, journal *j)
+{
+    const measure_item *item = w->item;
+    RSD_TRY(rsd_mat_alloc(item->tensor->rows, item->tensor->cols, &w->W));
+    RSD_TRY(rsd_model_read(item->model, item->tensor, w->W));
+    RSD_TRY(rsd_mat_check_finite(w->W));
+    RSD_TRY(measure(w, w->W, "", "W", &w->w));
+    if (item->sources)
+        RSD_TRY(rsd_mat_alloc(item->tensor->rows, item->tensor->cols, &w->R));
+    RSD_TRY(load_moments(w, j));
+    for (size_t i = 0; i < item->sources; i++)
+        RSD_TRY(measure_source_of(w, &item->source[i], &w->q[i]));
+    return RSD_OK;
+}
+
+/* The first W_q that failed by itself; its message is the last failure's again. */
+static int failure_of(const work *w)
+{
+    for (size_t i = 0; i < w->item->sources; i++)
+        if (w->q[i].code && !is_absence(w->q[i].code))
+            return RSD_FAIL(w->q[i].code, "%s", w->q[i].message);
+    return RSD_OK;
+}
+
+int measure_matrix(const measure_item *item, journal *j)
+{
+    work w = { .item = item };
+    int err = RSD_OK;
+    w.matrix_path = result_matrix_path(item->entry->name, item->tensor->name);
+    w.q = calloc(item->sources + 1, sizeof *w.q);
+    if (!w.matrix_path || !w.q) {
+        err = RSD_FAIL(RSD_ENOMEM, "results of %s", item->tensor->name);
+        goto done;
+    }
+    err = measure_all(&w, j);
+    moment_roots_free(&w.roots);
+    known_layer_free(&w.known);
+    rsd_mat_free(&w.seen);
+    rsd_mat_free(&w.R); /* before the journal waits for its turn */
+    rsd_mat_free(&w.W);
+    if (!err) {
+        err = journal_put(j, item->entry, w.matrix_path, measure_fill, &w);
+        err = err ? err : failure_of(&w);
+    } else {
+        snprintf(w.message, sizeof w.message, "%s", rsd_errmsg());
+        const int put = journal_put(j, item->entry, w.matrix_path, measure_fill_failed, &w);
+        if (!put) /* the matrix' own failure is the one to report */
+            RSD_FAIL(err, "%s", w.message);
+    }
+done:
+    for (size_t i = 0; w.q && i < item->sources; i++) {
+        rsd_spectrum_free(&w.q[i].wq.spectrum);
+        rsd_spectrum_free(&w.q[i].r.spectrum);
+        for (int k = 0; k < MOMENT_METRICS; k++)
+            rsd_spectrum_free(&w.q[i].seen[k].spectrum);
+        for (int n = 0; n < RSD_NULLS; n++)
+            null_curves_free(&w.q[i].null[n]);
+    }
+    rsd_spectrum_free(&w.w.spectrum);
+    free(w.q);
+    free(w.matrix_path);
+    return err;
+}

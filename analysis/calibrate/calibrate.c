@@ -1,0 +1,315 @@
+/* residuum calibrate: H and G of every linear layer, into a result file. */
+#include "calibrate/collection.h"
+#include "cli/console.h"
+#include "mat.h"
+#include "cli/stop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const calibrate_params defaults = { .stream.precision = RSD_PRECISION_AUTO };
+
+#define AT(field) offsetof(calibrate_params, field)
+/* clang-format off */
+static const rsd_opt options[] = {
+    STREAM_OPTIONS(AT(stream)),
+    { "empirical", 0, RSD_OPT_FLAG, AT(empirical), 0, 0, NULL,
+      "G with the data's labels, not drawn from the model (biased: the empirical Fisher matrix)" },
+    { "memory", 0, RSD_OPT_REAL, AT(memory), 0, 1e9, "MB",
+      "for moments; what needs more reads the tokens several times; 0: half of this machine's" },
+    SELECT_OPTIONS(AT(select)),
+    { 0 },
+};
+/* clang-format on */
+
+static int open_model(calibration *c, const char *argument)
+{
+    const char *name;
+    size_t len;
+    const char *source = select_source(argument, &name, &len);
+    if (!c->params->common.output)
+        return RSD_FAIL(RSD_EUSAGE, "give the result file: -o FILE.h5");
+    RSD_TRY(rsd_model_open(source, &c->model));
+    RSD_TRY(rsd_weights_load(c->model, &c->weights));
+    RSD_TRY(stream_open(&c->params->stream, c->model, &c->weights->shape, &c->stream));
+    c->name = name ? strndup(name, len) : strdup(rsd_model_name(c->model));
+    if (!c->name)
+        return RSD_FAIL(RSD_ENOMEM, "name of %s", source);
+    c->entry = (journal_model){ .name = c->name,
+                                .source = rsd_model_source(c->model),
+                                .architecture = rsd_model_architecture(c->model),
+                                .config = rsd_model_config(c->model),
+                                .parameters = rsd_model_parameters(c->model) };
+    return rsd_model_sha256(c->model, c->entry.sha256);
+}
+
+static size_t token_count(const calibration *c)
+{
+    return c->stream.windows * c->stream.context;
+}
+
+static const char *precision_name(const calibration *c)
+{
+    const rsd_precision p = (rsd_precision)c->params->stream.precision;
+    const bool bf16 = p == RSD_PRECISION_BF16 || (p == RSD_PRECISION_AUTO && rsd_bf16_native());
+    return bf16 ? "bf16" : "f32";
+}
+
+static char *about_path(const calibration *c)
+{
+    char *model = rsd_store_escape(c->name), *path = NULL;
+    if (model && asprintf(&path, "/calibration/%s", model) < 0)
+        path = NULL;
+    free(model);
+    return path;
+}
+
+/* What the file holds must have been made alike, unless --force forgets it. */
+static int open_file(calibration *c)
+{
+    const char *file = strrchr(c->params->stream.tokens, '/');
+    bool found;
+    snprintf(c->about, sizeof c->about,
+             "tokens=%.200s,context=%zu,windows=%zu,labels=%s,precision=%s,seed=%zu",
+             file ? file + 1 : c->params->stream.tokens, c->stream.context, c->stream.windows,
+             c->params->empirical ? "data" : "model", precision_name(c), c->params->common.seed);
+    RSD_TRY(amend_open(c->params->common.output, &c->file));
+    RSD_TRY(amend_find_model(&c->file, &c->entry, &found));
+    char *path = about_path(c), *held = NULL;
+    int err = path ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of %s", c->name);
+    if (!err && found && rsd_store_exists(c->file.old, path)) {
+        c->forget = c->params->common.force;
+        err = rsd_store_get_text(c->file.old, path, "options", &held);
+    }
+    if (held && !c->forget && strcmp(held, c->about) != 0)
+        err = RSD_FAIL(RSD_EUSAGE,
+                       "%s: %s was calibrated with '%s', this command says '%s'; --force does it "
+                       "again",
+                       c->params->common.output, c->name, held, c->about);
+    free(held);
+    free(path);
+    return err;
+}
+
+static bool is_done(const calibration *c, const char *matrix)
+{
+    static const char *const what[] = { "H", "G" };
+    bool done = c->file.old && !c->forget;
+    for (int i = 0; done && i < 2; i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s/eigenvalues", matrix, what[i]);
+        done = rsd_store_exists(c->file.old, path);
+    }
+    return done;
+}
+
+static int add_layer(calibration *c, size_t block, rsd_slot slot, size_t *skipped)
+{
+    const rsd_tensor *t = c->weights->block[block].tensor[slot];
+    if (!t || !select_takes(&c->params->select, c->model, t))
+        return RSD_OK;
+    char *path = result_matrix_path(c->name, t->name);
+    if (!path)
+        return RSD_FAIL(RSD_ENOMEM, "path of %s", t->name);
+    if (is_done(c, path)) {
+        ++*skipped;
+        free(path);
+        return RSD_OK;
+    }
+    size_t leader = 0;
+    while (leader < c->layers &&
+           (c->layer[leader].block != block || !rsd_same_input(c->layer[leader].slot, slot)))
+        leader++;
+    c->layer[c->layers] = (layer){ t, block, slot, path, leader };
+    if (leader == c->layers)
+        c->unit[c->units++] = (unit){ .layer = c->layers, .n = t->cols, .what = "H" };
+    c->unit[c->units++] = (unit){ .layer = c->layers, .n = t->rows, .what = "G" };
+    c->layers++;
+    return RSD_OK;
+}
+
+static int add_layers(calibration *c)
+{
+    const size_t blocks = c->weights->shape.layers, most = blocks * RSD_LINEARS;
+    size_t skipped = 0;
+    RSD_TRY(rsd_array_alloc(most, 1, sizeof *c->layer, &c->layer));
+    RSD_TRY(rsd_array_alloc(most, 2, sizeof *c->unit, &c->unit));
+    RSD_TRY(rsd_array_alloc(most, 2, sizeof *c->measured, &c->measured));
+    RSD_TRY(rsd_array_alloc(blocks, 1, sizeof *c->moments, &c->moments));
+    for (size_t b = 0; b < blocks; b++)
+        for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++)
+            RSD_TRY(add_layer(c, b, slot, &skipped));
+    if (skipped)
+        console_note("%zu of %zu layers are calibrated already", skipped, skipped + c->layers);
+    if (skipped + c->layers == 0)
+        return RSD_FAIL(RSD_EUSAGE, "no linear layer is selected; see --include");
+    return RSD_OK;
+}
+
+static size_t memory_limit(const calibration *c)
+{
+    if (c->params->memory > 0)
+        return (size_t)(c->params->memory * 1e6);
+    return (size_t)sysconf(_SC_PHYS_PAGES) / 2 * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Moments fill one pass over the tokens after the other.  Says what it will take. */
+static int plan(calibration *c)
+{
+    const size_t limit = memory_limit(c);
+    size_t used = 0, most = 0, stored = 0, widest = 0;
+    for (size_t i = 0; i < c->units; i++) {
+        unit *u = &c->unit[i];
+        const size_t bytes = rsd_moment_bytes(u->n);
+        if (bytes == SIZE_MAX)
+            return RSD_FAIL(RSD_ENOMEM, "a moment of %zu channels", u->n);
+        if (used && (bytes > limit || used > limit - bytes)) {
+            c->passes++;
+            used = 0;
+        }
+        u->pass = c->passes;
+        used += bytes;
+        most = used > most ? used : most;
+        stored += calibrated_stored_bytes(u->n);
+        widest = u->n > widest ? u->n : widest;
+    }
+    c->passes++;
+    console_note("%zu layers, %zu moments: %.1f MB of memory, %.1f MB in the file before "
+                 "compression",
+                 c->layers, c->units, (double)most / 1e6, (double)stored / 1e6);
+    console_note("%zu windows of %zu tokens, read %zu %s", c->stream.windows, c->stream.context,
+                 c->passes, c->passes == 1 ? "time" : "times");
+    if (token_count(c) < widest)
+        console_note("fewer tokens (%zu) than channels (up to %zu): some moments are singular",
+                     token_count(c), widest);
+    return RSD_OK;
+}
+
+/* All blocks' activations are kept where they take no more than a quarter of what moments may. */
+static int open_pass(calibration *c)
+{
+    const rsd_shape *s = &c->weights->shape;
+    const size_t rows = c->stream.batch * c->stream.context;
+    const size_t state = rsd_block_state_size(s, rows) * sizeof(rsd_real);
+    const rsd_keep keep = state <= memory_limit(c) / 4 / s->layers ? RSD_KEEP_ALL : RSD_KEEP_INPUTS;
+    RSD_TRY(rsd_transformer_alloc(c->weights, (rsd_precision)c->params->stream.precision, keep,
+                                  rows, &c->pass));
+    console_detail("%zu windows a pass, %zu MB of activations%s", c->stream.batch,
+                   rsd_transformer_bytes(c->pass) / 1000000,
+                   keep == RSD_KEEP_ALL ? "" : "; blocks run again on the way back");
+    return RSD_OK;
+}
+
+static int write_about(const calibration *c)
+{
+    rsd_store *to = c->file.to;
+    char *path = about_path(c);
+    int err = path ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of %s", c->name);
+    if (err)
+        goto done;
+    RSD_TRY_DONE(rsd_store_group(to, path));
+    RSD_TRY_DONE(amend_write_provenance(to, path, c->command_line, c->params->common.seed));
+    RSD_TRY_DONE(rsd_store_set_text(to, path, "options", c->about));
+    RSD_TRY_DONE(rsd_store_set_text(to, path, "tokens_file", c->params->stream.tokens));
+    RSD_TRY_DONE(rsd_store_set_int(to, path, "tokens", (int64_t)token_count(c)));
+    RSD_TRY_DONE(rsd_store_set_int(to, path, "windows", (int64_t)c->stream.windows));
+    RSD_TRY_DONE(rsd_store_set_int(to, path, "context", (int64_t)c->stream.context));
+    RSD_TRY_DONE(rsd_store_set_text(to, path, "labels", c->params->empirical ? "data" : "model"));
+    RSD_TRY_DONE(rsd_store_set_text(to, path, "precision", precision_name(c)));
+    for (size_t i = 0; i < c->layers; i++)
+        if (!rsd_store_exists(to, c->layer[i].path))
+            RSD_TRY_DONE(
+                result_write_matrix(to, c->layer[i].path, c->layer[i].tensor, "calibrated", ""));
+done:
+    free(path);
+    return err;
+}
+
+static int compute(calibration *c)
+{
+    const size_t batches = (c->stream.windows + c->stream.batch - 1) / c->stream.batch;
+    console_progress_begin("pass", batches * c->passes, (double)(c->stream.windows * c->passes));
+    int err = RSD_OK;
+    for (size_t p = 0; !err && p < c->passes; p++)
+        err = calibrate_pass(c, p);
+    console_progress_end();
+    return err;
+}
+
+static void report(const calibration *c, double seconds)
+{
+    size_t clamped = 0, values = 0;
+    for (size_t i = 0; i < c->units; i++) {
+        clamped += c->unit[i].c.clamped;
+        values += c->unit[i].n;
+    }
+    console_note("%s: H and G of %zu layers from %zu tokens in %.1f s; damping 0, %zu of %zu "
+                 "eigenvalues clamped to 0",
+                 c->params->common.output, c->layers, token_count(c), seconds, clamped, values);
+    console_detail("peak memory %zu MB", console_peak_memory() / 1000000);
+}
+
+static int calibrate(calibration *c, const char *argument)
+{
+    const double start = console_seconds();
+    RSD_TRY(open_model(c, argument));
+    RSD_TRY(open_file(c));
+    RSD_TRY(add_layers(c));
+    if (c->layers == 0)
+        return RSD_OK;
+    RSD_TRY(plan(c));
+    RSD_TRY(open_pass(c));
+    RSD_TRY(amend_begin(&c->file, &c->entry, c->model, c->forget, c->command_line,
+                        c->params->common.seed));
+    RSD_TRY(write_about(c));
+    RSD_TRY(compute(c));
+    RSD_TRY(amend_commit(&c->file));
+    report(c, console_seconds() - start);
+    return RSD_OK;
+}
+
+static int run(const void *params, const rsd_arguments *arguments)
+{
+    calibration c = { .params = params, .command_line = arguments->text, .file = { .lock = -1 } };
+    const int err = calibrate(&c, arguments->words.item[0]);
+    amend_close(&c.file);
+    for (size_t i = 0; i < c.units; i++)
+        calibrated_free(&c.unit[i].c);
+    for (size_t i = 0; i < c.layers; i++)
+        free(c.layer[i].path);
+    rsd_transformer_free(c.pass);
+    stream_close(&c.stream);
+    rsd_weights_free(c.weights);
+    rsd_model_close(c.model);
+    free(c.moments);
+    free(c.measured);
+    free(c.unit);
+    free(c.layer);
+    free(c.name);
+    return err;
+}
+
+extern const rsd_command rsd_command_calibrate;
+const rsd_command rsd_command_calibrate = {
+    .name = "calibrate",
+    .usage = "MODEL --tokens PATH -o FILE.h5",
+    .summary = "second moments of each layer's inputs and output gradients",
+    .details = "H = E[x x'] of a linear layer's input and G = E[g g'] of the loss's gradient at "
+               "its output,\n"
+               "with their eigenvalues and metrics, go into the result file, beside what analyze "
+               "wrote or\n"
+               "will write there.  Memory does not grow with the tokens: pythia-160m takes 2.6 GB, "
+               "and up\n"
+               "to 1.3 GB in the file.  A run that is stopped writes nothing.  --force forgets an "
+               "earlier\n"
+               "calibration of this model, and nothing else.\n",
+    .options = options,
+    .common = RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_THREADS | RSD_TAKES_SEED,
+    .min_words = 1,
+    .max_words = 1,
+    .defaults = &defaults,
+    .params_size = sizeof(calibrate_params),
+    .run = run,
+};

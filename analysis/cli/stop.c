@@ -1,0 +1,28 @@
+#include "cli/stop.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t caught;
+
+static void on_signal(int sig)
+{
+    caught = sig;
+    static const char text[] = "\nresiduum: finishing the item at hand (again to kill)\n";
+    if (isatty(STDERR_FILENO) && write(STDERR_FILENO, text, sizeof text - 1) < 0)
+        return;
+}
+
+void stop_install(void)
+{
+    struct sigaction act = { .sa_handler = on_signal, .sa_flags = (int)(SA_RESETHAND | SA_RESTART) };
+    sigemptyset(&act.sa_mask);
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a full disk is an error of write(), not our death */
+}
+
+bool stop_requested(void) { return caught != 0; }
+
+int stop_signal(void) { return caught; }

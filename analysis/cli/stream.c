@@ -1,0 +1,67 @@
+#include "cli/stream.h"
+
+#include "io/file.h"
+#include "mat.h"
+#include "transformer/evaluate.h"
+
+#include <stdlib.h>
+
+enum { PASS_TOKENS = 2048 };
+
+static int open_tokens(const char *path, const rsd_model *model, rsd_tokens_options *o,
+                       rsd_tokens **out)
+{
+    if (rsd_path_ends(path, ".txt")) {
+        char *file = rsd_path_join(rsd_model_source(model), "tokenizer.json");
+        const int err = file ? rsd_tokenizer_load(file, &o->tokenizer)
+                             : RSD_FAIL(RSD_ENOMEM, "path of tokenizer.json");
+        free(file);
+        RSD_TRY(err);
+    }
+    return rsd_tokens_open(path, o, out);
+}
+
+int stream_open(const stream_options *options, const rsd_model *model, const rsd_shape *shape,
+                stream *out)
+{
+    const char *path = options->tokens;
+    const size_t context = options->context;
+    *out = (stream){ 0 };
+    if (!path)
+        return RSD_FAIL(RSD_EUSAGE, "say which tokens: --tokens PATH");
+    rsd_tokens_options o = { .vocab = shape->vocab, .limit = options->max_tokens };
+    const int err = open_tokens(path, model, &o, &out->tokens);
+    rsd_tokenizer_free(o.tokenizer);
+    RSD_TRY(err);
+    const size_t most = shape->context;
+    out->context = context ? context : most < PASS_TOKENS ? most : PASS_TOKENS;
+    if (out->context > most)
+        return RSD_FAIL(RSD_EUSAGE, "--context %zu is above the model's %zu", context, most);
+    out->windows = rsd_windows(rsd_tokens_count(out->tokens), out->context);
+    if (out->windows == 0)
+        return RSD_FAIL(RSD_EUSAGE, "%s: %zu tokens do not fill a window of %zu inputs and targets",
+                        path, rsd_tokens_count(out->tokens), out->context);
+    out->batch = out->context < PASS_TOKENS ? PASS_TOKENS / out->context : 1;
+    out->batch = out->batch < out->windows ? out->batch : out->windows;
+    return RSD_OK;
+}
+
+void stream_close(stream *s)
+{
+    rsd_tokens_close(s->tokens);
+    *s = (stream){ 0 };
+}
+
+int stream_fingerprint(const rsd_tokens *tokens, char hex[65])
+{
+    const size_t count = rsd_tokens_count(tokens), n = count < 65536 ? count : 65536;
+    int32_t *id;
+    RSD_TRY(rsd_array_alloc(2 * n, 1, sizeof *id, &id));
+    int err = rsd_tokens_read(tokens, 0, n, id);
+    if (!err)
+        err = rsd_tokens_read(tokens, count - n, n, id + n);
+    if (!err)
+        rsd_sha256(id, 2 * n * sizeof *id, hex);
+    free(id);
+    return err;
+}

@@ -1,0 +1,52 @@
+/* --tokens, --context, --max-tokens and --precision: a token stream, cut into windows for a model
+ * that runs over them. */
+#ifndef RSD_STREAM_H
+#define RSD_STREAM_H
+
+#include "io/model.h"
+#include "io/tokens.h"
+#include "opt.h"
+#include "transformer/arch.h"
+#include "transformer/matmul.h"
+
+typedef struct {
+    const char *tokens;
+    size_t context, max_tokens;
+    int precision; /* rsd_precision */
+} stream_options;
+
+/* Rows for a command's option table; `base` is the stream_options' offset in its struct. */
+/* clang-format off */
+#define STREAM_OPTIONS(base)                                                                       \
+    { "tokens", 0, RSD_OPT_STRING, (base) + offsetof(stream_options, tokens), 0, 0, "PATH",        \
+      "token stream: .u16, .u32, .npy, Megatron .bin/.idx, or .txt with the model's "              \
+      "tokenizer.json" },                                                                          \
+        { "context", 0, RSD_OPT_SIZE, (base) + offsetof(stream_options, context), 0, 1 << 24, "N", \
+          "inputs of a window, in tokens; 0: the model's context, at most 2048" },                 \
+        { "max-tokens", 0, RSD_OPT_SIZE, (base) + offsetof(stream_options, max_tokens), 0, 1e15,   \
+          "N", "use the first N tokens; 0: all" },                                                 \
+    {                                                                                              \
+        "precision", 0, RSD_OPT_CHOICE, (base) + offsetof(stream_options, precision), 0, 0,        \
+            "f32|bf16|auto",                                                                       \
+            "of matrix products; auto: bf16 where the processor multiplies it"                     \
+    }
+/* clang-format on */
+
+typedef struct {
+    rsd_tokens *tokens;
+    size_t context, windows;
+    size_t batch; /* windows a pass: about 2048 tokens */
+} stream;
+
+/* Text is read with the tokenizer.json of the model's folder.  Free with stream_close, also after a
+ * failure.  Errors: RSD_EUSAGE where no tokens are named, the context is above the model's, or no
+ * window filled; those of rsd_tokenizer_load and rsd_tokens_open. */
+RSD_CHECK int stream_open(const stream_options *options, const rsd_model *model,
+                          const rsd_shape *shape, stream *out);
+void stream_close(stream *s);
+
+/* What tells one stream from another: the hash of its beginning and end (64 digits and a 0).
+ * Errors: the stream's. */
+RSD_CHECK int stream_fingerprint(const rsd_tokens *tokens, char hex[65]);
+
+#endif

@@ -1,0 +1,18 @@
+/* A comparison in words and as JSON. */
+#ifndef RSD_COMPARISON_TEXT_H
+#define RSD_COMPARISON_TEXT_H
+
+#include "compare/comparison.h"
+
+#include <jansson.h>
+
+/* On standard output. */
+void comparison_print(const evidence *e, const comparison *c);
+
+/* Caller releases; NULL when memory is out. */
+json_t *comparison_json(const evidence *e, const comparison *c);
+
+/* The verdict in plain words; caller frees, NULL when memory is out. */
+char *comparison_verdict(const evidence *e, const comparison *c);
+
+#endif

@@ -1,0 +1,26 @@
+/* --target-bpw: which of several quantizers each matrix gets, so that the model as a whole takes no
+ * more than so many bits per weight and the predicted loss, half of tr(G R H R') summed over
+ * matrices, is the least. */
+#ifndef RSD_BUDGET_H
+#define RSD_BUDGET_H
+
+#include "io/model.h"
+#include "result/known.h"
+#include "cli/select.h"
+
+typedef struct {
+    const rsd_model *model;
+    const select_options *select;
+    const known *known;
+    double bits; /* per weight, over the matrices that are selected */
+} budget_job;
+
+/* specs holds the candidates (-q) and rules (--map), which bind; after, one rule per selected
+ * matrix that no rule had bound, and no spec.  What was chosen is noted, beside the best single quantizer
+ * that fits.  What the candidates cost and are predicted to lose is measured on every matrix, which
+ * takes as long as quantizing the model once with each.
+ * Errors: RSD_EUSAGE without calibration or fewer than two candidates; RSD_EARG where not even the
+ * smallest candidates fit; the model's, the quantizers', RSD_ENOMEM. */
+RSD_CHECK int budget_choose(const budget_job *job, select_specs *specs);
+
+#endif

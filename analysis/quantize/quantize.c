@@ -1,0 +1,193 @@
+/* residuum quantize: what a quantizer makes of a model or of one array, as files.
+ *
+ * Two things are written: the dequantized numbers, in a form that other programs read as they read
+ * the original, and the bytes that the quantizer really stores, section by section. */
+#include "quantize/budget.h"
+#include "cli/command.h"
+#include "cli/console.h"
+#include "io/file.h"
+#include "io/model.h"
+#include "result/known.h"
+#include "mat.h"
+#include "quantize/model_folder.h"
+#include "quantize/to_gguf.h"
+#include "quantizers/quantizer.h"
+#include "cli/select.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct {
+    rsd_common common;
+    rsd_list specs, map;
+    const char *calibration;
+    double target_bpw;
+    select_options select;
+} quantize_params;
+
+static const quantize_params defaults = { .target_bpw = 0 };
+
+#define AT(field) offsetof(quantize_params, field)
+/* clang-format off */
+static const rsd_opt options[] = {
+    { "quantizer", 'q', RSD_OPT_LIST, AT(specs), 0, 0, "SPEC",
+      "NAME[:KEY=VALUE,...], as `residuum list quantizers` names them; one, or several with "
+      "--target-bpw" },
+    { "map", 0, RSD_OPT_LIST, AT(map), 0, 0, "GLOB=SPEC",
+      "this quantizer for the matrices whose name matches; the first rule counts" },
+    KNOWN_OPTIONS(AT(calibration)),
+    { "target-bpw", 0, RSD_OPT_REAL, AT(target_bpw), 0, 64, "BITS",
+      "give each matrix the -q with the least predicted loss within so many bits per weight" },
+    SELECT_OPTIONS(AT(select)),
+    { 0 },
+};
+/* clang-format on */
+
+/* What was done, as it is printed at the end. */
+typedef struct {
+    json_t *rows;
+    double weights, bytes, error, norm;
+} report;
+
+static void report_matrix(void *context, const rsd_tensor *t, const rsd_spec *spec,
+                          const rsd_quant_stats *s, double norm)
+{
+    report *r = context;
+    json_array_append_new(
+        r->rows, json_pack("{s:s, s:s, s:f, s:I, s:f, s:o, s:f}", "tensor", t->name, "spec",
+                           spec->text, "bits_per_weight", s->bits_per_weight, "packed_bytes",
+                           (json_int_t)s->packed_bytes, "relative_error", s->relative_error,
+                           "sqnr_db", isfinite(s->sqnr_db) ? json_real(s->sqnr_db) : json_null(),
+                           "max_abs_error", s->max_abs_error));
+    r->weights += (double)t->elements;
+    r->bytes += (double)s->packed_bytes;
+    r->error += norm * norm * s->relative_error * s->relative_error;
+    r->norm += norm * norm;
+}
+
+static int print_report(const report *r, const char *output, bool json)
+{
+    const double bits = 8 * r->bytes / r->weights;
+    const double error = r->norm > 0 ? sqrt(r->error / r->norm) : 0;
+    if (json) {
+        json_t *all = json_pack("{s:s, s:O, s:f, s:f}", "output", output, "matrices", r->rows,
+                                "bits_per_weight", bits, "relative_error", error);
+        const int failed = !all || json_dumpf(all, stdout, JSON_INDENT(1));
+        putchar('\n');
+        json_decref(all);
+        return failed ? RSD_FAIL(RSD_EIO, "could not print as JSON") : RSD_OK;
+    }
+    printf("%-48s %-36s %9s %10s\n", "tensor", "quantizer", "bits/wt", "rel.err");
+    size_t i;
+    json_t *row;
+    json_array_foreach(r->rows, i, row)
+        printf("%-48s %-36s %9.4f %10.6f\n", json_string_value(json_object_get(row, "tensor")),
+               json_string_value(json_object_get(row, "spec")),
+               json_real_value(json_object_get(row, "bits_per_weight")),
+               json_real_value(json_object_get(row, "relative_error")));
+    printf("%-48s %-36s %9.4f %10.6f\n", "all", "", bits, error);
+    return RSD_OK;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    const size_t n = strlen(s), k = strlen(end);
+    return n >= k && strcmp(s + n - k, end) == 0;
+}
+
+/* Everything that is open. */
+typedef struct {
+    const quantize_params *params;
+    rsd_model *model;
+    known known;
+    select_specs specs;
+    report report;
+} quantization;
+
+static int check_output(const quantize_params *p)
+{
+    struct stat st;
+    if (!p->common.output)
+        return RSD_FAIL(RSD_EUSAGE, "say where to write: -o OUT");
+    if (stat(p->common.output, &st) == 0 && !p->common.force)
+        return RSD_FAIL(RSD_EUSAGE, "%s is there already; --force replaces it", p->common.output);
+    return RSD_OK;
+}
+
+/* One quantizer for each matrix, whoever chooses it. */
+static int choose_specs(quantization *q)
+{
+    const quantize_params *p = q->params;
+    const budget_job job = { .model = q->model, .select = &p->select, .known = &q->known,
+                             .bits = p->target_bpw };
+    if (p->target_bpw > 0)
+        return budget_choose(&job, &q->specs);
+    if (q->specs.specs > 1)
+        return RSD_FAIL(RSD_EUSAGE, "one -q for all matrices, not %zu; --map GLOB=SPEC for some, "
+                        "--target-bpw to choose", q->specs.specs);
+    return RSD_OK;
+}
+
+static int write_output(quantization *q)
+{
+    const char *output = q->params->common.output;
+    const quantize_job job = { .select = &q->params->select, .specs = &q->specs,
+                               .known = &q->known, .output = output, .report = report_matrix,
+                               .context = &q->report };
+    if (ends_with(output, ".npy"))
+        return quantize_to_npy(&job, q->model);
+    if (ends_with(output, ".gguf"))
+        return quantize_to_gguf(&job, q->model);
+    return quantize_to_folder(&job, q->model);
+}
+
+static int quantize(quantization *q, const char *input)
+{
+    const quantize_params *p = q->params;
+    RSD_TRY(check_output(p));
+    RSD_TRY(select_specs_parse(&p->specs, &p->map, &q->specs));
+    if (q->specs.specs + q->specs.rules == 0)
+        return RSD_FAIL(RSD_EUSAGE, "say how: -q SPEC, or --map GLOB=SPEC");
+    RSD_TRY(rsd_model_open(input, &q->model));
+    RSD_TRY(known_open(p->calibration, q->model, &q->known));
+    RSD_TRY(choose_specs(q));
+    RSD_TRY(write_output(q));
+    return !p->common.quiet || p->common.json
+               ? print_report(&q->report, p->common.output, p->common.json)
+               : RSD_OK;
+}
+
+static int run(const void *params, const rsd_arguments *arguments)
+{
+    quantization q = { .params = params, .report.rows = json_array() };
+    const int err = quantize(&q, arguments->words.item[0]);
+    select_specs_free(&q.specs);
+    known_close(&q.known);
+    rsd_model_close(q.model);
+    json_decref(q.report.rows);
+    return err;
+}
+
+extern const rsd_command rsd_command_quantize;
+const rsd_command rsd_command_quantize = {
+    .name = "quantize",
+    .usage = "INPUT -q SPEC... [--target-bpw BITS] [--calibration FILE.h5] -o OUT",
+    .summary = "write what a quantizer makes of a model, or of one array",
+    .details =
+        "A model becomes a model folder: model.safetensors holds the dequantized weights (float32,\n"
+        "all else as it was), packed.safetensors the bytes that the quantizer stores, and the\n"
+        "configuration and tokenizer are copied.  OUT.npy for one matrix: OUT.npy and\n"
+        "OUT.packed.safetensors.  OUT.gguf: the file that llama.cpp loads, of the quantizers that\n"
+        "GGUF has a type for (fp16, bf16, q8_0, q4_k, ...); what is not quantized is float16.\n",
+    .options = options,
+    .common = RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_JSON,
+    .min_words = 1,
+    .max_words = 1,
+    .defaults = &defaults,
+    .params_size = sizeof(quantize_params),
+    .run = run,
+};

@@ -1,0 +1,191 @@
+/* A run's model as it is now: its losses, those after merging, and the bytes that it holds. */
+#include "boot.h"
+#include "mat.h"
+#include "recover/sweep.h"
+#include "transformer/evaluate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- losses ---- */
+
+enum { PROBE_WINDOWS = 32 };
+
+int student_probe(const student *s, double *loss)
+{
+    const stream *from = &s->sweep->train;
+    const size_t windows = from->windows < PROBE_WINDOWS ? from->windows : PROBE_WINDOWS;
+    rsd_evaluation result;
+    const rsd_evaluate_job job = { .model = s->pass, .tokens = from->tokens,
+                                   .context = from->context, .windows = windows,
+                                   .batch = s->sweep->pass };
+    RSD_TRY(rsd_evaluate(&job, &result));
+    *loss = rsd_mean(result.loss, windows);
+    rsd_evaluation_free(&result);
+    return RSD_OK;
+}
+
+static int losses_of(const sweep *s, rsd_transformer *pass, double *loss)
+{
+    rsd_evaluation result;
+    const rsd_evaluate_job job = { .model = pass, .tokens = s->eval.tokens,
+                                   .context = s->eval.context, .windows = s->eval.windows,
+                                   .batch = s->pass };
+    RSD_TRY(rsd_evaluate(&job, &result));
+    memcpy(loss, result.loss, result.windows * sizeof *loss);
+    rsd_evaluation_free(&result);
+    return RSD_OK;
+}
+
+int student_losses(const student *s, double *loss) { return losses_of(s->sweep, s->pass, loss); }
+
+static int copy_packed(const rsd_packed *from, rsd_packed *to)
+{
+    rsd_packed_init(to, from->m, from->n);
+    for (size_t i = 0; i < from->sections; i++) {
+        const rsd_section *x = &from->section[i];
+        void *data;
+        RSD_TRY(rsd_packed_add(to, x->name, x->dtype, x->count, &data));
+        memcpy(data, x->data, x->bytes);
+    }
+    return RSD_OK;
+}
+
+/* The bytes of a layer's base: those that are kept, or, where they were unpacked, what the
+ * quantizer makes of W again. */
+static int packed_base(const student *s, const rsd_base_layer *b, const rsd_tensor *t, rsd_mat W,
+                       rsd_packed *out)
+{
+    if (b->packed.m)
+        return copy_packed(&b->packed, out);
+    if (!s->run->init->init->trains_only)
+        return RSD_FAIL(RSD_EUSAGE, "--merge requantize: with qalora and %s, use --base packed",
+                        s->run->init->text);
+    known_layer k;
+    int err = known_read(&s->sweep->known, t, &k);
+    if (!err)
+        err = rsd_model_read(s->sweep->model, t, W);
+    if (!err)
+        err = rsd_pack(&b->spec, W, k.any ? &k.c : NULL, out);
+    known_layer_free(&k);
+    return err;
+}
+
+/* qalora: into the zero points, exactly where they are real numbers. */
+static int merge_pooled(const student *s, const rsd_adapter *a, const rsd_base_layer *b,
+                        const rsd_tensor *t, rsd_mat W)
+{
+    rsd_packed packed = { 0 };
+    int err = packed_base(s, b, t, W, &packed);
+    if (!err)
+        err = rsd_qalora_merge(a, &packed);
+    if (!err)
+        err = rsd_unpack(&b->spec, &packed, W);
+    rsd_packed_free(&packed);
+    return err;
+}
+
+/* W on its quantizer's grid. */
+static int requantize(const student *s, const rsd_base_layer *b, const rsd_tensor *t, rsd_mat W)
+{
+    known_layer k = { 0 };
+    rsd_quant_stats stats;
+    rsd_mat merged;
+    RSD_TRY(rsd_mat_alloc(W.m, W.n, &merged));
+    rsd_mat_copy(W, merged);
+    int err = known_read(&s->sweep->known, t, &k);
+    if (!err)
+        err = rsd_quantize(&b->spec, merged, k.any ? &k.c : NULL, W, &stats, NULL);
+    known_layer_free(&k);
+    rsd_mat_free(&merged);
+    return err;
+}
+
+/* W_q + C of one layer, or what its quantizer makes of it. */
+static int merge_layer(const student *s, size_t layer, rsd_slot slot, recover_merge how, rsd_mat W)
+{
+    const rsd_adapter *a = &s->adapters.layer[layer][slot];
+    const rsd_base_layer *b = &s->base.layer[layer][slot];
+    const rsd_tensor *t = s->weights->block[layer].tensor[slot];
+    const bool grid = how == RECOVER_MERGE_REQUANTIZE && b->spec.quantizer && a->rank;
+    if (grid && a->pool > 1)
+        return merge_pooled(s, a, b, t, W);
+    RSD_TRY(student_base(s, layer, slot, W));
+    if (!a->rank)
+        return RSD_OK;
+    RSD_TRY(rsd_adapter_merge(a, W));
+    return grid ? requantize(s, b, t, W) : RSD_OK;
+}
+
+int student_merged_losses(const student *s, recover_merge how, double *loss)
+{
+    rsd_weights *w = NULL;
+    rsd_transformer *pass = NULL;
+    int err = RSD_OK;
+    RSD_TRY_DONE(rsd_weights_load(s->sweep->model, &w));
+    for (size_t b = 0; b < w->shape.layers; b++)
+        for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++) {
+            const rsd_tensor *t = w->block[b].tensor[slot];
+            if (t)
+                RSD_TRY_DONE(merge_layer(s, b, slot, how,
+                                         (rsd_mat){ rsd_weights_of(w, t), t->rows, t->cols,
+                                                    t->cols }));
+        }
+    RSD_TRY_DONE(rsd_transformer_alloc(w, (rsd_precision)s->sweep->params->stream.precision,
+                                       RSD_KEEP_NOTHING,
+                                       s->sweep->pass * s->sweep->eval.context, &pass));
+    err = losses_of(s->sweep, pass, loss);
+done:
+    rsd_transformer_free(pass);
+    rsd_weights_free(w);
+    return err;
+}
+
+/* ---- memory ---- */
+
+static size_t linear_numbers(const student *s)
+{
+    size_t sum = 0;
+    for (size_t b = 0; b < s->weights->shape.layers; b++)
+        for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++) {
+            const rsd_tensor *t = s->weights->block[b].tensor[slot];
+            if (t && s->base.layer[b][slot].spec.quantizer)
+                sum += t->elements;
+        }
+    return sum;
+}
+
+size_t student_base_bytes(const student *s)
+{
+    return s->sweep->params->base == RECOVER_PACKED ? rsd_base_bytes(&s->base)
+                                                    : linear_numbers(s) * sizeof(rsd_real);
+}
+
+static size_t halves_bytes(const rsd_weights *w)
+{
+    size_t sum = 0;
+    for (size_t b = 0; b < w->shape.layers; b++)
+        for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++)
+            if (w->block[b].linear[slot].W.half)
+                sum += w->block[b].linear[slot].W.rows * w->block[b].linear[slot].W.cols;
+    if (w->head.W.half)
+        sum += w->head.W.rows * w->head.W.cols;
+    return sum * sizeof(rsd_half);
+}
+
+size_t student_bytes(const student *s)
+{
+    size_t sum = s->weights->count * sizeof(rsd_real) + halves_bytes(s->weights) +
+                 rsd_base_bytes(&s->base) + rsd_transformer_bytes(s->pass) +
+                 rsd_adapted_bytes(s->hook) + rsd_matmul_bytes(rsd_transformer_mm(s->pass)) +
+                 (s->adapters.count + s->start.count + s->grad.count) * sizeof(rsd_real);
+    for (size_t b = 0; s->extras && b < s->weights->shape.layers; b++)
+        for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++) {
+            const rsd_tensor *t = s->weights->block[b].tensor[slot];
+            if (t && !s->base.layer[b][slot].spec.quantizer)
+                sum += t->elements * sizeof(float);
+        }
+    if (s->trainer && !s->sweep->params->optimizer_state)
+        sum += rsd_recover_bytes(s->trainer);
+    return sum;
+}

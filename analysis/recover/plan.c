@@ -1,0 +1,219 @@
+/* The runs of a sweep: lists are parsed, crossed, and given their controls. */
+#include "quantize/budget.h"
+#include "figures/label.h"
+#include "mat.h"
+#include "recover/options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- lists ---- */
+
+static int take_variant(void *context, const char *word)
+{
+    recover_plan *plan = context;
+    int v = 0;
+    while (v < RSD_VARIANTS && strcmp(rsd_variant_name((rsd_variant)v), word) != 0)
+        v++;
+    if (v == RSD_VARIANTS)
+        return RSD_FAIL(RSD_EUSAGE, "--variant: no '%s'; there are %s", word, RSD_VARIANT_WORDS);
+    for (size_t i = 0; i < plan->variants; i++)
+        if (plan->variant[i] == (rsd_variant)v)
+            return RSD_OK;
+    RSD_TRY(choices_grow(&plan->variant, plan->variants, sizeof *plan->variant));
+    plan->variant[plan->variants++] = (rsd_variant)v;
+    return RSD_OK;
+}
+
+static int parse_lists(const recover_params *p, recover_plan *plan)
+{
+    RSD_TRY(select_specs_parse(&p->specs, &p->map, &plan->specs));
+    RSD_TRY(choices_parse(&p->ranks, &p->inits, &plan->of));
+    RSD_TRY(choices_each_word(&p->variants, take_variant, plan));
+    if (plan->of.ranks == 0)
+        RSD_TRY(choices_add_rank(&plan->of, "8"));
+    if (plan->variants == 0)
+        RSD_TRY(take_variant(plan, "lora"));
+    if (plan->of.inits == 0)
+        RSD_TRY(choices_add_init(&plan->of, "zero"));
+    RSD_TRY(rsd_init_parse("zero", &plan->zero));
+    if (plan->specs.specs + plan->specs.rules == 0)
+        return RSD_FAIL(RSD_EUSAGE, "say which quantizer: -q SPEC or --map GLOB=SPEC");
+    return RSD_OK;
+}
+
+/* ---- runs ---- */
+
+static int name_run(recover_run *r, const char *model)
+{
+    char *label = r->spec ? label_of_spec(r->spec->text) : strdup(r->control ? "original" : "map");
+    const bool fine =
+        label && asprintf(&r->name, "%s_%s_r%zu_%s_%s_s%zu", model, label, r->rank, r->init->text,
+                          rsd_variant_name(r->variant), r->seed) >= 0;
+    free(label);
+    if (fine)
+        return RSD_OK;
+    r->name = NULL;
+    return RSD_FAIL(RSD_ENOMEM, "name of a run");
+}
+
+static int add_run(recover_plan *plan, recover_run r, const char *model)
+{
+    RSD_TRY(choices_grow(&plan->run, plan->runs, sizeof *plan->run));
+    RSD_TRY(name_run(&r, model));
+    plan->run[plan->runs++] = r;
+    return RSD_OK;
+}
+
+/* qalora's pooled inputs are the quantizer's groups: its control has them too, and the quantizer in
+ * its name; the others' controls know no quantizer. */
+static int add_control(recover_plan *plan, recover_run r, const char *model)
+{
+    r.control = true;
+    r.init = &plan->zero;
+    if (r.variant != RSD_QALORA)
+        r.spec = NULL;
+    for (size_t i = 0; i < plan->runs; i++) {
+        const recover_run *c = &plan->run[i];
+        if (c->control && c->spec == r.spec && c->variant == r.variant && c->rank == r.rank &&
+            c->seed == r.seed)
+            return RSD_OK;
+    }
+    RSD_TRY(add_run(plan, r, model));
+    recover_run *added = &plan->run[plan->runs - 1];
+    if (!r.spec)
+        return RSD_OK;
+    char *name = NULL; /* not the name of the quantized run */
+    if (asprintf(&name, "%s_original", added->name) < 0)
+        return RSD_FAIL(RSD_ENOMEM, "name of a run");
+    free(added->name);
+    added->name = name;
+    return RSD_OK;
+}
+
+/* Every combination: quantizer, variant, rank, initialisation, seed. */
+static int cross(const recover_params *p, recover_plan *plan, bool controls, const char *model)
+{
+    const size_t specs = plan->specs.specs ? plan->specs.specs : 1;
+    const size_t inits = controls ? 1 : plan->of.inits;
+    const size_t count = specs * plan->variants * plan->of.ranks * inits * p->seeds;
+    for (size_t i = 0; i < count; i++) {
+        size_t k = i;
+        recover_run r = { .set_against = SIZE_MAX };
+        r.seed = p->common.seed + k % p->seeds;
+        k /= p->seeds;
+        r.init = &plan->of.init[k % inits];
+        k /= inits;
+        r.rank = plan->of.rank[k % plan->of.ranks];
+        k /= plan->of.ranks;
+        r.variant = plan->variant[k % plan->variants];
+        k /= plan->variants;
+        r.spec = plan->specs.specs ? &plan->specs.spec[k] : NULL;
+        RSD_TRY(controls ? add_control(plan, r, model) : add_run(plan, r, model));
+    }
+    return RSD_OK;
+}
+
+static void find_controls(recover_plan *plan)
+{
+    for (size_t i = 0; i < plan->runs; i++) {
+        recover_run *r = &plan->run[i];
+        for (size_t k = 0; !r->control && k < plan->runs; k++) {
+            const recover_run *c = &plan->run[k];
+            if (c->control && c->variant == r->variant && c->rank == r->rank &&
+                c->seed == r->seed && (c->variant != RSD_QALORA || c->spec == r->spec))
+                r->set_against = k;
+        }
+    }
+}
+
+static int check(const recover_params *p, const recover_plan *plan)
+{
+    const recover_numbers *n = &p->numbers;
+    for (size_t i = 0; i < plan->variants; i++)
+        if (n->straight && plan->variant[i] != RSD_LORA)
+            return RSD_FAIL(RSD_EUSAGE, "--quantization-aware is for lora, not %s",
+                            rsd_variant_name(plan->variant[i]));
+    if (n->eval_every > n->steps)
+        return RSD_FAIL(RSD_EUSAGE, "--eval-every %zu is above --steps %zu; 0 evaluates at the end",
+                        n->eval_every, n->steps);
+    if (n->spread && !p->calibration)
+        return RSD_FAIL(RSD_EUSAGE, "--rank-budget predicts losses from H and G: --calibration "
+                        "FILE.h5");
+    if (!p->eval_tokens)
+        return RSD_FAIL(RSD_EUSAGE, "say what losses are measured on: --eval-tokens PATH");
+    return RSD_OK;
+}
+
+/* --target-bpw: several quantizers become a rule for each matrix. */
+static int choose_quantizers(const recover_params *p, const rsd_model *model, const known *data,
+                             recover_plan *plan)
+{
+    const budget_job job = { .model = model, .select = &p->select, .known = data,
+                             .bits = p->target_bpw };
+    if (p->target_bpw > 0)
+        RSD_TRY(budget_choose(&job, &plan->specs));
+    return RSD_OK;
+}
+
+int recover_plan_make(const recover_params *params, const rsd_model *model, const char *name,
+                      const known *data, recover_plan *out)
+{
+    *out = (recover_plan){ 0 };
+    RSD_TRY(parse_lists(params, out));
+    RSD_TRY(check(params, out));
+    RSD_TRY(choose_quantizers(params, model, data, out));
+    if (!params->no_control && params->numbers.steps)
+        RSD_TRY(cross(params, out, true, name));
+    RSD_TRY(cross(params, out, false, name));
+    find_controls(out);
+    return RSD_OK;
+}
+
+void recover_plan_free(recover_plan *plan)
+{
+    for (size_t i = 0; i < plan->runs; i++)
+        free(plan->run[i].name);
+    free(plan->run);
+    free(plan->variant);
+    choices_free(&plan->of);
+    select_specs_free(&plan->specs);
+    *plan = (recover_plan){ 0 };
+}
+
+/* ---- one layer ---- */
+
+const rsd_spec *recover_spec_for(const recover_plan *plan, const recover_run *run,
+                                 const select_options *select, const rsd_model *model,
+                                 const rsd_tensor *t)
+{
+    size_t count;
+    if (!select_takes(select, model, t))
+        return NULL;
+    const rsd_spec *all = select_specs_for(&plan->specs, t->name, &count);
+    if (all != plan->specs.spec)
+        return all; /* a rule of --map */
+    return run->spec;
+}
+
+int recover_pool(const rsd_spec *spec, size_t *pool)
+{
+    char text[64];
+    const rsd_opt *table = spec->quantizer->options;
+    const rsd_opt *scheme = table ? rsd_opt_find(table, "scheme") : NULL;
+    const rsd_opt *group = table ? rsd_opt_find(table, "group") : NULL;
+    if (!scheme || !group)
+        return RSD_FAIL(RSD_EUSAGE, "qalora sums inputs by the groups of an affine quantizer, %s "
+                        "has none: int:scheme=affine,group=N", spec->text);
+    rsd_opt_value(scheme, spec->params, text, sizeof text);
+    if (strncmp(text, "affine", 6) != 0)
+        return RSD_FAIL(RSD_EUSAGE, "qalora merges into zero points, %s has none: scheme=affine",
+                        spec->text);
+    rsd_opt_value(group, spec->params, text, sizeof text);
+    *pool = strtoul(text, NULL, 10);
+    if (*pool == 0)
+        return RSD_FAIL(RSD_EUSAGE, "qalora needs groups along the inputs, %s has one per %s",
+                        spec->text, text);
+    return RSD_OK;
+}

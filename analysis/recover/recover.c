@@ -1,0 +1,290 @@
+/* residuum recover: the sweep over quantizers, ranks, starts, variants and seeds. */
+#include "recover/sweep.h"
+
+#include "cli/console.h"
+#include "mat.h"
+#include "cli/stop.h"
+#include "train/recovered.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PASS_TOKENS = 4096 };
+
+/* ---- opening ---- */
+
+static int read_shape(sweep *s)
+{
+    rsd_weights *frame;
+    RSD_TRY(rsd_weights_load_frame(s->model, &frame));
+    s->shape = frame->shape;
+    rsd_weights_free(frame);
+    return RSD_OK;
+}
+
+static int open_model(sweep *s, const char *argument)
+{
+    const char *name;
+    size_t len;
+    const char *source = select_source(argument, &name, &len);
+    RSD_TRY(rsd_model_open(source, &s->model));
+    s->name = name ? strndup(name, len) : strdup(rsd_model_name(s->model));
+    if (!s->name)
+        return RSD_FAIL(RSD_ENOMEM, "name of %s", source);
+    s->entry = (journal_model){ .name = s->name,
+                                .source = rsd_model_source(s->model),
+                                .architecture = rsd_model_architecture(s->model),
+                                .config = rsd_model_config(s->model),
+                                .parameters = rsd_model_parameters(s->model) };
+    RSD_TRY(rsd_model_sha256(s->model, s->entry.sha256));
+    return read_shape(s);
+}
+
+static int open_streams(sweep *s)
+{
+    const recover_params *p = s->params;
+    RSD_TRY(stream_open(&p->stream, s->model, &s->shape, &s->train));
+    const stream_options eval = { .tokens = p->eval_tokens, .context = s->train.context,
+                                  .max_tokens = p->max_eval_tokens };
+    RSD_TRY(stream_open(&eval, s->model, &s->shape, &s->eval));
+    s->pass = s->train.context < PASS_TOKENS ? PASS_TOKENS / s->train.context : 1;
+    s->pass = s->pass < p->numbers.batch ? s->pass : p->numbers.batch;
+    if (p->numbers.sequence && p->numbers.sequence < s->train.context)
+        return RSD_FAIL(RSD_EUSAGE, "--sequence %zu fills no window of %zu tokens",
+                        p->numbers.sequence, s->train.context);
+    return RSD_OK;
+}
+
+static const char *precision_name(const recover_params *p)
+{
+    const rsd_precision x = (rsd_precision)p->stream.precision;
+    const bool bf16 = x == RSD_PRECISION_BF16 || (x == RSD_PRECISION_AUTO && rsd_bf16_native());
+    return bf16 ? "bf16" : "f32";
+}
+
+static int make_canonical(sweep *s)
+{
+    char tokens[65], eval[65];
+    RSD_TRY(stream_fingerprint(s->train.tokens, tokens));
+    RSD_TRY(stream_fingerprint(s->eval.tokens, eval));
+    s->options = recover_canonical(s->params, tokens, eval, s->train.context,
+                                   precision_name(s->params));
+    return s->options ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "text of the options");
+}
+
+static int open_sweep(sweep *s, const char *argument)
+{
+    RSD_TRY(open_model(s, argument));
+    RSD_TRY(known_open(s->params->calibration, s->model, &s->known));
+    RSD_TRY(recover_plan_make(s->params, s->model, s->name, &s->known, &s->plan));
+    RSD_TRY(open_streams(s));
+    return make_canonical(s);
+}
+
+/* The original beside the student, where the objective asks for it. */
+static int open_teacher(sweep *s)
+{
+    const recover_params *p = s->params;
+    if (p->numbers.objective == RSD_OBJECTIVE_CE || p->numbers.steps == 0)
+        return RSD_OK;
+    RSD_TRY(rsd_weights_load(s->model, &s->original));
+    return rsd_transformer_alloc(s->original, (rsd_precision)p->stream.precision,
+                                 RSD_KEEP_NOTHING, s->pass * s->train.context, &s->teacher);
+}
+
+static void close_sweep(sweep *s)
+{
+    rsd_transformer_free(s->teacher);
+    rsd_weights_free(s->original);
+    known_close(&s->known);
+    stream_close(&s->train);
+    stream_close(&s->eval);
+    recover_plan_free(&s->plan);
+    rsd_model_close(s->model);
+    free(s->options);
+    free(s->name);
+}
+
+/* ---- the sweep ---- */
+
+/* Record what came of it; only what concerns the whole sweep is an error. */
+static int finish_one(const sweep *s, recover_parts *parts, const recover_run *run, int err,
+                      outcome *o)
+{
+    if (err == RSD_ESTOPPED) {
+        outcome_free(o);
+        return err;
+    }
+    o->done = !err;
+    if (err) {
+        console_error("%s: %s", run->name, rsd_errmsg());
+        free(o->row.status);
+        free(o->row.message);
+        o->row.status = strdup("failed");
+        o->row.message = strdup(rsd_errmsg());
+        if (!o->row.status || !o->row.message)
+            return RSD_FAIL(RSD_ENOMEM, "row of a run");
+    } else if (s->params->numbers.steps == 0)
+        console_detail("%s: loss %.5f -> %.5f", run->name, o->row.loss_q, o->row.loss_init);
+    else
+        console_detail("%s: loss %.5f -> %.5f -> %.5f, %.1f s, %.0f tokens/s", run->name,
+                       run->control ? o->row.loss_fp : o->row.loss_q, o->row.loss_init,
+                       o->row.loss_trained, o->row.seconds, o->row.tokens_per_s);
+    return parts_put(s, parts, run, o);
+}
+
+static size_t count_done(const sweep *s, const outcome *o)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->plan.runs; i++)
+        n += o[i].done;
+    return n;
+}
+
+static int run_all(sweep *s, references *refs, recover_parts *parts, outcome *o)
+{
+    const size_t steps = s->params->numbers.steps, left = s->plan.runs - count_done(s, o);
+    int err = RSD_OK;
+    if (left < s->plan.runs)
+        console_note("%zu of %zu runs are done already", s->plan.runs - left, s->plan.runs);
+    if (left == 0)
+        return RSD_OK;
+    RSD_TRY(open_teacher(s));
+    console_progress_begin("step", left * steps, (double)(left * steps));
+    for (size_t i = 0; !err && i < s->plan.runs; i++) {
+        const recover_run *run = &s->plan.run[i];
+        if (o[i].done)
+            continue;
+        if (stop_requested())
+            break;
+        err = run_describe(s, run, &o[i].row);
+        if (!err)
+            err = finish_one(s, parts, run, run_one(s, refs, parts, run, &o[i]), &o[i]);
+    }
+    console_progress_end();
+    return err == RSD_ESTOPPED ? RSD_OK : err;
+}
+
+/* What is left of the gap to the control: known once both have run. */
+static int set_against_controls(const sweep *s, outcome *o)
+{
+    for (size_t i = 0; i < s->plan.runs; i++) {
+        const size_t c = s->plan.run[i].set_against;
+        rsd_recovered f;
+        if (c == SIZE_MAX || !o[i].done || !o[c].done || !o[i].q || !o[c].trained)
+            continue;
+        recovery_row *r = &o[i].row;
+        r->loss_control = o[c].row.loss_trained;
+        r->loss_control_se = o[c].row.loss_trained_se;
+        RSD_TRY(rsd_recovered_fraction(o[c].trained, o[i].q, o[i].trained, s->eval.windows,
+                                       BOOTSTRAP_SEED, &f));
+        r->recovered_control = f.fraction;
+        r->recovered_control_se = f.se;
+    }
+    return RSD_OK;
+}
+
+static size_t count_failed(const sweep *s, const outcome *o)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->plan.runs; i++)
+        n += o[i].row.run && !o[i].done;
+    return n;
+}
+
+static int report(const sweep *s, const outcome *o)
+{
+    if (s->params->common.json)
+        return report_json(s, o);
+    if (!s->params->common.quiet && (count_done(s, o) || count_failed(s, o)))
+        report_table(s, o);
+    return RSD_OK;
+}
+
+static void say_plan(const sweep *s, const outcome *o)
+{
+    const double tokens = (double)s->params->numbers.steps * (double)s->params->numbers.batch *
+                          (double)s->train.context;
+    for (size_t i = 0; i < s->plan.runs; i++)
+        printf("%s%s\n", s->plan.run[i].name, o[i].done ? " (done)" : "");
+    printf("%zu runs of %zu steps, %.3g tokens each (%.2f epochs), %zu windows of %zu to evaluate "
+           "on\n", s->plan.runs, s->params->numbers.steps, tokens,
+           (double)s->params->numbers.steps * (double)s->params->numbers.batch /
+               (double)s->train.windows, s->eval.windows, s->eval.context);
+}
+
+static int recover(sweep *s, references *refs, recover_parts *parts, outcome **outcomes)
+{
+    refs->specs = s->plan.specs.specs ? s->plan.specs.specs : 1;
+    RSD_TRY(rsd_array_alloc(refs->specs, 1, sizeof *refs->q, &refs->q));
+    memset(refs->q, 0, refs->specs * sizeof *refs->q);
+    RSD_TRY(rsd_array_alloc(s->plan.runs, 1, sizeof **outcomes, outcomes));
+    memset(*outcomes, 0, s->plan.runs * sizeof **outcomes);
+    RSD_TRY(parts_open(s, parts, *outcomes));
+    if (s->params->dry_run) {
+        say_plan(s, *outcomes);
+        return RSD_OK;
+    }
+    RSD_TRY(run_all(s, refs, parts, *outcomes));
+    RSD_TRY(set_against_controls(s, *outcomes));
+    RSD_TRY(parts_finish(s, parts, *outcomes));
+    RSD_TRY(report(s, *outcomes));
+    if (stop_requested() && count_done(s, *outcomes) < s->plan.runs) {
+        console_note("stopped with %zu of %zu runs done%s", count_done(s, *outcomes), s->plan.runs,
+                     parts->open ? "; the same command goes on" : "");
+        return RSD_ESTOPPED;
+    }
+    const size_t failed = count_failed(s, *outcomes);
+    if (failed == 0)
+        return RSD_OK;
+    console_error("%zu of %zu runs failed", failed, s->plan.runs);
+    return RSD_EPARTIAL;
+}
+
+static int run(const void *params, const rsd_arguments *arguments)
+{
+    recover_params settled = *(const recover_params *)params;
+    sweep s = { .params = &settled, .command_line = arguments->text };
+    references refs = { 0 };
+    recover_parts parts = { .file.lock = -1 };
+    outcome *outcomes = NULL;
+    recover_settle(&settled);
+    int err = open_sweep(&s, arguments->words.item[0]);
+    if (!err)
+        err = recover(&s, &refs, &parts, &outcomes);
+    parts_close(&parts);
+    for (size_t i = 0; outcomes && i < s.plan.runs; i++)
+        outcome_free(&outcomes[i]);
+    free(outcomes);
+    for (size_t i = 0; refs.q && i < refs.specs; i++)
+        free(refs.q[i]);
+    free(refs.q);
+    free(refs.fp);
+    close_sweep(&s);
+    return err;
+}
+
+extern const rsd_command rsd_command_recover;
+const rsd_command rsd_command_recover = {
+    .name = "recover",
+    .usage = "MODEL --tokens T --eval-tokens E -q SPEC... [--rank R...] [--init I...] [-o F.h5]",
+    .summary = "train adapters on the quantized model and measure the loss that comes back",
+    .details =
+        "Every combination of quantizer, rank, start, variant and seed is one run.  Losses are\n"
+        "in nats per token; recovered % is the share of the quantized model's loss above the\n"
+        "original's that training took away, of control % the same with the original model plus\n"
+        "adapters, trained alike, as the base line; errors are the bootstrap's over evaluation\n"
+        "windows.  What counts is the last step's loss; the least on the way is loss_best.  The\n"
+        "same command again resumes where it was stopped, in the middle of a run too; more\n"
+        "quantizers, ranks or starts are added to the file.\n",
+    .options = recover_options,
+    .common = RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_JSON | RSD_TAKES_THREADS |
+              RSD_TAKES_SEED,
+    .min_words = 1,
+    .max_words = 1,
+    .defaults = &recover_defaults,
+    .params_size = sizeof(recover_params),
+    .run = run,
+};

@@ -1,0 +1,230 @@
+/* What a sweep says at its end, and how much memory the system says a run took. */
+#include "boot.h"
+#include "figures/label.h"
+#include "mat.h"
+#include "recover/sweep.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- memory ---- */
+
+/* "RssAnon:     1234 kB" of /proc/self/status in bytes; 0 where the system has no such file. */
+static size_t status_bytes(const char *key)
+{
+    char line[256];
+    size_t kilobytes = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    if (!f)
+        return 0;
+    while (fgets(line, sizeof line, f))
+        if (strncmp(line, key, strlen(key)) == 0)
+            kilobytes = strtoul(line + strlen(key), NULL, 10);
+    fclose(f);
+    return kilobytes * 1024;
+}
+
+size_t memory_resident(void) { return status_bytes("RssAnon:"); }
+size_t memory_peak(void) { return status_bytes("VmHWM:"); }
+
+void memory_reset_peak(void)
+{
+    FILE *f = fopen("/proc/self/clear_refs", "w");
+    if (!f)
+        return; /* the peak is then that of the process so far */
+    fputs("5", f);
+    fclose(f);
+}
+
+/* ---- the table ---- */
+
+static void put_loss(double x)
+{
+    if (isfinite(x))
+        printf(" %8.4f", x);
+    else
+        printf(" %8s", "-");
+}
+
+static void put_share(double x, double se)
+{
+    if (isfinite(x))
+        printf(" %7.1f ±%5.1f", 100 * x, 100 * se);
+    else
+        printf(" %14s", "-");
+}
+
+/* Which columns tell runs apart. */
+typedef struct {
+    bool variant, seed, merged;
+    int spec, init; /* widths */
+} layout;
+
+static void put_head(const layout *l)
+{
+    printf("%-*s %4s %-*s", l->spec, "quantizer", "rank", l->init, "start");
+    if (l->variant)
+        printf(" %-7s", "variant");
+    if (l->seed)
+        printf(" %4s", "seed");
+    printf(" %6s %8s %8s %8s %8s", "bits", "original", "quant.", "start", "trained");
+    if (l->merged)
+        printf(" %8s", "merged");
+    printf(" %8s %14s %14s\n", "control", "recovered %", "of control %");
+}
+
+static void put_name(const layout *l, const recovery_row *r)
+{
+    char *label = *r->spec ? label_of_spec(r->spec) : NULL;
+    printf("%-*.*s %4lld %-*.*s", l->spec, l->spec,
+           r->control ? "(original)" : label ? label : "(map)", (long long)r->rank, l->init,
+           l->init, r->init);
+    free(label);
+    if (l->variant)
+        printf(" %-7s", r->variant);
+    if (l->seed)
+        printf(" %4lld", (long long)r->seed);
+}
+
+static void put_row(const layout *l, const recovery_row *r)
+{
+    put_name(l, r);
+    if (strcmp(r->status, "ok") != 0) {
+        printf(" failed: %s\n", r->message);
+        return;
+    }
+    printf(" %6.3f", r->bits_per_weight_total);
+    put_loss(r->loss_fp);
+    put_loss(r->loss_q);
+    put_loss(r->loss_init);
+    put_loss(r->loss_trained);
+    if (l->merged)
+        put_loss(r->loss_merged);
+    put_loss(r->loss_control);
+    put_share(r->recovered_fraction, r->recovered_fraction_se);
+    put_share(r->recovered_control, r->recovered_control_se);
+    putchar('\n');
+}
+
+static void take_width(int *width, const char *text)
+{
+    const int n = (int)strlen(text);
+    *width = n > *width && n <= 32 ? n : *width;
+}
+
+static layout lay_out(const sweep *s, const outcome *o)
+{
+    layout l = { .variant = s->plan.variants > 1, .seed = s->params->seeds > 1,
+                 .merged = s->params->numbers.merge != RECOVER_MERGE_NONE,
+                 .spec = (int)strlen("(original)"), .init = (int)strlen("start") };
+    for (size_t i = 0; i < s->plan.runs; i++) {
+        if (!o[i].row.run)
+            continue;
+        char *label = *o[i].row.spec ? label_of_spec(o[i].row.spec) : NULL;
+        if (label)
+            take_width(&l.spec, label);
+        free(label);
+        take_width(&l.init, o[i].row.init);
+    }
+    return l;
+}
+
+/* Mean and standard deviation over the seeds of one kind of run. */
+static void put_spread(const sweep *s, const outcome *o, size_t first)
+{
+    double x[3] = { 0 }, xx[3] = { 0 };
+    const recover_run *run = &s->plan.run[first];
+    size_t n = 0;
+    for (size_t i = first; i < s->plan.runs; i++) {
+        const recover_run *k = &s->plan.run[i];
+        if (!o[i].done || k->control != run->control || k->spec != run->spec ||
+            k->init != run->init || k->variant != run->variant || k->rank != run->rank)
+            continue;
+        const double v[3] = { o[i].row.loss_init, o[i].row.loss_trained,
+                              100 * o[i].row.recovered_fraction };
+        for (int c = 0; c < 3; c++) {
+            x[c] += v[c];
+            xx[c] += v[c] * v[c];
+        }
+        n++;
+    }
+    if (n < 2)
+        return;
+    const layout l = lay_out(s, o);
+    put_name(&(layout){ .variant = l.variant, .spec = l.spec, .init = l.init }, &o[first].row);
+    for (int c = 0; c < 3; c++) {
+        const double k = (double)n, mean = x[c] / k;
+        const double sd = sqrt(fmax(0, xx[c] / k - mean * mean) * k / (k - 1));
+        if (isfinite(mean))
+            printf(c < 2 ? "  %8.4f ±%7.4f" : "  %7.1f ±%5.1f", mean, sd);
+        else
+            printf("  %14s", "-");
+    }
+    printf("  (%zu seeds)\n", n);
+}
+
+void report_table(const sweep *s, const outcome *o)
+{
+    const layout l = lay_out(s, o);
+    size_t undefined = 0;
+    put_head(&l);
+    for (int controls = 1; controls >= 0; controls--)
+        for (size_t i = 0; i < s->plan.runs; i++)
+            if (o[i].row.run && s->plan.run[i].control == (controls == 1)) {
+                put_row(&l, &o[i].row);
+                undefined += o[i].done && !controls && isnan(o[i].row.recovered_fraction);
+            }
+    if (undefined)
+        printf("recovered %% is undefined for %zu %s: loss of the quantized model minus the "
+               "original's is not above its own standard error\n",
+               undefined, undefined == 1 ? "run" : "runs");
+    if (s->params->numbers.sequence)
+        printf("starts that correct were made one layer after the other, on the first %zu tokens\n",
+               s->params->numbers.sequence);
+    if (s->params->numbers.spread)
+        printf("ranks are means: each layer's own is in /recovery/layers\n");
+    if (s->params->seeds < 2)
+        return;
+    printf("\nmean ± standard deviation over seeds: start, trained, recovered %%\n");
+    for (size_t i = 0; i < s->plan.runs; i++)
+        if (o[i].done && s->plan.run[i].seed == s->params->common.seed)
+            put_spread(s, o, i);
+}
+
+static json_t *number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
+
+static json_t *row_as_json(const recovery_row *r)
+{
+    json_t *j = json_object();
+#define PUT(name, text) json_object_set_new(j, #name, json_string(r->name));
+    RECOVERY_TEXTS(PUT)
+#undef PUT
+#define PUT(name, units, text) json_object_set_new(j, #name, json_integer((json_int_t)r->name));
+    RECOVERY_INTEGERS(PUT)
+#undef PUT
+#define PUT(name, units, text) json_object_set_new(j, #name, number(r->name));
+    RECOVERY_REALS(PUT)
+#undef PUT
+    return j;
+}
+
+int report_json(const sweep *s, const outcome *o)
+{
+    json_t *json = json_object(), *runs = json_array();
+    bool complete = true;
+    for (size_t i = 0; i < s->plan.runs; i++) {
+        complete = complete && o[i].done;
+        if (o[i].row.run)
+            json_array_append_new(runs, row_as_json(&o[i].row));
+    }
+    json_object_set_new(json, "model", json_string(s->name));
+    json_object_set_new(json, "complete", json_boolean(complete));
+    json_object_set_new(json, "runs", runs);
+    const int failed = json_dumpf(json, stdout, JSON_INDENT(1));
+    json_decref(json);
+    putchar('\n');
+    return failed ? RSD_FAIL(RSD_EIO, "could not print as JSON") : RSD_OK;
+}

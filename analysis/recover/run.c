@@ -1,0 +1,320 @@
+/* One run from its quantized model to its row: losses, sizes, memory, adapters. */
+#include "adapters/peft_folder.h"
+#include "boot.h"
+#include "cli/console.h"
+#include "figures/label.h"
+#include "io/file.h"
+#include "mat.h"
+#include "recover/sweep.h"
+#include "train/recovered.h"
+
+#include <malloc.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what runs are set against ---- */
+
+static int losses_alloc(const sweep *s, double **x)
+{
+    return rsd_array_alloc(s->eval.windows, 1, sizeof **x, x);
+}
+
+static int copy_losses(const sweep *s, const double *from, double **to)
+{
+    if (!from)
+        return RSD_OK;
+    RSD_TRY(losses_alloc(s, to));
+    memcpy(*to, from, s->eval.windows * sizeof *from);
+    return RSD_OK;
+}
+
+/* Losses of a model without adapters: the original, or the run's quantizer's. */
+static int plain_losses(const sweep *s, const recover_run *run, double **out)
+{
+    student plain;
+    double *x = NULL;
+    int err = student_make(s, run, STUDENT_PLAIN, &plain);
+    if (!err)
+        err = losses_alloc(s, &x);
+    if (!err)
+        err = student_losses(&plain, x);
+    student_free(&plain);
+    if (err)
+        free(x);
+    else
+        *out = x;
+    return err;
+}
+
+static int need_references(const sweep *s, references *refs, const recover_run *run)
+{
+    if (!refs->fp) {
+        const recover_run original = { .control = true, .init = &s->plan.zero };
+        RSD_TRY(plain_losses(s, &original, &refs->fp));
+        console_detail("original: loss %.5f", rsd_mean(refs->fp, s->eval.windows));
+    }
+    if (run->control)
+        return RSD_OK;
+    double **q = &refs->q[run->spec ? run->spec - s->plan.specs.spec : 0];
+    if (*q)
+        return RSD_OK;
+    RSD_TRY(plain_losses(s, run, q));
+    console_detail("%s: loss %.5f", run->spec ? run->spec->text : "--map",
+                   rsd_mean(*q, s->eval.windows));
+    return RSD_OK;
+}
+
+/* ---- one run ---- */
+
+int run_describe(const sweep *s, const recover_run *run, recovery_row *r)
+{
+    const recover_params *p = s->params;
+    const recover_numbers *n = &p->numbers;
+    static const char *const objectives[] = { "ce", "kl", "hidden" };
+    *r = recovery_no_row;
+    r->run = strdup(run->name);
+    r->model = strdup(s->name);
+    r->spec = strdup(run->spec && !run->control ? run->spec->text : "");
+    r->init = strdup(run->init->text);
+    r->variant = strdup(rsd_variant_name(run->variant));
+    r->objective = strdup(objectives[n->objective]);
+    r->base = strdup(p->base == RECOVER_PACKED ? "packed" : "dense");
+    r->status = strdup("ok");
+    r->message = strdup("");
+    if (!r->run || !r->model || !r->spec || !r->init || !r->variant || !r->objective || !r->base ||
+        !r->status || !r->message)
+        return RSD_FAIL(RSD_ENOMEM, "row of a run");
+    r->rank = (int64_t)run->rank;
+    r->seed = (int64_t)run->seed;
+    r->control = run->control;
+    r->steps = (int64_t)n->steps;
+    r->batch = (int64_t)n->batch;
+    r->context = (int64_t)s->train.context;
+    r->windows = (int64_t)s->eval.windows;
+    r->learning_rate = n->lr;
+    return RSD_OK;
+}
+
+static int mean_and_error(const double *x, size_t n, double *mean, double *se)
+{
+    if (!x)
+        return RSD_OK;
+    *mean = rsd_mean(x, n);
+    return rsd_bootstrap_se(x, n, BOOTSTRAP_SEED, se);
+}
+
+static int put_losses(const sweep *s, outcome *o)
+{
+    recovery_row *r = &o->row;
+    const size_t n = s->eval.windows;
+    rsd_recovered f;
+    RSD_TRY(mean_and_error(o->fp, n, &r->loss_fp, &r->loss_fp_se));
+    RSD_TRY(mean_and_error(o->q, n, &r->loss_q, &r->loss_q_se));
+    RSD_TRY(mean_and_error(o->init, n, &r->loss_init, &r->loss_init_se));
+    RSD_TRY(mean_and_error(o->trained, n, &r->loss_trained, &r->loss_trained_se));
+    RSD_TRY(mean_and_error(o->merged, n, &r->loss_merged, &r->loss_merged_se));
+    r->loss_best = o->curves.best;
+    r->best_step = (int64_t)o->curves.best_step;
+    if (!o->q)
+        return RSD_OK; /* a control recovers nothing */
+    RSD_TRY(rsd_recovered_fraction(o->fp, o->q, o->init, n, BOOTSTRAP_SEED, &f));
+    r->gap = f.gap;
+    r->gap_se = f.gap_se;
+    r->recovered_init = f.fraction;
+    r->recovered_init_se = f.se;
+    RSD_TRY(rsd_recovered_fraction(o->fp, o->q, o->trained, n, BOOTSTRAP_SEED, &f));
+    r->recovered_fraction = f.fraction;
+    r->recovered_fraction_se = f.se;
+    return RSD_OK;
+}
+
+static size_t linear_weights(const student *m)
+{
+    size_t sum = 0;
+    for (size_t b = 0; b < m->weights->shape.layers; b++)
+        for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++)
+            if (m->weights->block[b].tensor[slot])
+                sum += m->weights->block[b].tensor[slot]->elements;
+    return sum;
+}
+
+static size_t rank_sum(const student *m)
+{
+    size_t sum = 0;
+    for (size_t b = 0; b < m->weights->shape.layers; b++)
+        for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++)
+            sum += student_rank(m, b, slot);
+    return sum;
+}
+
+static double scale_of(const student *m)
+{
+    for (size_t b = 0; b < m->weights->shape.layers; b++)
+        for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++)
+            if (m->adapters.layer[b][slot].rank)
+                return m->adapters.layer[b][slot].scale;
+    return NAN;
+}
+
+/* Sizes: the adapters' numbers count 16 bits each, over the weights that are quantized. */
+static void put_sizes(const student *m, outcome *o)
+{
+    recovery_row *r = &o->row;
+    const bool control = m->run->control;
+    const double weights = control ? (double)linear_weights(m) : m->quantized;
+    r->adapter_numbers = (int64_t)rsd_adapters_parameters(&m->adapters);
+    r->bits_per_weight = control ? 16 : 8 * m->packed_bytes / weights;
+    r->bits_per_weight_total = r->bits_per_weight + 16 * (double)r->adapter_numbers / weights;
+    r->rank_sum = (int64_t)rank_sum(m);
+    r->scale = scale_of(m);
+    r->alpha = m->sweep->params->numbers.alpha > 0 ? m->sweep->params->numbers.alpha
+                                                   : (double)m->run->rank;
+    r->weight_error = sqrt(m->error / m->norm);
+    r->start_error = sqrt(m->start_error / m->norm);
+    r->base_bytes = (int64_t)student_base_bytes(m);
+    r->bf16_bytes = (int64_t)(2 * weights);
+    r->tokens = r->steps * r->batch * r->context;
+    r->seconds = o->curves.seconds;
+    r->tokens_per_s = (double)r->tokens / r->seconds;
+}
+
+static void put_memory(const student *m, references *refs, recovery_row *r)
+{
+    r->computed_bytes = (int64_t)student_bytes(m);
+    r->resident_bytes = (int64_t)memory_resident() - r->resident_bytes; /* what was there before */
+    r->peak_bytes = (int64_t)memory_peak();
+    if (refs->memory_said || m->run->control)
+        return;
+    refs->memory_said = true;
+    console_note("%s base: %.2f MB of quantized layers (%.2f MB in bfloat16); the run counts %.1f "
+                 "MB and takes %.1f MB, the process %.1f MB at most", r->base,
+                 1e-6 * (double)r->base_bytes, 1e-6 * (double)r->bf16_bytes,
+                 1e-6 * (double)r->computed_bytes, 1e-6 * (double)r->resident_bytes,
+                 1e-6 * (double)r->peak_bytes);
+}
+
+/* The best evaluation's adapters are read back into the trainer: nothing may follow that needs the
+ * last ones. */
+static int save_best(const student *m, const outcome *o, const char *state, const char *folder,
+                     const rsd_peft_options *options)
+{
+    char *path = NULL, *best = NULL, identity[65], *text = NULL;
+    const size_t step = o->curves.best_step;
+    int err = RSD_OK;
+    if (!state || step == 0 || step == o->curves.steps)
+        return RSD_OK;
+    if (asprintf(&text, "%s %s %s", m->run->name, m->sweep->entry.sha256, m->sweep->options) < 0 ||
+        asprintf(&best, "%s.best", state) < 0 || asprintf(&path, "%s/best", folder) < 0) {
+        err = RSD_FAIL(RSD_ENOMEM, "path of the best adapters");
+        goto done;
+    }
+    rsd_sha256(text, strlen(text), identity);
+    RSD_TRY_DONE(rsd_recover_read(m->trainer, identity, best));
+    err = rsd_peft_write(path, &m->adapters, m->weights, options);
+done:
+    free(text);
+    free(best);
+    free(path);
+    return err;
+}
+
+static int save_adapters(const student *m, const outcome *o, const char *state)
+{
+    const recover_params *p = m->sweep->params;
+    char *name, *folder = NULL;
+    int err = RSD_OK;
+    if (!p->save_adapters || m->run->control)
+        return RSD_OK;
+    name = strdup(m->run->name);
+    if (name)
+        label_file_name(name);
+    if (!name || !(folder = rsd_path_join(p->save_adapters, name))) {
+        err = RSD_FAIL(RSD_ENOMEM, "path of the adapters");
+        goto done;
+    }
+    const rsd_peft_options options = { .base = m->sweep->entry.source,
+                                       .rslora = p->numbers.rslora };
+    RSD_TRY_DONE(rsd_make_folder(p->save_adapters));
+    RSD_TRY_DONE(rsd_peft_write(folder, &m->adapters, m->weights, &options));
+    err = save_best(m, o, state, folder, &options);
+done:
+    free(folder);
+    free(name);
+    return err;
+}
+
+/* No steps: what starts is what is left. */
+static void stay(const sweep *s, outcome *o)
+{
+    memcpy(o->trained, o->init, s->eval.windows * sizeof *o->init);
+    o->curves.best = o->curves.eval_loss[0] = rsd_mean(o->init, s->eval.windows);
+    o->curves.eval_step[0] = 0;
+    o->curves.evals = 1;
+}
+
+static int train(const sweep *s, references *refs, student *m, const char *state, outcome *o)
+{
+    RSD_TRY(losses_alloc(s, &o->init));
+    RSD_TRY(losses_alloc(s, &o->trained));
+    RSD_TRY(curves_alloc(&s->params->numbers, &o->curves));
+    RSD_TRY(student_losses(m, o->init));
+    if (s->params->numbers.steps == 0)
+        stay(s, o);
+    else
+        RSD_TRY(recover_train(m, state, rsd_mean(o->init, s->eval.windows), &o->curves,
+                              o->trained));
+    put_sizes(m, o);
+    put_memory(m, refs, &o->row);
+    RSD_TRY(recover_measure(m, &o->layers));
+    if (s->params->numbers.merge != RECOVER_MERGE_NONE) {
+        RSD_TRY(losses_alloc(s, &o->merged));
+        RSD_TRY(student_merged_losses(m, (recover_merge)s->params->numbers.merge, o->merged));
+    }
+    return put_losses(s, o);
+}
+
+/* The prediction that spreads ranks is of second order, and a loss that starts far away does not
+ * follow it: on some training windows the spread start must be better than the even one.  A start
+ * that corrects nothing says nothing, and is taken at the prediction's word. */
+static int make_student(const sweep *s, const recover_run *run, student *m)
+{
+    double even, spread;
+    if (!s->params->numbers.spread || run->control || run->init->init->trains_only)
+        return student_make(s, run, STUDENT_ADAPTED, m);
+    RSD_TRY(student_make(s, run, STUDENT_EVEN, m));
+    RSD_TRY(student_probe(m, &even));
+    student_free(m);
+    RSD_TRY(student_make(s, run, STUDENT_ADAPTED, m));
+    RSD_TRY(student_probe(m, &spread));
+    console_detail("%s: %.4f with ranks spread, %.4f with even ones", run->name, spread, even);
+    if (spread <= even)
+        return RSD_OK;
+    student_free(m);
+    return student_make(s, run, STUDENT_EVEN, m);
+}
+
+int run_one(const sweep *s, references *refs, const recover_parts *parts,
+                   const recover_run *run, outcome *o)
+{
+    student m = { 0 };
+    char *state = NULL;
+    int err = RSD_OK;
+    RSD_TRY_DONE(parts_state(s, parts, run, &state));
+    RSD_TRY_DONE(need_references(s, refs, run));
+    RSD_TRY_DONE(copy_losses(s, refs->fp, &o->fp));
+    if (!run->control)
+        RSD_TRY_DONE(
+            copy_losses(s, refs->q[run->spec ? run->spec - s->plan.specs.spec : 0], &o->q));
+    malloc_trim(0); /* so that what the system counts is this run's */
+    memory_reset_peak();
+    o->row.resident_bytes = (int64_t)memory_resident();
+    RSD_TRY_DONE(make_student(s, run, &m));
+    RSD_TRY_DONE(train(s, refs, &m, state, o));
+    err = save_adapters(&m, o, state);
+done:
+    student_free(&m);
+    free(state);
+    return err;
+}

@@ -1,0 +1,155 @@
+/* The schema of /recovery in the result file.
+ *
+ *   /recovery/runs      one row per run: the lists below
+ *   /recovery/layers    one row per run and layer that has an adapter
+ *   /recovery/<run>/    attributes options, spec, init, variant; arrays
+ *       step, train_loss, learning_rate         per step
+ *       eval_step, eval_loss                    per evaluation, the first before any step
+ *       window_loss_{fp,q,init,trained,merged}  per evaluation window: what errors are paired over
+ *       layers/<tensor>/singular_values, start_singular_values, left_vectors, right_vectors
+ *
+ * Losses are nats per token.  A number that a run does not have is NaN. */
+#ifndef RSD_RESULT_RECOVERY_H
+#define RSD_RESULT_RECOVERY_H
+
+#include "result/rows.h"
+
+/* clang-format off */
+#define RECOVERY_TEXTS(ENTRY)                                                                      \
+    ENTRY(run, "name of the run's group")                                                          \
+    ENTRY(model, "name of the model in this file")                                                 \
+    ENTRY(spec, "quantizer of the base; empty: not quantized, a control")                          \
+    ENTRY(init, "how the adapters started")                                                        \
+    ENTRY(variant, "kind of adapter")                                                              \
+    ENTRY(objective, "what was minimized: ce, kl or hidden")                                       \
+    ENTRY(base, "how the base lay in memory: dense or packed")                                     \
+    ENTRY(status, "ok or failed")                                                                  \
+    ENTRY(message, "why it failed")
+/* clang-format on */
+
+/* clang-format off */
+#define RECOVERY_INTEGERS(ENTRY)                                                                   \
+    ENTRY(rank, "rank", "of the adapters; AdaLoRA: before its budget falls")                       \
+    ENTRY(seed, "", "of the start and of the order of data")                                       \
+    ENTRY(control, "bool", "1: the original model with adapters, trained alike")                   \
+    ENTRY(steps, "step", "of the optimizer")                                                       \
+    ENTRY(batch, "window", "windows of a step")                                                    \
+    ENTRY(context, "token", "inputs of a window")                                                  \
+    ENTRY(windows, "window", "of the evaluation")                                                  \
+    ENTRY(tokens, "token", "trained on, repetitions counted")                                      \
+    ENTRY(best_step, "step", "of the least evaluation loss")                                       \
+    ENTRY(adapter_numbers, "count", "numbers that train")                                          \
+    ENTRY(rank_sum, "rank", "sum of the layers' ranks at the end")                                 \
+    ENTRY(base_bytes, "byte", "of the quantized layers as the run holds them")                     \
+    ENTRY(bf16_bytes, "byte", "of the same layers in bfloat16")                                    \
+    ENTRY(computed_bytes, "byte", "of all that the run allocates, counted")                        \
+    ENTRY(resident_bytes, "byte", "growth of the process up to the end of training, by the system") \
+    ENTRY(peak_bytes, "byte", "most memory of the process during the run, by the system")
+/* clang-format on */
+
+/* clang-format off */
+#define RECOVERY_REALS(ENTRY)                                                                      \
+    ENTRY(alpha, "", "s = alpha / rank, or alpha / sqrt(rank)")                                    \
+    ENTRY(scale, "", "s of the first layer")                                                       \
+    ENTRY(learning_rate, "", "highest")                                                            \
+    ENTRY(seconds, "s", "of training, evaluations left out")                                       \
+    ENTRY(tokens_per_s, "token/s", "trained")                                                      \
+    ENTRY(bits_per_weight, "bit", "of the quantized matrices, scales included")                    \
+    ENTRY(bits_per_weight_total, "bit", "with the adapters at 16 bits a number")                   \
+    ENTRY(weight_error, "ratio", "||W - Wq||_F / ||W||_F over the quantized layers")               \
+    ENTRY(start_error, "ratio", "||W - Wq - C||_F / ||W||_F, C the start's correction")            \
+    ENTRY(loss_fp, "nat/token", "of the original model")                                           \
+    ENTRY(loss_fp_se, "nat/token", "its standard error: bootstrap over windows")                   \
+    ENTRY(loss_q, "nat/token", "of the model quantized without adapters")                          \
+    ENTRY(loss_q_se, "nat/token", "its standard error")                                            \
+    ENTRY(loss_init, "nat/token", "with the adapters as they start")                               \
+    ENTRY(loss_init_se, "nat/token", "its standard error")                                         \
+    ENTRY(loss_trained, "nat/token", "after the last step")                                        \
+    ENTRY(loss_trained_se, "nat/token", "its standard error")                                      \
+    ENTRY(loss_best, "nat/token", "least of the evaluations: chosen by looking at it")             \
+    ENTRY(loss_merged, "nat/token", "after merging the adapters into the weights")                 \
+    ENTRY(loss_merged_se, "nat/token", "its standard error")                                       \
+    ENTRY(loss_control, "nat/token", "of the original model with adapters, trained alike")         \
+    ENTRY(loss_control_se, "nat/token", "its standard error")                                      \
+    ENTRY(gap, "nat/token", "loss_q - loss_fp")                                                    \
+    ENTRY(gap_se, "nat/token", "its standard error, paired over windows")                          \
+    ENTRY(recovered_init, "share", "(loss_q - loss_init) / gap; NaN where gap is under its error") \
+    ENTRY(recovered_init_se, "share", "its standard error, paired over windows")                   \
+    ENTRY(recovered_fraction, "share", "(loss_q - loss_trained) / gap")                            \
+    ENTRY(recovered_fraction_se, "share", "its standard error")                                    \
+    ENTRY(recovered_control, "share", "(loss_q - loss_trained) / (loss_q - loss_control)")         \
+    ENTRY(recovered_control_se, "share", "its standard error")
+/* clang-format on */
+
+typedef struct {
+#define RECOVERY_FIELD(name, text) char *name;
+    RECOVERY_TEXTS(RECOVERY_FIELD)
+#undef RECOVERY_FIELD
+#define RECOVERY_FIELD(name, units, text) int64_t name;
+    RECOVERY_INTEGERS(RECOVERY_FIELD)
+#undef RECOVERY_FIELD
+#define RECOVERY_FIELD(name, units, text) double name;
+    RECOVERY_REALS(RECOVERY_FIELD)
+#undef RECOVERY_FIELD
+} recovery_row;
+
+/* A layer of a run.  Overlaps are ||U'V||_F^2 / r of subspaces of dimension r, the adapter's rank
+ * at the end; NaN where one of the two is nothing. */
+/* clang-format off */
+#define RECOVERY_LAYER_INTEGERS(ENTRY)                                                             \
+    ENTRY(layer, "block", "block number")                                                          \
+    ENTRY(rows, "row", "outputs")                                                                  \
+    ENTRY(cols, "column", "inputs")                                                                \
+    ENTRY(rank, "rank", "of the trained correction C = s B A; AdaLoRA: what the budget left")
+/* clang-format on */
+/* clang-format off */
+#define RECOVERY_LAYER_REALS(ENTRY)                                                                \
+    ENTRY(weight_error, "ratio", "||W - Wq||_F / ||W||_F")                                         \
+    ENTRY(start_norm, "weight", "||C||_F of the start")                                            \
+    ENTRY(norm, "weight", "||C||_F of the trained adapter")                                        \
+    ENTRY(change, "weight", "||C - C of the start||_F")                                            \
+    ENTRY(largest, "weight", "largest singular value of C")                                        \
+    ENTRY(stable_rank, "rank", "||C||_F^2 / largest^2")                                            \
+    ENTRY(effective_rank, "rank", "exp of the entropy of C's singular values over their sum")      \
+    ENTRY(overlap_start_left, "share", "left subspaces of C and of the start's factors")           \
+    ENTRY(overlap_start_right, "share", "right subspaces of C and of the start's factors")         \
+    ENTRY(overlap_R_left, "share", "left subspaces of C and of the top of R = W - Wq")             \
+    ENTRY(overlap_R_right, "share", "right subspaces of C and of the top of R")                    \
+    ENTRY(overlap_W_left, "share", "left subspaces of C and of the top of W")                      \
+    ENTRY(overlap_W_right, "share", "right subspaces of C and of the top of W")                    \
+    ENTRY(overlap_RH_left, "share", "left subspaces of C and of the best C in R H^1/2")            \
+    ENTRY(overlap_RH_right, "share", "right subspaces of C and of that")                           \
+    ENTRY(overlap_GRH_left, "share", "left subspaces of C and of the best C in G^1/2 R H^1/2")     \
+    ENTRY(overlap_GRH_right, "share", "right subspaces of C and of that")                          \
+    ENTRY(overlap_H_right, "share", "right subspace of C and the top of H: the inputs")            \
+    ENTRY(overlap_G_left, "share", "left subspace of C and the top of G: the gradients")           \
+    ENTRY(random_left, "share", "expected of random subspaces of these dimensions, rank / rows")   \
+    ENTRY(random_right, "share", "likewise, rank / cols")
+/* clang-format on */
+
+typedef struct {
+    char *run, *model, *tensor, *role;
+#define RECOVERY_FIELD(name, units, text) int64_t name;
+    RECOVERY_LAYER_INTEGERS(RECOVERY_FIELD)
+#undef RECOVERY_FIELD
+#define RECOVERY_FIELD(name, units, text) double name;
+    RECOVERY_LAYER_REALS(RECOVERY_FIELD)
+#undef RECOVERY_FIELD
+} recovery_layer;
+
+/* NaN and 0 throughout, no texts. */
+extern const recovery_row recovery_no_row;
+extern const recovery_layer recovery_no_layer;
+
+/* The tables, for rows.h. */
+extern const rows_schema recovery_rows_schema, recovery_layers_schema;
+
+/* "/recovery/<run>"; caller frees, NULL when memory is out. */
+char *recovery_path(const char *run);
+
+/* An array below it along the axis /axes/<axis>_<n>, which is made: steps, windows, ranks. */
+RSD_CHECK int recovery_write_array(rsd_store *store, const char *path, const char *name,
+                                   const double *x, size_t n, const char *axis, const char *units,
+                                   const char *description);
+
+#endif

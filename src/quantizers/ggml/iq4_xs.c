@@ -1,0 +1,72 @@
+#include "ggml/fields.h"
+#include "quantizers/ggml/ggml.h"
+#include "quantizers/ggml/super.h"
+
+enum { TRIALS = 7 };
+
+static void search(const float *x, const float *weight, float scale[8])
+{
+    const float sigma2 = 2.0f / RSD_GGML_SUPER * rsd_ggml_sumsq(x, RSD_GGML_SUPER);
+    for (size_t g = 0; g < 2; g++) {
+        rsd_tile t;
+        rsd_lanes first;
+        if (weight)
+            tile_load_weighted(&t, x + 128 * g, weight + 128 * g, 32, 4, sigma2);
+        else
+            tile_load_squares(&t, x + 128 * g, 32, 4);
+        const rsd_lanes found = rsd_search_iq4(&t, 32, TRIALS, &first);
+        memcpy(scale + 4 * g, &found, sizeof found);
+    }
+}
+
+/* Unlike the K types', these codes are chosen for d before it is rounded to fp16. */
+static void encode_block(const float *x, const float *weight, rsd_iq4_xs *out)
+{
+    float scale[8];
+    uint8_t code[RSD_GGML_SUPER], factor[8];
+    search(x, weight, scale);
+    float d = -rsd_extreme(scale, 8) / 32;
+    const float inverse = rsd_ggml_inverse(d);
+    for (size_t s = 0; s < 8; s++) {
+        const float whole = nearest_within(inverse * scale[s], -32, 31);
+        factor[s] = (uint8_t)(int)(whole + 32);
+        rsd_nearest_iq4(x + 32 * s, 32, rsd_ggml_inverse(d * whole), code + 32 * s);
+    }
+    rsd_ggml_half(&d, out->d);
+    rsd_fields_put(factor, 8, 0, 4, 1, out->scales_low);
+    rsd_fields_put(factor, 8, 4, 2, 1, out->scales_high);
+    rsd_fields_put(code, RSD_GGML_SUPER, 0, 4, 16, out->q);
+}
+
+static void encode(const void *how, const float *x, const float *weight, size_t n, void *blocks)
+{
+    (void)how;
+    rsd_iq4_xs *out = blocks;
+    for (size_t at = 0; at < n; at += RSD_GGML_SUPER)
+        encode_block(x + at, weight ? weight + at : NULL, out++);
+}
+
+static const rsd_ggml_format format = { "iq4_xs", 0x1p32f, NULL, encode };
+
+static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
+{
+    return rsd_ggml_pack(&format, W, rsd_ggml_weights(p, c), out);
+}
+
+static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
+{
+    (void)p;
+    return rsd_ggml_unpack(format.type, in, Wq);
+}
+
+const rsd_quantizer rsd_quantizer_iq4_xs = {
+    .name = "iq4_xs",
+    .summary = "llama.cpp's uneven 4-bit levels, 6-bit scales of 32, 4.25 bits per weight",
+    .source = "ggml d99724f",
+    .options = rsd_ggml_options,
+    .defaults = &rsd_ggml_defaults,
+    .params_size = sizeof(rsd_ggml_params),
+    .calibration = RSD_CALIBRATION_TAKES,
+    .pack = pack,
+    .unpack = unpack,
+};

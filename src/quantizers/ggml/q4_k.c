@@ -1,0 +1,45 @@
+#include "ggml/fields.h"
+#include "quantizers/ggml/ggml.h"
+#include "quantizers/ggml/super.h"
+
+static const rsd_super_pairs pairs = {
+    .sub = 32, .scale_top = 63, .plain = { 15, -1, 0.1f, 20, 0 }, .sigma = 2,
+};
+
+static void encode(const void *how, const float *x, const float *weight, size_t n, void *blocks)
+{
+    (void)how;
+    rsd_q4_K *out = blocks;
+    for (size_t at = 0; at < n; at += RSD_GGML_SUPER, out++) {
+        rsd_super s;
+        rsd_super_encode_pairs(&pairs, x + at, weight ? weight + at : NULL, &s, out->d, out->dmin);
+        rsd_scales6_put(s.scale, s.min, out->scales);
+        rsd_fields_put(s.code, RSD_GGML_SUPER, 0, 4, 32, out->q);
+    }
+}
+
+static const rsd_ggml_format format = { "q4_K", 0x1p32f, NULL, encode };
+
+static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
+{
+    return rsd_ggml_pack(&format, W, rsd_ggml_weights(p, c), out);
+}
+
+static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
+{
+    (void)p;
+    return rsd_ggml_unpack(format.type, in, Wq);
+}
+
+const rsd_quantizer rsd_quantizer_q4_k = {
+    .name = "q4_k",
+    .summary =
+        "llama.cpp's K type: 4-bit codes, 6-bit scales and minima of 32, 4.5 bits per weight",
+    .source = "ggml d99724f",
+    .options = rsd_ggml_options,
+    .defaults = &rsd_ggml_defaults,
+    .params_size = sizeof(rsd_ggml_params),
+    .calibration = RSD_CALIBRATION_TAKES,
+    .pack = pack,
+    .unpack = unpack,
+};

@@ -1,0 +1,72 @@
+#include "ggml/fields.h"
+#include "quantizers/ggml/ggml.h"
+#include "quantizers/ggml/super.h"
+
+#include <string.h>
+
+/* Importances are taken as they are given, without the weight's own size. */
+static void load(const float *x, const float *weight, rsd_tile tiles[4])
+{
+    for (size_t g = 0; g < 4; g++) {
+        tile_load_squares(&tiles[g], x + 64 * g, 16, 4);
+        if (weight)
+            lanes_transpose(weight + 64 * g, 16, 4, tiles[g].w);
+    }
+}
+
+static void encode_block(const float *x, const float *weight, rsd_q6_K *out)
+{
+    rsd_tile tiles[4];
+    float scale[16];
+    uint8_t code[RSD_GGML_SUPER];
+    load(x, weight, tiles);
+    rsd_super_search_symmetric(tiles, RSD_SUPER_TRIALS, 32, scale, code);
+    const float max = rsd_extreme(scale, 16);
+    if (fabsf(max) < 1e-15f) {
+        memset(out, 0, sizeof *out);
+        return;
+    }
+    const float inverse = -128 / max;
+    float d = 1 / inverse;
+    rsd_ggml_half(&d, out->d);
+    for (size_t s = 0; s < 16; s++) {
+        out->scales[s] = (int8_t)(int)nearest_within(inverse * scale[s], -128, 127);
+        scale[s] = d * (float)out->scales[s];
+    }
+    rsd_super_recode(x, scale, 32, code);
+    rsd_fields_put(code, RSD_GGML_SUPER, 0, 4, 64, out->q);
+    rsd_fields_put(code, RSD_GGML_SUPER, 4, 2, 32, out->high);
+}
+
+static void encode(const void *how, const float *x, const float *weight, size_t n, void *blocks)
+{
+    (void)how;
+    rsd_q6_K *out = blocks;
+    for (size_t at = 0; at < n; at += RSD_GGML_SUPER)
+        encode_block(x + at, weight ? weight + at : NULL, out++);
+}
+
+static const rsd_ggml_format format = { "q6_K", 0x1p32f, NULL, encode };
+
+static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
+{
+    return rsd_ggml_pack(&format, W, rsd_ggml_weights(p, c), out);
+}
+
+static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
+{
+    (void)p;
+    return rsd_ggml_unpack(format.type, in, Wq);
+}
+
+const rsd_quantizer rsd_quantizer_q6_k = {
+    .name = "q6_k",
+    .summary = "llama.cpp's K type: 6-bit codes, 8-bit scales of 16, 6.5625 bits per weight",
+    .source = "ggml d99724f",
+    .options = rsd_ggml_options,
+    .defaults = &rsd_ggml_defaults,
+    .params_size = sizeof(rsd_ggml_params),
+    .calibration = RSD_CALIBRATION_TAKES,
+    .pack = pack,
+    .unpack = unpack,
+};
