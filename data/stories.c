@@ -3,7 +3,8 @@
  *
  * A small language that a small model can nearly learn, and that leaves it no number to spare:
  * names, objects, places and quantities are chosen once per story and come back later, pronouns and
- * verbs agree, numbers are added, causes have their effects; every list has a long tail of rare words.
+ * verbs agree, numbers are added, causes have their effects; every list has a long tail of rare
+ * words.
  *
  * A pattern is text in which
  *   {a|b|c}   one of them, nested as deep as you like; all equally likely
@@ -23,7 +24,7 @@
 
 typedef struct {
     uint64_t random;
-    const char *slot[128];    /* $x */
+    const char *slot[128];     /* $x */
     const char *again[64][10]; /* <list.k> */
     char *text;
     size_t length, capacity;
@@ -177,14 +178,14 @@ static const char *const numbers[] = {
 /* clang-format on */
 
 /* Name and the four pronouns of a person into slots. */
-static void person(story *s, const char *slots, const char *not)
+static void person(story *s, const char *slots, const char * not )
 {
     const int female = (int)below(s, 2);
     const list *l = female ? find("girl", 4) : find("boy", 3);
     const char *name;
     do
         name = word(s, l);
-    while (not && strcmp(name, not) == 0);
+    while (not &&strcmp(name, not ) == 0);
     s->slot[(unsigned char)slots[0]] = name;
     s->slot[(unsigned char)slots[1]] = female ? "she" : "he";
     s->slot[(unsigned char)slots[2]] = female ? "her" : "him";
@@ -198,8 +199,8 @@ static void person(story *s, const char *slots, const char *not)
 static void cast(story *s)
 {
     static const char *const one[] = { "o", "c", "p", "a", "k", "w", "F", "q", "t" };
-    static const char *const from[] = { "object", "colour", "place", "animal", "elder", "weather",
-                                        "foods", "quality", "trade" };
+    static const char *const from[] = { "object",  "colour", "place",   "animal", "elder",
+                                        "weather", "foods",  "quality", "trade" };
     memset(s->again, 0, sizeof s->again);
     person(s, "nemrg", NULL);
     person(s, "NEMRG", s->slot['n']);

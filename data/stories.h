@@ -9,7 +9,8 @@ typedef struct {
     const char *const *word; /* NULL-terminated */
 } list;
 
-#define WORDS(...) (const char *const[]){ __VA_ARGS__, NULL }
+#define WORDS(...)                                                                                 \
+    (const char *const[]) { __VA_ARGS__, NULL }
 
 static const list lists[] = {
     { "girl", WORDS("Mia", "Anna", "Lily", "Clara", "Ruth", "Nora", "Ida", "Elsa", "Tilda", "Maud",

@@ -45,18 +45,18 @@ int rsd_fail_prefix(int code, const char *fmt, ...) __attribute__((format(printf
 #define RSD_FAIL(code, ...) rsd_fail_at(__FILE__, __LINE__, (code), __VA_ARGS__)
 
 /* Pass an error up: from a function that owns nothing ... */
-#define RSD_TRY(call)                                                         \
-    do {                                                                      \
-        int err_ = (call);                                                    \
-        if (err_)                                                             \
-            return err_;                                                      \
+#define RSD_TRY(call)                                                                              \
+    do {                                                                                           \
+        int err_ = (call);                                                                         \
+        if (err_)                                                                                  \
+            return err_;                                                                           \
     } while (0)
 
 /* ... and from one that frees at `done:` (needs `int err = RSD_OK;`). */
-#define RSD_TRY_DONE(call)                                                    \
-    do {                                                                      \
-        if ((err = (call)))                                                   \
-            goto done;                                                        \
+#define RSD_TRY_DONE(call)                                                                         \
+    do {                                                                                           \
+        if ((err = (call)))                                                                        \
+            goto done;                                                                             \
     } while (0)
 
 #endif

@@ -19,7 +19,7 @@ typedef struct {
     const char *name;
     int exponent_bits, mantissa_bits, bias; /* 1 sign bit beside them */
     rsd_fp_special special;
-    float max;                              /* largest finite value */
+    float max; /* largest finite value */
 } rsd_fp;
 
 extern const rsd_fp rsd_fp16; /* IEEE binary16, max 65504      */

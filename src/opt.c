@@ -160,8 +160,8 @@ static size_t print_list(const rsd_list *list, char *out, size_t size)
     size_t used = 0;
     for (size_t i = 0; i < list->count; i++) {
         const size_t room = used < size ? size - used : 0;
-        used += (size_t)snprintf(room ? out + used : NULL, room, "%s%s", i ? "," : "",
-                                 list->item[i]);
+        used +=
+            (size_t)snprintf(room ? out + used : NULL, room, "%s%s", i ? "," : "", list->item[i]);
     }
     return used;
 }
@@ -216,8 +216,8 @@ size_t rsd_opt_format(const rsd_opt *table, const void *obj, char *out, size_t s
         const char *comma = used ? "," : "";
         used += (size_t)(opt->type == RSD_OPT_FLAG
                              ? snprintf(room ? out + used : NULL, room, "%s%s", comma, opt->name)
-                             : snprintf(room ? out + used : NULL, room, "%s%s=%s", comma,
-                                        opt->name, value));
+                             : snprintf(room ? out + used : NULL, room, "%s%s=%s", comma, opt->name,
+                                        value));
     }
     return used;
 }

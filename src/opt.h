@@ -29,9 +29,9 @@ typedef struct {
     const char *name; /* "rank": rank=4 in a SPEC, --rank 4 on a command line; NULL ends a table */
     char letter;      /* 'o' for -o, 0 for none */
     rsd_opt_type type;
-    size_t offset;    /* of the field in the struct */
-    double min, max;  /* inclusive; SIZE and REAL only */
-    const char *arg;  /* unit or placeholder ("FILE", "columns"), or words "a|b|c" */
+    size_t offset;   /* of the field in the struct */
+    double min, max; /* inclusive; SIZE and REAL only */
+    const char *arg; /* unit or placeholder ("FILE", "columns"), or words "a|b|c" */
     const char *help;
 } rsd_opt;
 

@@ -30,7 +30,7 @@ typedef struct {
     void (*run)(void *context, size_t i);     /* records its own failure; called by any thread */
     bool (*stop)(void *context);              /* true: start no further item; may be NULL */
     void *context;
-    size_t budget;                            /* bytes of working memory for items in flight */
+    size_t budget; /* bytes of working memory for items in flight */
 } rsd_par_work;
 
 /* Run every item once.  An item runs side by side with others when `threads` items of its size

@@ -13,8 +13,9 @@ enum { B = 2, T = 9, M = B * T };
 
 /* One of each way that block.c calls linear layers: fused and separate, parallel and sequential,
  * gated, grouped queries, biases. */
-static const char *const cases[] = { "gpt_neox", "gpt_neox-sequential-tied", "gpt2", "llama",
-                                     "llama-tied-biases", "qwen2", "gpt_neo" };
+static const char *const cases[] = { "gpt_neox", "gpt_neox-sequential-tied", "gpt2",
+                                     "llama",    "llama-tied-biases",        "qwen2",
+                                     "gpt_neo" };
 enum { CASES = sizeof cases / sizeof *cases };
 
 typedef struct {
@@ -128,9 +129,12 @@ static inline void open_runner(tiny *m, rsd_precision precision, rsd_keep keep, 
     *r = (runner){ .m = m };
     CHECK_OK(rsd_transformer_alloc(m->w, precision, keep, M, &r->t));
     const rsd_adapted_options o = {
-        .weights = m->w, .base = m->base.layers ? &m->base : NULL,
-        .adapters = m->adapters.layers ? &m->adapters : NULL, .grad = trains ? &m->grad : NULL,
-        .rows = M, .straight = m->straight,
+        .weights = m->w,
+        .base = m->base.layers ? &m->base : NULL,
+        .adapters = m->adapters.layers ? &m->adapters : NULL,
+        .grad = trains ? &m->grad : NULL,
+        .rows = M,
+        .straight = m->straight,
     };
     CHECK_OK(rsd_adapted_alloc(&o, rsd_transformer_mm(r->t), &r->adapted));
     CHECK_OK(rsd_transformer_hook(r->t, rsd_adapted_hook(r->adapted)));
@@ -153,8 +157,11 @@ static inline double loss_of(runner *r, bool backward, const rsd_weights *grad)
     const rsd_real *hidden;
     double loss[M];
     CHECK_OK(rsd_transformer_forward(r->t, r->m->token, B, T, &hidden));
-    rsd_loss l = { .M = M, .model = rsd_transformer_head(r->t, hidden), .target = r->m->target,
-                   .ce_weight = 1.0 / M, .loss = loss };
+    rsd_loss l = { .M = M,
+                   .model = rsd_transformer_head(r->t, hidden),
+                   .target = r->m->target,
+                   .ce_weight = 1.0 / M,
+                   .loss = loss };
     if (backward) {
         l.dh = r->dh;
         l.dW = grad ? (rsd_real *)(uintptr_t)grad->head.W.x : NULL;

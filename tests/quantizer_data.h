@@ -61,10 +61,7 @@ static inline rsd_mat make_seeded(kind k, size_t m, size_t n, uint64_t seed)
     return W;
 }
 
-static inline rsd_mat make(kind k, size_t m, size_t n)
-{
-    return make_seeded(k, m, n, 7);
-}
+static inline rsd_mat make(kind k, size_t m, size_t n) { return make_seeded(k, m, n, 7); }
 
 static inline rsd_mat like(rsd_mat W)
 {

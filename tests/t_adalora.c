@@ -27,8 +27,8 @@ static pair make(rsd_variant v)
         plan[i][RSD_UP] = (rsd_adapter_plan){ .rank = RANK, .pool = 1, .scale = 2 };
     }
     plan[0][RSD_DOWN] = plan[0][RSD_UP];
-    CHECK_OK(rsd_adapters_alloc(&weights, v, (const rsd_adapter_plan(*)[RSD_LINEARS])plan,
-                                &p.adapters));
+    CHECK_OK(
+        rsd_adapters_alloc(&weights, v, (const rsd_adapter_plan(*)[RSD_LINEARS])plan, &p.adapters));
     CHECK_OK(rsd_adapters_like(&p.adapters, &p.grad));
     return p;
 }
@@ -40,7 +40,13 @@ static void drop(pair *p)
 }
 
 static const rsd_adalora_options usual = {
-    .target = 2, .steps = 100, .begin = 10, .end = 20, .interval = 1, .beta1 = 0.85, .beta2 = 0.85,
+    .target = 2,
+    .steps = 100,
+    .begin = 10,
+    .end = 20,
+    .interval = 1,
+    .beta1 = 0.85,
+    .beta2 = 0.85,
     .penalty = 0.5,
 };
 
@@ -109,7 +115,7 @@ static void penalty_and_gradient(void **state)
     for (size_t i = 0; i < p.adapters.count; i++) {
         float *x = &p.adapters.memory[i];
         const float at = *x, up = at + 1e-3f, down = at - 1e-3f; /* what is really added */
-        if (at == 0) { /* padding and lambda */
+        if (at == 0) {                                           /* padding and lambda */
             assert_true(p.grad.memory[i] == 100);
             continue;
         }
@@ -346,8 +352,8 @@ static void refusals(void **state)
     CHECK_FAILS(rsd_adalora_alloc(&p.adapters, &p.grad, &o, &a), RSD_EARG, "penalty -1");
     rsd_adapter_plan none[LAYERS][RSD_LINEARS] = { 0 };
     rsd_adapters empty;
-    CHECK_OK(rsd_adapters_alloc(&weights, RSD_ADALORA,
-                                (const rsd_adapter_plan(*)[RSD_LINEARS])none, &empty));
+    CHECK_OK(rsd_adapters_alloc(&weights, RSD_ADALORA, (const rsd_adapter_plan(*)[RSD_LINEARS])none,
+                                &empty));
     CHECK_FAILS(rsd_adalora_alloc(&empty, &empty, &usual, &a), RSD_EARG, "0 layers");
     rsd_adapters_free(&empty);
     rsd_adalora_free(NULL);
@@ -359,14 +365,10 @@ int main(void)
 {
     rsd_par_init(2);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(starts_are_normal),
-        cmocka_unit_test(penalty_and_gradient),
-        cmocka_unit_test(penalty_of_orthonormal),
-        cmocka_unit_test(budget_values),
-        cmocka_unit_test(the_most_important_stay),
-        cmocka_unit_test(importance_by_hand),
-        cmocka_unit_test(kept_ranks_are_the_budget),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(starts_are_normal),         cmocka_unit_test(penalty_and_gradient),
+        cmocka_unit_test(penalty_of_orthonormal),    cmocka_unit_test(budget_values),
+        cmocka_unit_test(the_most_important_stay),   cmocka_unit_test(importance_by_hand),
+        cmocka_unit_test(kept_ranks_are_the_budget), cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

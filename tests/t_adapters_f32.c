@@ -56,8 +56,9 @@ static void open_layer(rsd_variant v, rsd_precision precision, double size, bool
     l->half = rsd_matmul_precision(l->mm) == RSD_PRECISION_BF16;
     rsd_half_round(l->x, IN, ROWS, IN, l->x_half);
     rsd_half_round(l->dy, OUT, ROWS, OUT, l->dy_half);
-    const rsd_adapted_options o = { .weights = &l->w, .adapters = &l->adapters,
-                                    .grad = trains ? &l->grad : NULL, .rows = ROWS };
+    const rsd_adapted_options o = {
+        .weights = &l->w, .adapters = &l->adapters, .grad = trains ? &l->grad : NULL, .rows = ROWS
+    };
     CHECK_OK(rsd_adapted_alloc(&o, l->mm, &l->adapted));
 }
 
@@ -212,8 +213,8 @@ static void short_passes_are_whole(void **state)
             double u = 0, c = 1;
             for (size_t t = 0; t < FEW; t++)
                 for (size_t j = 0; j < IN; j++)
-                    u += (double)l.dy[t * OUT] * (double)a->A[j / a->pool] *
-                         (double)l.x[t * IN + j];
+                    u +=
+                        (double)l.dy[t * OUT] * (double)a->A[j / a->pool] * (double)l.x[t * IN + j];
             if (a->magnitude) {
                 double norm = 0;
                 for (size_t j = 0; j < IN; j++) {

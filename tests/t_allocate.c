@@ -108,7 +108,8 @@ static void what_cannot_be_is_said(void **state)
 {
     (void)state;
     const rsd_option option[] = { { 3, 1 }, { 5, 0 } }, bad[] = { { 1, NAN } };
-    const rsd_options layer[] = { { 2, option }, { 2, option } }, broken = { 1, bad }, none = { 0, NULL };
+    const rsd_options layer[] = { { 2, option }, { 2, option } }, broken = { 1, bad },
+                      none = { 0, NULL };
     size_t chosen[2];
     rsd_allocation a;
     CHECK_FAILS(rsd_allocate(layer, 2, 5.5, chosen, &a), RSD_EARG, "cost 6");

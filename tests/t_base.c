@@ -145,7 +145,8 @@ static void options_refuse(void **state)
     CHECK_FAILS(rsd_opt_parse(table, &p, "real=2.5"), RSD_EUSAGE, "-1 to 2");
     CHECK_FAILS(rsd_opt_parse(table, &p, "choice=f64"), RSD_EUSAGE, "f32|bf16|auto");
     CHECK_FAILS(rsd_opt_parse(table, &p, "flag=yes"), RSD_EUSAGE, "neither 0 nor 1");
-    CHECK_FAILS(rsd_opt_parse(table, &p, "blok=64"), RSD_EUSAGE, "unknown key 'blok'; known: flag, size");
+    CHECK_FAILS(rsd_opt_parse(table, &p, "blok=64"), RSD_EUSAGE,
+                "unknown key 'blok'; known: flag, size");
     CHECK_FAILS(rsd_opt_parse(table, &p, "size=4,size=5"), RSD_EUSAGE, "given twice");
     CHECK_FAILS(rsd_opt_parse(strings, &p, "text=x"), RSD_EUSAGE, "cannot be given inside");
 }
@@ -255,8 +256,9 @@ static void every_item_runs_once(void **state)
     (void)state;
     rsd_par_init(2);
     log_of_items l = { 0 };
-    const rsd_par_work work = { .count = 50, .bytes = item_bytes, .run = item_run, .context = &l,
-                                .budget = 1500 };
+    const rsd_par_work work = {
+        .count = 50, .bytes = item_bytes, .run = item_run, .context = &l, .budget = 1500
+    };
     CHECK_OK(rsd_par_each(&work));
     for (int i = 0; i < 50; i++) {
         assert_int_equal(l.runs[i], 1);
@@ -271,8 +273,12 @@ static void nothing_starts_after_stop(void **state)
     (void)state;
     rsd_par_init(1);
     log_of_items l = { 0 };
-    const rsd_par_work work = { .count = 50, .bytes = item_bytes, .run = item_run,
-                                .stop = after_seven, .context = &l, .budget = 1 };
+    const rsd_par_work work = { .count = 50,
+                                .bytes = item_bytes,
+                                .run = item_run,
+                                .stop = after_seven,
+                                .context = &l,
+                                .budget = 1 };
     CHECK_OK(rsd_par_each(&work));
     assert_int_equal(l.next, 7);
     assert_true(rsd_par_threads() == 1);

@@ -29,8 +29,8 @@ static void pickles_are_refused(void **state)
 {
     (void)state;
     static const char zip[] = "PK\3\4\0\0\10\10 archive/data.pkl", pickle[] = "\x80\2}q\1(X\6  abc";
-    static const char *const names[] = { "x.bin", "x.pt", "x.pth", "x.ckpt", "plain",
-                                         "x.safetensors" };
+    static const char *const names[] = { "x.bin",  "x.pt",  "x.pth",
+                                         "x.ckpt", "plain", "x.safetensors" };
     for (size_t k = 0; k < 6; k++) {
         put_file(names[k], k % 2 ? zip : pickle, 14);
         OPEN_FAILS(in_scratch(names[k]), RSD_EFORMAT, "is a Python pickle");
@@ -115,7 +115,8 @@ static void folder_without_weights(void **state)
     static const declared one[] = { { "a", 1, { 1 } } };
     rsd_model *model;
     CHECK_OK(rsd_make_folder(in_scratch("bare")));
-    OPEN_FAILS(in_scratch("bare"), RSD_ENOTFOUND, "no model.safetensors, no model.safetensors."
+    OPEN_FAILS(in_scratch("bare"), RSD_ENOTFOUND,
+               "no model.safetensors, no model.safetensors."
                "index.json and not a single *.safetensors; there is nothing");
     put_text("bare/tokenizer.json", "{}");
     put_text("bare/config.json", "{}");
@@ -220,12 +221,9 @@ static void shards_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cut_file_is_refused),
-        cmocka_unit_test(pickles_are_refused),
-        cmocka_unit_test(other_files_are_refused),
-        cmocka_unit_test(config_is_checked),
-        cmocka_unit_test(folder_without_weights),
-        cmocka_unit_test(shards_are_joined),
+        cmocka_unit_test(cut_file_is_refused),     cmocka_unit_test(pickles_are_refused),
+        cmocka_unit_test(other_files_are_refused), cmocka_unit_test(config_is_checked),
+        cmocka_unit_test(folder_without_weights),  cmocka_unit_test(shards_are_joined),
         cmocka_unit_test(shards_are_checked),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -243,9 +243,10 @@ static void metadata_of_every_type_are_read(void **state)
     static const struct {
         const char *key;
         double value;
-    } numbers[] = { { "t.u8", 200 }, { "t.i8", -3 }, { "t.u16", 60000 }, { "t.i16", -300 },
-                    { "t.u32", 4000000000 }, { "t.i32", -70000 }, { "t.u64", 0x1p40 },
-                    { "t.i64", -0x1p40 }, { "t.f32", 0.25 }, { "t.f64", 1.0 / 3 } };
+    } numbers[] = { { "t.u8", 200 },     { "t.i8", -3 },          { "t.u16", 60000 },
+                    { "t.i16", -300 },   { "t.u32", 4000000000 }, { "t.i32", -70000 },
+                    { "t.u64", 0x1p40 }, { "t.i64", -0x1p40 },    { "t.f32", 0.25 },
+                    { "t.f64", 1.0 / 3 } };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         double value = 0;
         CHECK_OK(rsd_gguf_real(&g, numbers[i].key, &value));
@@ -324,10 +325,7 @@ static void put_tensor(bytes *b, const char *name, size_t cols, size_t rows, uin
     put(b, offset, 8);
 }
 
-static void pad(bytes *b, size_t more)
-{
-    b->size = (b->size + 31) / 32 * 32 + more;
-}
+static void pad(bytes *b, size_t more) { b->size = (b->size + 31) / 32 * 32 + more; }
 
 static int parse(const bytes *b)
 {

@@ -299,14 +299,15 @@ static void rope_factors(void **state)
 
 /* ---- vocabularies ---- */
 
-#define SPACES "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\","     \
-               "\"prepend\":\"\u2581\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},"     \
-               "\"content\":\"\u2581\"}]}"
+#define SPACES                                                                                     \
+    "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\","                \
+    "\"prepend\":\"\u2581\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},"                \
+    "\"content\":\"\u2581\"}]}"
 #define LEVEL "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"use_regex\":true}"
 #define TEMPLATE(single)                                                                           \
     "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[" single "]}"
 #define SPECIAL(name) "{\"SpecialToken\":{\"id\":\"" name "\",\"type_id\":0}}"
-#define TEXT "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}"
+#define TEXT          "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}"
 
 /* What a folder's files become, or the error; note may be NULL. */
 static int put_folder(const char *tokenizer, const char *settings, const char *config, size_t vocab,
@@ -413,8 +414,8 @@ static bool has(const file *f, const char *key) { return rsd_gguf_find(&f->gguf,
 static void sentencepiece(void **state)
 {
     (void)state;
-    static const char *const tokens[] = { "<unk>", "<s>", "<0x0A>", "a", "b", "ab", "\u2581",
-                                          "\u2581ab", "[PAD8]", "<tool>", "[PAD10]" };
+    static const char *const tokens[] = { "<unk>",  "<s>",      "<0x0A>", "a",      "b",      "ab",
+                                          "\u2581", "\u2581ab", "[PAD8]", "<tool>", "[PAD10]" };
     static const int32_t types[] = { 2, 3, 6, 1, 1, 1, 1, 1, 5, 4, 5 };
     /* ab is made first, then _ab, by the first of two merges */
     static const float scores[] = { 0, 0, 0, -3, -3, 0, -3, -1, 0, 0, 0 };
@@ -442,7 +443,8 @@ static void sentencepiece(void **state)
 
 #define BYTES(pre)                                                                                 \
     "{" pre ",\"added_tokens\":[{\"id\":3,\"content\":\"<end>\",\"special\":true}],"               \
-    "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[[\"a\",\"b\"]]}}"
+    "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[[\"a\",\"b\"]]}" \
+    "}"
 
 static void byte_level(void **state)
 {
@@ -462,8 +464,8 @@ static void byte_level(void **state)
     check_texts(&f, "tokenizer.ggml.tokens", tokens, 4);
     check_i32s(&f, "tokenizer.ggml.token_type", types, 4);
     check_texts(&f, "tokenizer.ggml.merges", merges, 1);
-    check_size(&f, "tokenizer.ggml.bos_token_id", 2);     /* by config.json */
-    check_size(&f, "tokenizer.ggml.eos_token_id", 3);     /* by tokenizer_config.json */
+    check_size(&f, "tokenizer.ggml.bos_token_id", 2); /* by config.json */
+    check_size(&f, "tokenizer.ggml.eos_token_id", 3); /* by tokenizer_config.json */
     check_size(&f, "tokenizer.ggml.padding_token_id", 3);
     check_flag(&f, "tokenizer.ggml.add_bos_token", false);
     check_flag(&f, "tokenizer.ggml.add_eos_token", true); /* no template says otherwise */
@@ -489,14 +491,17 @@ static void names_of_expressions(void **state)
         { BYTES(SPLIT(HEAD "|\\\\p{N}{1,3}" TAIL)), "llama-bpe" },
         { BYTES(SPLIT(HEAD "|\\\\p{N}" TAIL)), "qwen2" },
         { BYTES("\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\","
-                "\"individual_digits\":true},{\"type\":\"ByteLevel\"}]}"), "smollm" },
+                "\"individual_digits\":true},{\"type\":\"ByteLevel\"}]}"),
+          "smollm" },
         { BYTES("\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":["
-                "{\"type\":\"ByteLevel\"}]}"), "gpt-2" },
+                "{\"type\":\"ByteLevel\"}]}"),
+          "gpt-2" },
         /* none that llama.cpp has: the note says so */
         { BYTES(SPLIT("a+")), "default" },
         { BYTES("\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"use_regex\":false}"), "default" },
         { BYTES("\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\","
-                "\"individual_digits\":false},{\"type\":\"ByteLevel\"}]}"), "default" },
+                "\"individual_digits\":false},{\"type\":\"ByteLevel\"}]}"),
+          "default" },
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         char note[RSD_GGUF_NOTE_MAX];
@@ -546,13 +551,15 @@ static void metaspace(void **state)
         bool prefix;
     } cases[] = { { ",\"prepend_scheme\":\"first\"", true },
                   { ",\"prepend_scheme\":\"never\"", false },
-                  { "", true }, { ",\"add_prefix_space\":false", false } };
+                  { "", true },
+                  { ",\"add_prefix_space\":false", false } };
     char tokenizer[4096];
     for (size_t k = 0; k < 4; k++) {
-        snprintf(tokenizer, sizeof tokenizer,
-                 "{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\u2581\"%s},"
-                 SENTENCE "}",
-                 cases[k].how);
+        snprintf(
+            tokenizer, sizeof tokenizer,
+            "{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\u2581\"%s}," SENTENCE
+            "}",
+            cases[k].how);
         CHECK_OK(put_folder(tokenizer, NULL, "{}", 10, NULL));
         file f = read_back();
         check_text(&f, "tokenizer.ggml.model", "llama");
@@ -585,8 +592,9 @@ static void no_vocabulary(void **state)
 
 #define MODEL(vocab, merges)                                                                       \
     "{" SPACES ",\"model\":{\"type\":\"BPE\",\"vocab\":" vocab ",\"merges\":" merges "}}"
-#define ADDED(tokens) "{" SPACES ",\"added_tokens\":[" tokens "],\"model\":{\"type\":\"BPE\","     \
-                      "\"vocab\":{\"a\":0},\"merges\":[]}}"
+#define ADDED(tokens)                                                                              \
+    "{" SPACES ",\"added_tokens\":[" tokens "],\"model\":{\"type\":\"BPE\","                       \
+    "\"vocab\":{\"a\":0},\"merges\":[]}}"
 
 static void refuses_vocabularies(void **state)
 {

@@ -29,8 +29,12 @@ static void moments(layer *l)
             l->max_abs[i] = fmax(l->max_abs[i], fabs((double)x[i]));
         }
     }
-    l->c = (rsd_calibration){ .m = l->W.m, .n = n, .H = l->H, .mean_abs = l->mean_abs,
-                              .max_abs = l->max_abs, .tokens = tokens };
+    l->c = (rsd_calibration){ .m = l->W.m,
+                              .n = n,
+                              .H = l->H,
+                              .mean_abs = l->mean_abs,
+                              .max_abs = l->max_abs,
+                              .tokens = tokens };
 }
 
 static void layer_free(layer *l)

@@ -17,10 +17,7 @@ static void put(bytes *b, const void *data, size_t size)
     b->size += size;
 }
 
-static void put_i32(bytes *b, int32_t n)
-{
-    put(b, &n, sizeof n);
-}
+static void put_i32(bytes *b, int32_t n) { put(b, &n, sizeof n); }
 
 static void put_entry(bytes *b, const char *name, int32_t calls, const float *x, int32_t n)
 {

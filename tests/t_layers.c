@@ -22,10 +22,7 @@ static double *fill(size_t n, double seed)
     return x;
 }
 
-static double *zeros(size_t n)
-{
-    return calloc(n + !n, sizeof(double));
-}
+static double *zeros(size_t n) { return calloc(n + !n, sizeof(double)); }
 
 static double *copy(const double *x, size_t n)
 {
@@ -140,10 +137,7 @@ typedef struct {
     double *x, *w, *b, *y, *mean, *rstd, *weights;
 } norm_case;
 
-static rsd_norm norm_of(const norm_case *c)
-{
-    return (rsd_norm){ c->C, c->w, c->b, 1e-5 };
-}
+static rsd_norm norm_of(const norm_case *c) { return (rsd_norm){ c->C, c->w, c->b, 1e-5 }; }
 
 static double norm_loss(void *context)
 {

@@ -21,10 +21,7 @@
 
 static const double eps = DBL_EPSILON;
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 static void *room(size_t count, size_t size)
 {
@@ -492,7 +489,11 @@ static void the_same_seed_gives_the_same_bits(void **state)
     (void)state;
     rsd_mat A = power_law(500, 400, 1);
     rsd_spectrum_opts opts = {
-        .method = RSD_METHOD_KRYLOV, .top = 6, .vectors = 6, .tolerance = 1e-6, .seed = 1,
+        .method = RSD_METHOD_KRYLOV,
+        .top = 6,
+        .vectors = 6,
+        .tolerance = 1e-6,
+        .seed = 1,
     };
     rsd_spectrum s[3];
     for (size_t i = 0; i < 3; i++) {

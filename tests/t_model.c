@@ -24,12 +24,14 @@ static void memory_is_bounded(void **state)
     const size_t wide[] = { 4096, 4096 }, narrow[] = { 2048, 1024 };
     const char *path = in_scratch("sparse.safetensors");
     char header[2048];
-    size_t used = (size_t)sprintf(header, "{\"h.0.attn.c_attn.weight\":{\"dtype\":\"F64\","
-                                          "\"shape\":[4096,4096],\"data_offsets\":[0,%d]}",
+    size_t used = (size_t)sprintf(header,
+                                  "{\"h.0.attn.c_attn.weight\":{\"dtype\":\"F64\","
+                                  "\"shape\":[4096,4096],\"data_offsets\":[0,%d]}",
                                   128 * MB);
     for (int i = 0; i < 8; i++)
-        used += (size_t)sprintf(header + used, ",\"layers.%d.w\":{\"dtype\":\"F32\",\"shape\":"
-                                               "[2048,1024],\"data_offsets\":[%d,%d]}",
+        used += (size_t)sprintf(header + used,
+                                ",\"layers.%d.w\":{\"dtype\":\"F32\",\"shape\":"
+                                "[2048,1024],\"data_offsets\":[%d,%d]}",
                                 i, (128 + 8 * i) * MB, (136 + 8 * i) * MB);
     used += (size_t)sprintf(header + used, "}");
     const uint64_t length = used;
@@ -371,14 +373,10 @@ static void real_gpt2(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memory_is_bounded),
-        cmocka_unit_test(synthetic_model),
-        cmocka_unit_test(npy_is_a_matrix),
-        cmocka_unit_test(tensors_are_listed_in_order),
-        cmocka_unit_test(conv1d_is_turned),
-        cmocka_unit_test(threads_read_together),
-        cmocka_unit_test(real_llamas),
-        cmocka_unit_test(real_gpt2),
+        cmocka_unit_test(memory_is_bounded), cmocka_unit_test(synthetic_model),
+        cmocka_unit_test(npy_is_a_matrix),   cmocka_unit_test(tensors_are_listed_in_order),
+        cmocka_unit_test(conv1d_is_turned),  cmocka_unit_test(threads_read_together),
+        cmocka_unit_test(real_llamas),       cmocka_unit_test(real_gpt2),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

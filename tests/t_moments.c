@@ -231,11 +231,16 @@ typedef struct {
 static void run_subject(subject *s, how h)
 {
     size_t done;
-    rsd_calibrate_job job = { .block = s->block, .layers = s->w->shape.layers,
-                              .tokens = s->tokens, .context = h.context, .windows = h.windows,
-                              .batch = h.batch, .empirical = h.empirical, .seed = h.seed };
-    CHECK_OK(rsd_transformer_alloc(s->w, RSD_PRECISION_F32, h.keep, h.batch * h.context,
-                                   &job.model));
+    rsd_calibrate_job job = { .block = s->block,
+                              .layers = s->w->shape.layers,
+                              .tokens = s->tokens,
+                              .context = h.context,
+                              .windows = h.windows,
+                              .batch = h.batch,
+                              .empirical = h.empirical,
+                              .seed = h.seed };
+    CHECK_OK(
+        rsd_transformer_alloc(s->w, RSD_PRECISION_F32, h.keep, h.batch * h.context, &job.model));
     CHECK_OK(rsd_calibrate(&job, &done));
     assert_int_equal(done, h.windows);
     rsd_transformer_free(job.model);
@@ -299,8 +304,11 @@ static void backward_all(subject *s, size_t context, size_t windows, record *r,
         const rsd_real *hidden;
         CHECK_OK(rsd_tokens_read(s->tokens, w * context, context + 1, token));
         CHECK_OK(rsd_transformer_forward(t, token, 1, context, &hidden));
-        const rsd_loss loss = { .M = context, .model = rsd_transformer_head(t, hidden),
-                                .target = token + 1, .ce_weight = 1, .dh = dh };
+        const rsd_loss loss = { .M = context,
+                                .model = rsd_transformer_head(t, hidden),
+                                .target = token + 1,
+                                .ce_weight = 1,
+                                .dh = dh };
         CHECK_OK(rsd_array_alloc(rsd_loss_work(&loss), 1, 1, &work));
         CHECK_OK(rsd_loss_run(rsd_transformer_mm(t), &loss, work));
         free(work);
@@ -404,8 +412,10 @@ static void labels_are_drawn_by_window(void **state)
 {
     (void)state;
     const how ways[] = {
-        { T, WINDOWS, 1, RSD_KEEP_ALL, false, 3 },  { T, WINDOWS, 3, RSD_KEEP_INPUTS, false, 3 },
-        { T, WINDOWS, 1, RSD_KEEP_ALL, false, 4 },  { T, WINDOWS, 1, RSD_KEEP_ALL, true, 3 },
+        { T, WINDOWS, 1, RSD_KEEP_ALL, false, 3 },
+        { T, WINDOWS, 3, RSD_KEEP_INPUTS, false, 3 },
+        { T, WINDOWS, 1, RSD_KEEP_ALL, false, 4 },
+        { T, WINDOWS, 1, RSD_KEEP_ALL, true, 3 },
     };
     subject s[4];
     for (size_t i = 0; i < 4; i++) {
@@ -413,18 +423,16 @@ static void labels_are_drawn_by_window(void **state)
         run_subject(&s[i], ways[i]);
     }
     CHECK_CLOSE(difference(&s[0], &s[1], 0), 0, 1e-5);
-    CHECK_CLOSE(difference(&s[0], &s[1], 1), 0, 1e-5); /* batches and recomputing: the same labels */
-    CHECK_CLOSE(difference(&s[0], &s[2], 0), 0, 0);    /* another seed: the same inputs */
+    CHECK_CLOSE(difference(&s[0], &s[1], 1), 0,
+                1e-5);                              /* batches and recomputing: the same labels */
+    CHECK_CLOSE(difference(&s[0], &s[2], 0), 0, 0); /* another seed: the same inputs */
     assert_true(difference(&s[0], &s[2], 1) > 0.01);
     assert_true(difference(&s[0], &s[3], 1) > 0.01); /* not the data's labels */
     for (size_t i = 0; i < 4; i++)
         close_subject(&s[i]);
 }
 
-static bool stop_at_once(void *context)
-{
-    return *(size_t *)context >= 2;
-}
+static bool stop_at_once(void *context) { return *(size_t *)context >= 2; }
 
 static void count(void *context, size_t done) { *(size_t *)context = done; }
 
@@ -434,9 +442,15 @@ static void stops_and_fails(void **state)
     subject s;
     size_t seen = 0, done;
     open_subject(fixture("transformers/llama"), token_file(), 0, &s);
-    rsd_calibrate_job job = { .block = s.block, .layers = 2, .tokens = s.tokens, .context = T,
-                              .windows = WINDOWS, .batch = 2, .progress = count,
-                              .stop = stop_at_once, .callback_context = &seen };
+    rsd_calibrate_job job = { .block = s.block,
+                              .layers = 2,
+                              .tokens = s.tokens,
+                              .context = T,
+                              .windows = WINDOWS,
+                              .batch = 2,
+                              .progress = count,
+                              .stop = stop_at_once,
+                              .callback_context = &seen };
     CHECK_OK(rsd_transformer_alloc(s.w, RSD_PRECISION_F32, RSD_KEEP_ALL, 2 * T, &job.model));
     CHECK_OK(rsd_calibrate(&job, &done));
     assert_int_equal(done, 2);
@@ -530,11 +544,16 @@ int main(void)
 {
     rsd_par_init(2);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(moment_is_a_double_loop), cmocka_unit_test(threads_change_no_bit),
-        cmocka_unit_test(bad_moments),             cmocka_unit_test(extreme_numbers),
-        cmocka_unit_test(eigenvalues),             cmocka_unit_test(who_shares_an_input),
-        cmocka_unit_test(model_is_a_double_loop),  cmocka_unit_test(labels_are_drawn_by_window),
-        cmocka_unit_test(stops_and_fails),         cmocka_unit_test(predicts_the_loss),
+        cmocka_unit_test(moment_is_a_double_loop),
+        cmocka_unit_test(threads_change_no_bit),
+        cmocka_unit_test(bad_moments),
+        cmocka_unit_test(extreme_numbers),
+        cmocka_unit_test(eigenvalues),
+        cmocka_unit_test(who_shares_an_input),
+        cmocka_unit_test(model_is_a_double_loop),
+        cmocka_unit_test(labels_are_drawn_by_window),
+        cmocka_unit_test(stops_and_fails),
+        cmocka_unit_test(predicts_the_loss),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -27,17 +27,29 @@ static void npy_accepts(void **state)
         size_t bytes;
         rsd_npy want;
     } cases[] = {
-        { 1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }  \n", 24,
+        { 1,
+          "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }  \n",
+          24,
           { RSD_F32, 2, { 2, 3 }, false, 0, 6 } },
-        { 2, "{\"shape\":(2,3),\"fortran_order\":True,\"descr\":\"<f8\"}", 48,
+        { 2,
+          "{\"shape\":(2,3),\"fortran_order\":True,\"descr\":\"<f8\"}",
+          48,
           { RSD_F64, 2, { 2, 3 }, true, 0, 6 } },
-        { 3, " { 'shape' : ( 5 , ) ,\t'descr' : '|u1' , 'fortran_order' : False } ", 5,
+        { 3,
+          " { 'shape' : ( 5 , ) ,\t'descr' : '|u1' , 'fortran_order' : False } ",
+          5,
           { RSD_U8, 1, { 5 }, false, 0, 5 } },
-        { 1, "{'descr': '<f2', 'fortran_order': False, 'shape': ()}", 2,
+        { 1,
+          "{'descr': '<f2', 'fortran_order': False, 'shape': ()}",
+          2,
           { RSD_F16, 0, { 0 }, false, 0, 1 } },
-        { 1, "{'descr': '<i8', 'fortran_order': False, 'shape': (4, 0, 7)}", 0,
+        { 1,
+          "{'descr': '<i8', 'fortran_order': False, 'shape': (4, 0, 7)}",
+          0,
           { RSD_I64, 3, { 4, 0, 7 }, false, 0, 0 } },
-        { 1, "{'descr': '|b1', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1)}", 1,
+        { 1,
+          "{'descr': '|b1', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1)}",
+          1,
           { RSD_BOOL, 8, { 1, 1, 1, 1, 1, 1, 1, 1 }, false, 0, 1 } },
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -58,7 +70,7 @@ static void npy_refuses(void **state)
 {
     (void)state;
 #define REST ", 'fortran_order': False, 'shape': (2,)}"
-#define F4 "{'descr': '<f4', 'fortran_order': False, 'shape': "
+#define F4   "{'descr': '<f4', 'fortran_order': False, 'shape': "
     static const struct {
         int version;
         const char *header;
@@ -186,10 +198,8 @@ static void npy_writes_like_numpy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(npy_accepts),
-        cmocka_unit_test(npy_refuses),
-        cmocka_unit_test(npy_cut_anywhere),
-        cmocka_unit_test(npy_round_trip),
+        cmocka_unit_test(npy_accepts),           cmocka_unit_test(npy_refuses),
+        cmocka_unit_test(npy_cut_anywhere),      cmocka_unit_test(npy_round_trip),
         cmocka_unit_test(npy_writes_like_numpy),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -86,16 +86,18 @@ static void peft_s_adapters_compute_the_same(void **state)
         CHECK_OK(rsd_tokens_read(tokens, 0, T, token));
         CHECK_OK(rsd_peft_read(fixture(cases[c][1]), b.w, &a));
         CHECK_OK(rsd_transformer_alloc(b.w, RSD_PRECISION_F32, RSD_KEEP_NOTHING, T, &t));
-        CHECK_OK(rsd_adapted_alloc(&(rsd_adapted_options){ .weights = b.w, .adapters = &a,
-                                                           .rows = T },
-                                   rsd_transformer_mm(t), &adapted));
+        CHECK_OK(
+            rsd_adapted_alloc(&(rsd_adapted_options){ .weights = b.w, .adapters = &a, .rows = T },
+                              rsd_transformer_mm(t), &adapted));
         CHECK_OK(rsd_transformer_hook(t, rsd_adapted_hook(adapted)));
         CHECK_OK(rsd_transformer_forward(t, token, 1, T, &hidden));
         CHECK_OK(rsd_array_alloc(T, V, sizeof *logits, &logits));
-        CHECK_OK(rsd_matmul_run(rsd_transformer_mm(t),
-                                &(rsd_product){ .A = rsd_dense(hidden, T, C),
-                                                .B = rsd_transpose(b.w->head.W), .alpha = 1,
-                                                .C = logits, .ldc = V }));
+        CHECK_OK(
+            rsd_matmul_run(rsd_transformer_mm(t), &(rsd_product){ .A = rsd_dense(hidden, T, C),
+                                                                  .B = rsd_transpose(b.w->head.W),
+                                                                  .alpha = 1,
+                                                                  .C = logits,
+                                                                  .ldc = V }));
         compare_logits(fixture(cases[c][1]), logits, T, V);
         free(logits);
         rsd_adapted_free(adapted);
@@ -121,7 +123,8 @@ static rsd_adapters make(const rsd_weights *w, rsd_variant v, size_t pool, bool 
             const bool there = w->block[i].linear[s].W.rows > 0;
             const size_t rank = !there ? 0 : uneven ? (i + s + 1) % 3 : 2;
             const double r = (double)(rank ? rank : 1);
-            plan[i][s] = (rsd_adapter_plan){ .rank = rank, .pool = pool,
+            plan[i][s] = (rsd_adapter_plan){ .rank = rank,
+                                             .pool = pool,
                                              .scale = (float)(8 / (root ? sqrt(r) : r)) };
         }
     if (uneven)
@@ -162,8 +165,9 @@ static void check_same(const rsd_adapters *a, const rsd_adapters *b)
 static void written_is_read(void **state)
 {
     (void)state;
-    static const char *const models[] = { "llama", "gpt_neox", "gpt2", "gpt_neo", "qwen2",
-                                          "mistral" };
+    static const char *const models[] = {
+        "llama", "gpt_neox", "gpt2", "gpt_neo", "qwen2", "mistral"
+    };
     for (size_t k = 0; k < sizeof models / sizeof *models; k++)
         for (int v = RSD_LORA; v <= RSD_DORA; v++)
             for (int flags = 0; flags < 4; flags++) {
@@ -262,10 +266,9 @@ static void configurations(void **state)
                                               "\"base_model_name_or_path\": null",
                                               "\"task_type\": \"CAUSAL_LM\"", NULL });
     configuration_says("llama", true,
-                       (const char *const[]){ "\"fan_in_fan_out\": false",
-                                              "\"model.layers.1.mlp.gate_proj\"",
-                                              "\"alpha_pattern\": {\n",
-                                              "\"model.layers.0.mlp.up_proj\": 0.", NULL });
+                       (const char *const[]){
+                           "\"fan_in_fan_out\": false", "\"model.layers.1.mlp.gate_proj\"",
+                           "\"alpha_pattern\": {\n", "\"model.layers.0.mlp.up_proj\": 0.", NULL });
 }
 
 /* ---- refusals ---- */
@@ -289,7 +292,8 @@ static void configurations_are_checked(void **state)
 {
     (void)state;
     read_config(HEAD, RSD_OK, "");
-    read_config(HEAD ",\"init_lora_weights\":\"gaussian\",\"some_new_flag\":null,\"megatron_core\":"
+    read_config(HEAD
+                ",\"init_lora_weights\":\"gaussian\",\"some_new_flag\":null,\"megatron_core\":"
                 "\"megatron.core\",\"modules_to_save\":null,\"lora_bias\":false,\"bias\":\"none\"",
                 RSD_OK, "");
     static const struct {
@@ -340,9 +344,12 @@ static void alpha_patterns(void **state)
         const char *module;
         double alpha;
     } cases[] = {
-        { "model.layers.1.mlp.up_proj", 7 },   { "mlp.up_proj", 7 },
-        { "model.layers.1.mlp.xup_proj", 9.5 }, { "model.layers.12.mlp.down", 5 },
-        { "model.layers.2.q_proj", 11 },       { "model.layers.2.q_proj.x", 5 },
+        { "model.layers.1.mlp.up_proj", 7 },
+        { "mlp.up_proj", 7 },
+        { "model.layers.1.mlp.xup_proj", 9.5 },
+        { "model.layers.12.mlp.down", 5 },
+        { "model.layers.2.q_proj", 11 },
+        { "model.layers.2.q_proj.x", 5 },
         { "xmlp.up_proj", 5 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -392,8 +399,14 @@ static void put_adapter(const char *members, const entry *t, size_t count)
 }
 
 #define UP "model.layers.0.mlp.up_proj" /* 12 x 8 */
-#define A_OK { UP ".lora_A.weight", 2, { 2, 8 }, NULL }
-#define B_OK { UP ".lora_B.weight", 2, { 12, 2 }, NULL }
+#define A_OK                                                                                       \
+    {                                                                                              \
+        UP ".lora_A.weight", 2, { 2, 8 }, NULL                                                     \
+    }
+#define B_OK                                                                                       \
+    {                                                                                              \
+        UP ".lora_B.weight", 2, { 12, 2 }, NULL                                                    \
+    }
 #define DORA HEAD ",\"use_dora\":true"
 
 static void tensors_are_checked(void **state)
@@ -409,37 +422,74 @@ static void tensors_are_checked(void **state)
         { HEAD, RSD_OK, "", 2, { A_OK, B_OK } },
         { HEAD, RSD_OK, "", 2, { A_OK, { UP ".lora_B.weight", 2, { 12, 2 }, "BF16" } } },
         { DORA, RSD_OK, "", 3, { A_OK, B_OK, { UP ".lora_magnitude_vector", 1, { 12 }, NULL } } },
-        { DORA, RSD_OK, "", 3,
+        { DORA,
+          RSD_OK,
+          "",
+          3,
           { A_OK, B_OK, { UP ".lora_magnitude_vector.weight", 1, { 12 }, NULL } } },
         { HEAD, RSD_EFORMAT, "no tensor", 0, { A_OK } },
         { HEAD, RSD_EFORMAT, "no lora_B", 1, { A_OK } },
         { HEAD, RSD_EFORMAT, "no lora_A", 1, { B_OK } },
         { DORA, RSD_EFORMAT, "no magnitudes, use_dora is true", 2, { A_OK, B_OK } },
-        { HEAD, RSD_EFORMAT, "use_dora is false", 3,
+        { HEAD,
+          RSD_EFORMAT,
+          "use_dora is false",
+          3,
           { A_OK, B_OK, { UP ".lora_magnitude_vector", 1, { 12 }, NULL } } },
-        { DORA, RSD_EFORMAT, "12 outputs", 3,
+        { DORA,
+          RSD_EFORMAT,
+          "12 outputs",
+          3,
           { A_OK, B_OK, { UP ".lora_magnitude_vector", 1, { 8 }, NULL } } },
-        { DORA, RSD_EFORMAT, "twice", 3,
-          { A_OK, { UP ".lora_magnitude_vector.weight", 1, { 12 }, NULL },
+        { DORA,
+          RSD_EFORMAT,
+          "twice",
+          3,
+          { A_OK,
+            { UP ".lora_magnitude_vector.weight", 1, { 12 }, NULL },
             { UP ".lora_magnitude_vector", 1, { 12 }, NULL } } },
-        { HEAD, RSD_EFORMAT, "layer of 12 x 8", 2,
+        { HEAD,
+          RSD_EFORMAT,
+          "layer of 12 x 8",
+          2,
           { A_OK, { UP ".lora_B.weight", 2, { 12, 3 }, NULL } } },
-        { HEAD, RSD_EFORMAT, "layer of 12 x 8", 2,
+        { HEAD,
+          RSD_EFORMAT,
+          "layer of 12 x 8",
+          2,
           { { UP ".lora_A.weight", 2, { 2, 12 }, NULL }, B_OK } },
-        { HEAD, RSD_EFORMAT, "layer of 12 x 8", 2,
+        { HEAD,
+          RSD_EFORMAT,
+          "layer of 12 x 8",
+          2,
           { { UP ".lora_A.weight", 1, { 16 }, NULL }, B_OK } },
-        { HEAD, RSD_EARG, "rank 9", 2,
+        { HEAD,
+          RSD_EARG,
+          "rank 9",
+          2,
           { { UP ".lora_A.weight", 2, { 9, 8 }, NULL },
             { UP ".lora_B.weight", 2, { 12, 9 }, NULL } } },
         { HEAD, RSD_EFORMAT, "is I32", 2, { { UP ".lora_A.weight", 2, { 2, 8 }, "I32" }, B_OK } },
         { HEAD, RSD_EFORMAT, "none of LoRA's", 1, { { UP ".lora_E", 2, { 2, 1 }, NULL } } },
-        { HEAD, RSD_EFORMAT, "none of LoRA's", 1,
+        { HEAD,
+          RSD_EFORMAT,
+          "none of LoRA's",
+          1,
           { { "!" UP ".lora_A.weight", 2, { 2, 8 }, NULL } } },
-        { HEAD, RSD_EFORMAT, "no linear layer of this llama", 1,
+        { HEAD,
+          RSD_EFORMAT,
+          "no linear layer of this llama",
+          1,
           { { "lm_head.lora_A.weight", 2, { 2, 8 }, NULL } } },
-        { HEAD, RSD_EFORMAT, "no linear layer", 1,
+        { HEAD,
+          RSD_EFORMAT,
+          "no linear layer",
+          1,
           { { "model.layers.2.mlp.up_proj.lora_A.weight", 2, { 2, 8 }, NULL } } },
-        { HEAD, RSD_EFORMAT, "no linear layer", 1,
+        { HEAD,
+          RSD_EFORMAT,
+          "no linear layer",
+          1,
           { { "model.layers.0.self_attn.qkv_proj.lora_A.weight", 2, { 2, 8 }, NULL } } },
         { HEAD ",\"alpha_pattern\":{\"[\":2}", RSD_EFORMAT, "[", 2, { A_OK, B_OK } },
     };

@@ -133,9 +133,18 @@ static void write_bad(const array *a, size_t count, int fill, const char *text, 
         OPEN_FAILS(in_scratch("bad"), RSD_EFORMAT, text);                                          \
     } while (0)
 
-#define QWEIGHT { "a.qweight", "I32", 2, { 8, 32 } }
-#define QZEROS { "a.qzeros", "I32", 2, { 2, 4 } }
-#define SCALES { "a.scales", "F16", 2, { 2, 32 } }
+#define QWEIGHT                                                                                    \
+    {                                                                                              \
+        "a.qweight", "I32", 2, { 8, 32 }                                                           \
+    }
+#define QZEROS                                                                                     \
+    {                                                                                              \
+        "a.qzeros", "I32", 2, { 2, 4 }                                                             \
+    }
+#define SCALES                                                                                     \
+    {                                                                                              \
+        "a.scales", "F16", 2, { 2, 32 }                                                            \
+    }
 
 static void words_that_disagree_are_refused(void **state)
 {
@@ -204,9 +213,18 @@ static void a_wrong_group_is_refused_when_read(void **state)
         write_bad(arrays_, sizeof arrays_ / sizeof *arrays_, 0, state, "{}");                      \
         OPEN_FAILS(in_scratch("bad"), RSD_EFORMAT, want);                                          \
     } while (0)
-#define WEIGHT { "a.weight", "U8", 2, { 64, 1 } }
-#define ABSMAX { "a.weight.absmax", "F32", 1, { 2 } }
-#define MAP { "a.weight.quant_map", "F32", 1, { 16 } }
+#define WEIGHT                                                                                     \
+    {                                                                                              \
+        "a.weight", "U8", 2, { 64, 1 }                                                             \
+    }
+#define ABSMAX                                                                                     \
+    {                                                                                              \
+        "a.weight.absmax", "F32", 1, { 2 }                                                         \
+    }
+#define MAP                                                                                        \
+    {                                                                                              \
+        "a.weight.quant_map", "F32", 1, { 16 }                                                     \
+    }
 #define GOOD "{\"quant_type\": \"nf4\", \"blocksize\": 64, \"shape\": [8, 16]}"
 
 static void bitsandbytes_that_disagree_are_refused(void **state)
@@ -237,7 +255,7 @@ static void bitsandbytes_that_disagree_are_refused(void **state)
     NF4(GOOD, WEIGHT, ABSMAX, { "a.weight.quant_map", "F32", 1, { 15 } });
     want = "nested_blocksize is missing";
     NF4(GOOD, WEIGHT, ABSMAX, MAP, { "a.weight.nested_absmax", "F32", 1, { 1 } });
-#define NESTED \
+#define NESTED                                                                                     \
     "{\"quant_type\": \"nf4\", \"blocksize\": 64, \"shape\": [8, 16], \"nested_blocksize\": 256"
     want = "nested_offset is missing";
     NF4(NESTED "}", WEIGHT, ABSMAX, MAP, { "a.weight.nested_absmax", "F32", 1, { 1 } });

@@ -40,11 +40,12 @@ static void connect(setting *s, size_t rows, bool teacher)
     CHECK_OK(rsd_adapters_like(&s->adapters, &s->grad));
     CHECK_OK(rsd_transformer_alloc(s->w, RSD_PRECISION_F32, RSD_KEEP_ALL, rows, &s->t));
     if (teacher)
-        CHECK_OK(rsd_transformer_alloc(s->w, RSD_PRECISION_F32, RSD_KEEP_NOTHING, rows,
-                                       &s->teacher));
-    CHECK_OK(rsd_adapted_alloc(&(rsd_adapted_options){ .weights = s->w, .adapters = &s->adapters,
-                                                       .grad = &s->grad, .rows = rows },
-                               rsd_transformer_mm(s->t), &s->adapted));
+        CHECK_OK(
+            rsd_transformer_alloc(s->w, RSD_PRECISION_F32, RSD_KEEP_NOTHING, rows, &s->teacher));
+    CHECK_OK(rsd_adapted_alloc(
+        &(rsd_adapted_options){
+            .weights = s->w, .adapters = &s->adapters, .grad = &s->grad, .rows = rows },
+        rsd_transformer_mm(s->t), &s->adapted));
     CHECK_OK(rsd_transformer_hook(s->t, rsd_adapted_hook(s->adapted)));
 }
 
@@ -76,9 +77,10 @@ static void random_adapters(setting *s, rsd_variant v, double size)
     for (size_t i = 0; i < s->w->shape.layers; i++)
         for (rsd_slot k = 0; k < RSD_LINEARS; k++)
             plan[i][k] = (rsd_adapter_plan){ .rank = s->w->block[i].linear[k].W.rows ? 2 : 0,
-                                             .pool = v == RSD_QALORA ? 4 : 1, .scale = 2 };
-    CHECK_OK(rsd_adapters_alloc(s->w, v, (const rsd_adapter_plan(*)[RSD_LINEARS])plan,
-                                &s->adapters));
+                                             .pool = v == RSD_QALORA ? 4 : 1,
+                                             .scale = 2 };
+    CHECK_OK(
+        rsd_adapters_alloc(s->w, v, (const rsd_adapter_plan(*)[RSD_LINEARS])plan, &s->adapters));
     free(plan);
     CHECK_OK(rsd_rng_alloc(1, rsd_variant_name(v), &rng));
     for (size_t i = 0; i < s->adapters.layers; i++)
@@ -97,11 +99,21 @@ static void random_adapters(setting *s, rsd_variant v, double size)
 }
 
 static const rsd_recover_options usual = {
-    .context = T, .batch = 4, .pass = 4,
+    .context = T,
+    .batch = 4,
+    .pass = 4,
     .schedule = { .steps = 50, .warmup = 5, .peak = 5e-3, .floor = 5e-4 },
-    .adamw = { .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8 }, .decay = 0.01, .clip = 0.5,
-    .b_ratio = 1, .seed = 7,
-    .adalora = { .target = 1, .begin = 5, .end = 8, .interval = 2, .beta1 = 0.85, .beta2 = 0.85,
+    .adamw = { .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8 },
+    .decay = 0.01,
+    .clip = 0.5,
+    .b_ratio = 1,
+    .seed = 7,
+    .adalora = { .target = 1,
+                 .begin = 5,
+                 .end = 8,
+                 .interval = 2,
+                 .beta1 = 0.85,
+                 .beta2 = 0.85,
                  .penalty = 0.5 },
 };
 
@@ -145,10 +157,14 @@ static rsd_real *array_of(const rsd_weights *w, const rsd_adapters *a, const cha
         if (strcmp(rsd_slot_role(s), role.role) != 0)
             continue;
         const rsd_adapter *l = &a->layer[role.layer][s];
-        *count = last[1] == 'A' ? l->rank * l->n
-                 : last[1] == 'B' ? l->m * l->rank : last[1] == 'E' ? l->rank : l->m;
-        return last[1] == 'A' ? l->A
-               : last[1] == 'B' ? l->B : last[1] == 'E' ? l->lambda : l->magnitude;
+        *count = last[1] == 'A'   ? l->rank * l->n
+                 : last[1] == 'B' ? l->m * l->rank
+                 : last[1] == 'E' ? l->rank
+                                  : l->m;
+        return last[1] == 'A'   ? l->A
+               : last[1] == 'B' ? l->B
+               : last[1] == 'E' ? l->lambda
+                                : l->magnitude;
     }
     fail_msg("%s: no such layer", name);
     return NULL;
@@ -186,7 +202,8 @@ static void adalora_start(setting *s, const reference *ref)
     for (size_t i = 0; i < s->w->shape.layers; i++)
         for (rsd_slot k = 0; k < RSD_LINEARS; k++)
             plan[i][k] = (rsd_adapter_plan){ .rank = s->w->block[i].linear[k].W.rows ? 4 : 0,
-                                             .pool = 1, .scale = (float)(6 / (4 + 1e-5)) };
+                                             .pool = 1,
+                                             .scale = (float)(6 / (4 + 1e-5)) };
     CHECK_OK(rsd_adapters_alloc(s->w, RSD_ADALORA, (const rsd_adapter_plan(*)[RSD_LINEARS])plan,
                                 &s->adapters));
     free(plan);
@@ -237,17 +254,17 @@ static void trains_as_peft(void **state)
         const char *model, *folder;
         double b_ratio;
     } cases[] = {
-        { "llama", "peft/llama-lora", 1 },         { "llama", "peft/llama-dora", 1 },
-        { "llama", "peft/llama-rslora", 1 },       { "llama", "peft/llama-loraplus", 4 },
-        { "llama", "peft/llama-patterns", 1 },     { "llama", "peft/llama-adalora", 1 },
-        { "gpt_neox", "peft/gpt_neox-lora", 1 },   { "gpt_neox", "peft/gpt_neox-dora", 1 },
+        { "llama", "peft/llama-lora", 1 },          { "llama", "peft/llama-dora", 1 },
+        { "llama", "peft/llama-rslora", 1 },        { "llama", "peft/llama-loraplus", 4 },
+        { "llama", "peft/llama-patterns", 1 },      { "llama", "peft/llama-adalora", 1 },
+        { "gpt_neox", "peft/gpt_neox-lora", 1 },    { "gpt_neox", "peft/gpt_neox-dora", 1 },
         { "gpt_neox", "peft/gpt_neox-adalora", 1 },
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         const bool adalora = strstr(cases[c].folder, "adalora") != NULL;
         const reference ref = open_reference(fixture(cases[c].folder));
         rsd_recover_options o = usual;
-        rsd_step step;
+        rsd_grid_step step;
         setting s;
         open_model(&s, cases[c].model);
         if (adalora)
@@ -294,7 +311,7 @@ static void gradients_are_slopes(void **state)
                 continue; /* its norms are not differentiated: no gradient of the loss */
             for (int side = -1; side < 2; side++) {
                 setting s;
-                rsd_step step;
+                rsd_grid_step step;
                 rsd_recover_options o = usual;
                 open_model(&s, "gpt_neox");
                 random_adapters(&s, (rsd_variant)v, 0.3);
@@ -333,7 +350,7 @@ static void the_original_teaches(void **state)
     for (int objective = RSD_OBJECTIVE_KL; objective <= RSD_OBJECTIVE_HIDDEN; objective++)
         for (int disturbed = 0; disturbed < 2; disturbed++) {
             setting s;
-            rsd_step first, step = { 0 };
+            rsd_grid_step first, step = { 0 };
             rsd_recover_options o = usual;
             open_model(&s, "llama");
             random_adapters(&s, RSD_LORA, 0.3 * disturbed);
@@ -372,7 +389,7 @@ static void first_step_by_hand(void **state)
     static const rsd_variant variants[] = { RSD_DORA, RSD_ADALORA, RSD_QALORA };
     for (size_t k = 0; k < 3; k++) {
         setting s;
-        rsd_step step;
+        rsd_grid_step step;
         rsd_recover_options o = usual;
         rsd_real *before;
         open_model(&s, "gpt_neox");
@@ -396,8 +413,8 @@ static void first_step_by_hand(void **state)
                     if (!x[j])
                         continue;
                     const size_t at = (size_t)(x[j] - s.adapters.memory);
-                    check_update(before + at, x[j], s.grad.memory + at, n[j],
-                                 j == 1 ? 3e-3 : 1e-3, j < 2 ? 0.5 : 0, 0.01 / step.norm);
+                    check_update(before + at, x[j], s.grad.memory + at, n[j], j == 1 ? 3e-3 : 1e-3,
+                                 j < 2 ? 0.5 : 0, 0.01 / step.norm);
                 }
             }
         free(before);
@@ -410,7 +427,7 @@ static void passes_add_up(void **state)
 {
     (void)state;
     for (int objective = RSD_OBJECTIVE_CE; objective <= RSD_OBJECTIVE_HIDDEN; objective++) {
-        rsd_step step[2];
+        rsd_grid_step step[2];
         rsd_real *g[2];
         size_t count = 0;
         for (size_t k = 0; k < 2; k++) {
@@ -446,7 +463,7 @@ static rsd_real *run_part(const rsd_recover_options *o, rsd_variant v, size_t fr
                           size_t *count)
 {
     setting s;
-    rsd_step step;
+    rsd_grid_step step;
     rsd_real *out;
     open_model(&s, "llama");
     random_adapters(&s, v, 0.3);
@@ -646,13 +663,15 @@ static void trainings_refuse(void **state)
     connect(&wide, 4 * T, true);
     o = usual;
     o.objective = RSD_OBJECTIVE_HIDDEN;
-    CHECK_FAILS(rsd_recover_alloc(s.t, s.adapted, &s.adapters, &s.grad, wide.teacher, s.tokens, &o,
-                                  &s.r), RSD_EARG, "the original's head is 19 x 16");
-    CHECK_FAILS(rsd_recover_alloc(s.t, s.adapted, &s.adapters, &wide.grad, NULL, s.tokens, &usual,
-                                  &s.r), RSD_EARG, "gradients of");
+    CHECK_FAILS(
+        rsd_recover_alloc(s.t, s.adapted, &s.adapters, &s.grad, wide.teacher, s.tokens, &o, &s.r),
+        RSD_EARG, "the original's head is 19 x 16");
+    CHECK_FAILS(
+        rsd_recover_alloc(s.t, s.adapted, &s.adapters, &wide.grad, NULL, s.tokens, &usual, &s.r),
+        RSD_EARG, "gradients of");
     end(&wide);
 
-    rsd_step step; /* more tokens a pass than the model has memory for */
+    rsd_grid_step step; /* more tokens a pass than the model has memory for */
     o = usual;
     o.batch = o.pass = 5;
     CHECK_OK(begin(&s, &o));
@@ -675,7 +694,7 @@ static void not_finite(void **state)
     (void)state;
     for (int objective = RSD_OBJECTIVE_CE; objective <= RSD_OBJECTIVE_HIDDEN; objective++) {
         setting s;
-        rsd_step step;
+        rsd_grid_step step;
         rsd_recover_options o = usual;
         rsd_real *before;
         open_model(&s, "llama");

@@ -161,7 +161,7 @@ static void check_product(rsd_mat B, rsd_mat A)
 static void products(void **state)
 {
     (void)state;
-    static const size_t shapes[][3] = { { 1, 1, 1 }, { 7, 1, 1 }, { 1, 9, 1 }, { 5, 5, 5 },
+    static const size_t shapes[][3] = { { 1, 1, 1 },   { 7, 1, 1 },   { 1, 9, 1 },   { 5, 5, 5 },
                                         { 33, 20, 4 }, { 20, 33, 7 }, { 64, 64, 64 } };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         rsd_mat B = random_matrix(shapes[i][0], shapes[i][2], "B");
@@ -200,8 +200,8 @@ static void product_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exact_share),        cmocka_unit_test(error_of_the_ratio),
-        cmocka_unit_test(undefined_share),    cmocka_unit_test(products),
+        cmocka_unit_test(exact_share),     cmocka_unit_test(error_of_the_ratio),
+        cmocka_unit_test(undefined_share), cmocka_unit_test(products),
         cmocka_unit_test(product_errors),
     };
     return cmocka_run_group_tests_name("recovered", tests, NULL, NULL);

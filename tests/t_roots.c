@@ -38,7 +38,8 @@ static double trace(const double *M, size_t n)
     return sum;
 }
 
-/* root root' = M + delta tr(M)/n I; eigenvalues are right to some n eps of the largest, <= trace. */
+/* root root' = M + delta tr(M)/n I; eigenvalues are right to some n eps of the largest, <= trace.
+ */
 static void squares_back(void **state)
 {
     (void)state;
@@ -151,8 +152,8 @@ int main(void)
 {
     rsd_par_init(2);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(squares_back),         cmocka_unit_test(exact_roots),
-        cmocka_unit_test(refusals),             cmocka_unit_test(between_two_matrices),
+        cmocka_unit_test(squares_back), cmocka_unit_test(exact_roots),
+        cmocka_unit_test(refusals),     cmocka_unit_test(between_two_matrices),
         cmocka_unit_test(columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

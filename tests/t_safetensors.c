@@ -15,17 +15,18 @@ static uint8_t *st_bytes(const char *header, size_t n, size_t *size)
 }
 
 #define T(name, dtype, shape, begin, end)                                                          \
-    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape                                       \
-    ",\"data_offsets\":[" begin "," end "]}"
+    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" begin "," end   \
+    "]}"
 
 static void st_accepts(void **state)
 {
     (void)state;
     /* not in order of offset, a scalar, an empty tensor, an extra key, padding */
     static const char header[] =
-        "{\"__metadata__\":{\"format\":\"pt\"}," T("b.weight", "F16", "[2,3]", "8", "20") ","
-        T("a", "F64", "[]", "0", "8") "," T("none", "I8", "[5,0,4]", "8", "8")
-        ",\"c\":{\"dtype\":\"BOOL\",\"shape\":[1],\"data_offsets\":[20,21],\"more\":1}}   ";
+        "{\"__metadata__\":{\"format\":\"pt\"}," T("b.weight", "F16", "[2,3]", "8", "20") "," T(
+            "a", "F64", "[]", "0", "8") "," T("none", "I8", "[5,0,4]", "8",
+                                              "8") ",\"c\":{\"dtype\":\"BOOL\",\"shape\":[1],"
+                                                   "\"data_offsets\":[20,21],\"more\":1}}   ";
     size_t size;
     uint8_t *data = st_bytes(header, 21, &size);
     rsd_safetensors st;
@@ -131,9 +132,10 @@ static void st_cut_anywhere(void **state)
 {
     (void)state;
     size_t size;
-    uint8_t *data = st_bytes("{\"__metadata__\":{\"format\":\"pt\"},"
-                             T("a", "F32", "[2,2]", "0", "16") "," T("b", "BF16", "[3]", "16", "22")
-                             "}     ", 22, &size);
+    uint8_t *data =
+        st_bytes("{\"__metadata__\":{\"format\":\"pt\"}," T("a", "F32", "[2,2]", "0", "16") "," T(
+                     "b", "BF16", "[3]", "16", "22") "}     ",
+                 22, &size);
     refuse_prefixes(data, size, try_safetensors);
     free(data);
 }

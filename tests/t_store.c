@@ -14,10 +14,7 @@
 
 /* HDF5 leaks headers of damaged files.  Read by the leak sanitizer, if there is one. */
 const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libhdf5\n";
-}
+const char *__lsan_default_suppressions(void) { return "leak:libhdf5\n"; }
 
 static char folder[64];
 

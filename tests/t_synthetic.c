@@ -23,7 +23,8 @@ static double *singular_values(rsd_mat A)
     for (size_t i = 0; i < A.m * A.n; i++)
         a[i] = (double)A.x[i];
     assert_int_equal(LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'N', (lapack_int)A.n, (lapack_int)A.m, a,
-                                    (lapack_int)A.n, s, nothing, 1, nothing, 1), 0);
+                                    (lapack_int)A.n, s, nothing, 1, nothing, 1),
+                     0);
     free(a);
     return s;
 }
@@ -154,12 +155,9 @@ static void synthetic_is_reproducible(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(synthetic_refuses),
-        cmocka_unit_test(control_has_exact_rank),
-        cmocka_unit_test(power_law_is_exact),
-        cmocka_unit_test(spikes_have_their_size),
-        cmocka_unit_test(noise_has_its_deviation),
-        cmocka_unit_test(synthetic_is_reproducible),
+        cmocka_unit_test(synthetic_refuses),       cmocka_unit_test(control_has_exact_rank),
+        cmocka_unit_test(power_law_is_exact),      cmocka_unit_test(spikes_have_their_size),
+        cmocka_unit_test(noise_has_its_deviation), cmocka_unit_test(synthetic_is_reproducible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,9 +3,9 @@
 #include "scratch.h"
 
 #include "io/bpe_train.h"
+#include "io/tokenizer.h"
 #include "io/tokens/regex.h"
 #include "io/tokens/text.h"
-#include "io/tokenizer.h"
 
 /* ---- golden answers ---- */
 
@@ -98,7 +98,7 @@ static void families_match_reference(void **state)
 
 /* ---- models small enough to work out by hand ---- */
 
-#define MODEL(more, vocab, merges) \
+#define MODEL(more, vocab, merges)                                                                 \
     "\"model\":{\"type\":\"BPE\"," more "\"vocab\":{" vocab "},\"merges\":[" merges "]}"
 
 static int parse(const char *json, rsd_tokenizer **out)
@@ -124,7 +124,7 @@ static const char *encode(const char *json, const char *text, size_t n, bool spe
     return answer;
 }
 
-#define CHECK_TOKENS(json, text, want) \
+#define CHECK_TOKENS(json, text, want)                                                             \
     assert_string_equal(encode(json, text, sizeof text - 1, true), want)
 
 static void merges_by_rank_then_place(void **state)
@@ -176,10 +176,10 @@ static void template_and_added_tokens(void **state)
 {
     (void)state;
 #define SPECIAL(id, text, more) "{\"id\":" #id ",\"content\":\"" text "\",\"special\":true" more "}"
-#define BOS                                                                                \
-    "\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"},"  \
-    "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"B\"}},"      \
-    "{\"Sequence\":{\"id\":\"A\"}},{\"SpecialToken\":{\"id\":\"E\"}}],\"special_tokens\":" \
+#define BOS                                                                                        \
+    "\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"},"          \
+    "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"B\"}},"              \
+    "{\"Sequence\":{\"id\":\"A\"}},{\"SpecialToken\":{\"id\":\"E\"}}],\"special_tokens\":"         \
     "{\"B\":{\"ids\":[8,9]},\"E\":{\"ids\":[7]}}}]},"
     /* clang-format off */
     static const char good[] =
@@ -313,8 +313,8 @@ static void refuses_by_name(void **state)
 #define SPLIT(pattern) PRE("{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":" pattern "}")
 #define REGEX(re)      SPLIT("{\"Regex\":\"" re "\"}")
 #define POST(x)        "{\"post_processor\":" x "," OK_MODEL "}"
-#define TEMPLATE(single)                                             \
-    POST("{\"type\":\"TemplateProcessing\",\"single\":[" single "]," \
+#define TEMPLATE(single)                                                                           \
+    POST("{\"type\":\"TemplateProcessing\",\"single\":[" single "],"                               \
          "\"special_tokens\":{\"X\":{\"ids\":[-1]},\"Y\":{}}}")
 #define ADDED(x) "{\"added_tokens\":[" x "]," OK_MODEL "}"
     static const struct {

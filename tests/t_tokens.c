@@ -2,9 +2,9 @@
  * real checkpoints. */
 #include "scratch.h"
 
+#include "io/tokens.h"
 #include "io/tokens/documents.h"
 #include "io/tokens/megatron.h"
-#include "io/tokens.h"
 
 static const int32_t ids[] = { 1, 0, 511, 300, 7 };
 enum { IDS = sizeof ids / sizeof *ids };

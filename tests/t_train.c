@@ -159,8 +159,10 @@ static void create(const char *name, const char *tiny, uint64_t seed, rsd_model 
 static void new_models_have_the_same_tensors(void **state)
 {
     (void)state;
-    static const char *const cases[] = { "gpt_neox", "gpt_neox-sequential-tied", "gpt2",
-                                         "gpt2-inner", "llama", "llama3-rope", "mistral", "qwen2",
+    static const char *const cases[] = { "gpt_neox", "gpt_neox-sequential-tied",
+                                         "gpt2",     "gpt2-inner",
+                                         "llama",    "llama3-rope",
+                                         "mistral",  "qwen2",
                                          "gpt_neo" };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         rsd_model *model, *known;
@@ -230,7 +232,8 @@ static void initial_values(void **state)
         size_t n;
         double scale;
     } normal[] = {
-        { w->embedding.E, 300 * 64, 0.02 }, { w->block[3].linear[RSD_UP].W.x, 256 * 64, 0.02 },
+        { w->embedding.E, 300 * 64, 0.02 },
+        { w->block[3].linear[RSD_UP].W.x, 256 * 64, 0.02 },
         { w->block[3].linear[RSD_DOWN].W.x, 256 * 64, 0.02 / 4 },
         { w->block[7].linear[RSD_O].W.x, 64 * 64, 0.02 / 4 },
     };
@@ -272,9 +275,13 @@ static rsd_tokens *open_tokens(size_t windows)
 }
 
 static const rsd_pretrain_options usual = {
-    .context = T, .batch = WINDOWS, .pass = WINDOWS,
+    .context = T,
+    .batch = WINDOWS,
+    .pass = WINDOWS,
     .schedule = { .steps = 300, .warmup = 10, .peak = 1e-2, .floor = 1e-3 },
-    .adamw = { .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8 }, .clip = 1, .seed = 11,
+    .adamw = { .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8 },
+    .clip = 1,
+    .seed = 11,
     .precision = RSD_PRECISION_F32,
 };
 
@@ -282,14 +289,15 @@ static const rsd_pretrain_options usual = {
 static void loss_falls_to_nothing(void **state)
 {
     (void)state;
-    static const char *const cases[] = { "gpt_neox", "gpt_neox-sequential-tied", "gpt2", "llama",
-                                         "qwen2", "gpt_neo" };
+    static const char *const cases[] = { "gpt_neox", "gpt_neox-sequential-tied",
+                                         "gpt2",     "llama",
+                                         "qwen2",    "gpt_neo" };
     rsd_tokens *tokens = open_tokens(WINDOWS);
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         rsd_model *model;
         rsd_weights *w;
         rsd_pretrain p;
-        rsd_step s = { 0 };
+        rsd_grid_step s = { 0 };
         create("overfit", cases[c], 1, &model, &w);
         CHECK_OK(rsd_pretrain_alloc(w, tokens, &usual, &p));
         CHECK_OK(rsd_pretrain_step(&p, &s));
@@ -313,7 +321,7 @@ static void a_step_clips_and_decays(void **state)
     rsd_model *model;
     rsd_weights *w;
     rsd_pretrain p;
-    rsd_step s;
+    rsd_grid_step s;
     rsd_pretrain_options o = usual;
     float *before;
     o.clip = 1e-3;
@@ -346,7 +354,7 @@ static void passes_add_up(void **state)
 {
     (void)state;
     rsd_tokens *tokens = open_tokens(7);
-    rsd_step s[2];
+    rsd_grid_step s[2];
     float *memory[2];
     size_t count = 0;
     for (size_t k = 0; k < 2; k++) {
@@ -389,7 +397,7 @@ static void epochs_are_permutations(void **state)
     rsd_model *model;
     rsd_weights *w;
     rsd_pretrain p;
-    rsd_step s;
+    rsd_grid_step s;
     size_t first[N];
     create("epochs", "gpt_neox", 1, &model, &w);
     CHECK_OK(rsd_pretrain_alloc(w, tokens, &usual, &p));
@@ -419,7 +427,7 @@ static void run_part(const rsd_tokens *tokens, const rsd_pretrain_options *o, si
     rsd_model *model;
     rsd_weights *w;
     rsd_pretrain p;
-    rsd_step s;
+    rsd_grid_step s;
     rsd_progress progress = { .best = 2.5, .best_step = 3 };
     memset(progress.identity, 'a', 64);
     create("resume", "gpt_neox", 1, &model, &w);
@@ -505,7 +513,7 @@ static void trainings_refuse(void **state)
     rsd_model *model;
     rsd_weights *w;
     rsd_pretrain p;
-    rsd_step s;
+    rsd_grid_step s;
     rsd_pretrain_options o = usual;
     create("refuse", "gpt_neox", 1, &model, &w);
     o.context = 17;

@@ -86,8 +86,11 @@ static double loss_of(tiny *m, rsd_keep keep, const rsd_weights *grad)
     CHECK_OK(rsd_transformer_alloc(m->w, RSD_PRECISION_F32, keep, M, &t));
     CHECK_OK(rsd_transformer_forward(t, m->input, B, T, &hidden));
     CHECK_OK(rsd_array_alloc(M, m->w->shape.width, sizeof *dh, &dh));
-    rsd_loss l = { .M = M, .model = rsd_transformer_head(t, hidden), .target = m->target,
-                   .ce_weight = 1.0 / M, .loss = loss };
+    rsd_loss l = { .M = M,
+                   .model = rsd_transformer_head(t, hidden),
+                   .target = m->target,
+                   .ce_weight = 1.0 / M,
+                   .loss = loss };
     if (grad) {
         l.dh = dh;
         l.dW = (rsd_real *)(uintptr_t)grad->head.W.x;
@@ -287,9 +290,11 @@ static void configurations_refuse(void **state)
         { "llama", "[]", "not an object", RSD_EFORMAT },
         { "llama", "{\"hidden_size\":8}", "none may be 0 or missing", RSD_EFORMAT },
         { "llama", "{\"hidden_size\":\"8\"}", "hidden_size is \"8\"", RSD_EFORMAT },
-        { "llama", "{\"hidden_size\":8,\"num_attention_heads\":3,\"num_key_value_heads\":2,"
-                   "\"num_hidden_layers\":1,\"intermediate_size\":8,\"vocab_size\":9,"
-                   "\"max_position_embeddings\":9}", "do not divide", RSD_EFORMAT },
+        { "llama",
+          "{\"hidden_size\":8,\"num_attention_heads\":3,\"num_key_value_heads\":2,"
+          "\"num_hidden_layers\":1,\"intermediate_size\":8,\"vocab_size\":9,"
+          "\"max_position_embeddings\":9}",
+          "do not divide", RSD_EFORMAT },
         { "llama", "{\"rope_scaling\":{\"type\":\"yarn\",\"factor\":2}}", "yarn", RSD_EFORMAT },
         { "llama", "{\"rope_scaling\":{\"type\":\"llama3\",\"factor\":2}}", "low_freq_factor",
           RSD_EFORMAT },

@@ -196,7 +196,7 @@ static void inputs_in_a_subspace_are_data(void **state)
     const rsd_verdict v = planted(0, 0, RANK, ROWS);
     assert_string_equal(rsd_source_name(v.source), "data");
     assert_true(v.sure);
-    CHECK_CLOSE(v.model.value, 0, 0.01);              /* white: as its null */
+    CHECK_CLOSE(v.model.value, 0, 0.01);                /* white: as its null */
     CHECK_CLOSE(v.noise.value + v.data.value, 1, 0.02); /* rank 6 holds all that inputs reach */
     CHECK_CLOSE(v.loss.value, 0, 1e-6);
 }

@@ -3,10 +3,10 @@
 #ifndef RSD_ANALYZE_PRIVATE_H
 #define RSD_ANALYZE_PRIVATE_H
 
-#include "cli/command.h"
-#include "result/journal.h"
 #include "analyze/measure.h"
+#include "cli/command.h"
 #include "cli/select.h"
+#include "result/journal.h"
 
 typedef struct {
     int method;
@@ -47,9 +47,9 @@ typedef struct {
     input *input;
     input *checkpoint; /* of --quantized */
     task *task;
-    size_t *pending;   /* [todo] indices of the tasks to run */
+    size_t *pending; /* [todo] indices of the tasks to run */
     journal *journal;
-    size_t failures;   /* updated under omp atomic */
+    size_t failures; /* updated under omp atomic */
 } run;
 
 /* Open the models on the command line and list their matrices. */

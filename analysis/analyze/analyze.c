@@ -1,8 +1,8 @@
 /* residuum analyze: the loop over models and matrices.  What is said of one is measure.c. */
 #include "analyze/analysis.h"
 #include "cli/console.h"
-#include "mat.h"
 #include "cli/stop.h"
+#include "mat.h"
 #include "show/summary.h"
 
 #include <stdio.h>
@@ -10,8 +10,13 @@
 #include <string.h>
 
 static const analyze_params defaults = {
-    .numbers = { .method = RSD_METHOD_AUTO, .null_draws = 3, .overlap = 8, .excess_rank = 16,
-                 .tolerance = 1e-6, .damping = 1e-3, .nulls = "sign_flip,marchenko_pastur" },
+    .numbers = { .method = RSD_METHOD_AUTO,
+                 .null_draws = 3,
+                 .overlap = 8,
+                 .excess_rank = 16,
+                 .tolerance = 1e-6,
+                 .damping = 1e-3,
+                 .nulls = "sign_flip,marchenko_pastur" },
     .control = 4,
 };
 
@@ -87,9 +92,13 @@ static int parse_nulls(const char *text, bool null[RSD_NULLS])
 static int read_options(run *r)
 {
     const numbers *n = &r->params->numbers;
-    r->measure = (measure_options){ .method = n->method, .top = n->top, .tolerance = n->tolerance,
-                                    .vectors = n->vectors, .null_draws = n->null_draws,
-                                    .overlap = n->overlap, .excess_rank = n->excess_rank,
+    r->measure = (measure_options){ .method = n->method,
+                                    .top = n->top,
+                                    .tolerance = n->tolerance,
+                                    .vectors = n->vectors,
+                                    .null_draws = n->null_draws,
+                                    .overlap = n->overlap,
+                                    .excess_rank = n->excess_rank,
                                     .seed = r->params->common.seed };
     if (n->method == RSD_METHOD_KRYLOV && n->top == 0)
         return RSD_FAIL(RSD_EUSAGE, "--method krylov computes leading values: give --top K");
@@ -107,8 +116,8 @@ static void canonical(const run *r, char *out, size_t size)
     const char *plus = "";
     for (int n = 0; n < RSD_NULLS; n++)
         if (r->measure.null[n]) {
-            used += (size_t)snprintf(out + used, size - used, "%s%s", plus,
-                                     rsd_null_name((rsd_null)n));
+            used +=
+                (size_t)snprintf(out + used, size - used, "%s%s", plus, rsd_null_name((rsd_null)n));
             plus = "+";
         }
     if (!*plus)
@@ -121,8 +130,8 @@ static int finish(run *r)
     RSD_TRY(rsd_array_alloc(r->tasks, 1, sizeof *order, &order));
     for (size_t i = 0; i < r->tasks; i++)
         order[i] = r->task[i].path;
-    const int err = journal_finish(r->journal, !stop_requested() && r->failures == 0, order,
-                                   r->tasks);
+    const int err =
+        journal_finish(r->journal, !stop_requested() && r->failures == 0, order, r->tasks);
     free(order);
     return err;
 }

@@ -1,8 +1,8 @@
 /* What a run of analyze reads: models, checkpoints that are W_q, the control, H and G. */
 #include "analyze/analysis.h"
 #include "cli/console.h"
-#include "mat.h"
 #include "cli/pair.h"
+#include "mat.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,8 @@ static int open_model(const char *prefix, const char *name, size_t len, const ch
         in->name = NULL;
         return RSD_FAIL(RSD_ENOMEM, "name of %s", source);
     }
-    in->entry = (journal_model){ .name = in->name, .source = rsd_model_source(in->model),
+    in->entry = (journal_model){ .name = in->name,
+                                 .source = rsd_model_source(in->model),
                                  .architecture = rsd_model_architecture(in->model),
                                  .config = rsd_model_config(in->model),
                                  .parameters = rsd_model_parameters(in->model) };
@@ -68,8 +69,9 @@ static int add_tasks(run *r, size_t which)
         if (!select_takes(in->control ? &all : &r->params->select, in->model, t))
             continue;
         task *k = &r->task[r->tasks];
-        *k = (task){ .item = { .options = &r->measure, .model = in->model, .tensor = t,
-                               .entry = &in->entry } };
+        *k = (task){
+            .item = { .options = &r->measure, .model = in->model, .tensor = t, .entry = &in->entry }
+        };
         k->path = result_matrix_path(in->name, t->name);
         if (!k->path)
             return RSD_FAIL(RSD_ENOMEM, "path of %s", t->name);
@@ -158,9 +160,10 @@ static int open_checkpoint(run *r, const char *word)
     RSD_TRY(open_model("checkpoint:", name, len, source, in));
     for (input *other = r->checkpoint; other < in; other++)
         if (strcmp(other->name, in->name) == 0)
-            return RSD_FAIL(RSD_EUSAGE, "--quantized: %s and %s are both called %s; name one: "
-                            "NAME=%s", other->entry.source, source, strchr(in->name, ':') + 1,
-                            source);
+            return RSD_FAIL(RSD_EUSAGE,
+                            "--quantized: %s and %s are both called %s; name one: "
+                            "NAME=%s",
+                            other->entry.source, source, strchr(in->name, ':') + 1, source);
     const rsd_tensor *odd;
     const size_t pairs = count_pairs(r, in, &odd);
     if (!pairs)

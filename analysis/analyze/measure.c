@@ -56,7 +56,10 @@ static int measure(const work *w, rsd_mat A, const char *spec, const char *what,
     const rsd_spectrum_opts opts = spectrum_options(w, spec, what);
     out->record = (result_record){
         .place = { w->item->entry->name, t->name, t->role.role, t->role.layer, t->rows, t->cols },
-        .spec = spec, .what = what, .spectrum = &out->spectrum, .relation = result_no_relation,
+        .spec = spec,
+        .what = what,
+        .spectrum = &out->spectrum,
+        .relation = result_no_relation,
     };
     int err = rsd_spectrum_compute(A, &opts, &out->spectrum);
     if (!err)
@@ -154,8 +157,10 @@ static int measure_quantized(work *w, const measure_source *source, quantized *q
     if (w->roots.n)
         RSD_TRY(measure_seen(w, spec, q));
 
-    const null_request request = { .tensor = w->item->tensor->name, .spec = spec,
-                                   .draws = o->null_draws, .seed = o->seed,
+    const null_request request = { .tensor = w->item->tensor->name,
+                                   .spec = spec,
+                                   .draws = o->null_draws,
+                                   .seed = o->seed,
                                    .opts = spectrum_options(w, spec, "null") };
     /* Signs are flipped in place: flips of flips are as random.  Permuting needs R as it was. */
     if (o->null[RSD_NULL_MARCHENKO_PASTUR])

@@ -3,10 +3,10 @@
 #ifndef RSD_MEASURE_H
 #define RSD_MEASURE_H
 
-#include "io/model.h"
-#include "result/journal.h"
 #include "analyze/measure_moments.h"
+#include "io/model.h"
 #include "quantizers/quantizer.h"
+#include "result/journal.h"
 
 typedef struct {
     int method;
@@ -15,7 +15,7 @@ typedef struct {
     size_t vectors;
     bool null[RSD_NULLS];
     size_t null_draws;
-    size_t overlap;     /* dimension of the top subspaces of R and W that are compared; 0: none */
+    size_t overlap; /* dimension of the top subspaces of R and W that are compared; 0: none */
     size_t excess_rank;
     uint64_t seed;
 } measure_options;

@@ -1,12 +1,14 @@
 #include "analyze/measure_moments.h"
 
-#include "result/known.h"
 #include "linalg/roots.h"
+#include "result/known.h"
 
 #include <stdlib.h>
 
 const char *const moment_metrics[MOMENT_METRICS] = {
-    [MOMENT_RDH] = "RdH", [MOMENT_RH] = "RH", [MOMENT_GRH] = "GRH",
+    [MOMENT_RDH] = "RdH",
+    [MOMENT_RH] = "RH",
+    [MOMENT_GRH] = "GRH",
 };
 
 bool moments_there(const moment_source *from, const char *matrix_path)

@@ -4,8 +4,8 @@
 #ifndef RSD_MEASURE_MOMENTS_H
 #define RSD_MEASURE_MOMENTS_H
 
-#include "result/journal.h"
 #include "mat.h"
+#include "result/journal.h"
 
 /* Where H and G come from. */
 typedef struct {

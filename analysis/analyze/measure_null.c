@@ -15,8 +15,14 @@ static int curves_alloc(null_curves *out, size_t count, size_t draws)
 {
     double *block;
     RSD_TRY(rsd_array_alloc(count, 7, sizeof *block, &block));
-    *out = (null_curves){ count, draws, block, block + count, block + 2 * count,
-                          block + 3 * count, block + 4 * count, block + 5 * count,
+    *out = (null_curves){ count,
+                          draws,
+                          block,
+                          block + count,
+                          block + 2 * count,
+                          block + 3 * count,
+                          block + 4 * count,
+                          block + 5 * count,
                           block + 6 * count };
     return RSD_OK;
 }
@@ -109,12 +115,15 @@ int null_quadrature(const null_request *q, const rsd_spectrum *R, null_curves *o
     return err;
 }
 
-int null_write(rsd_store *store, const result_record *record, rsd_null null,
-               const null_curves *c)
+int null_write(rsd_store *store, const result_record *record, rsd_null null, const null_curves *c)
 {
     const bool band = c->draws > 0;
-    const result_null out = { .null = null, .count = c->count, .draws = c->draws, .s = c->s,
-                              .sum = c->sum, .energy = c->energy,
+    const result_null out = { .null = null,
+                              .count = c->count,
+                              .draws = c->draws,
+                              .s = c->s,
+                              .sum = c->sum,
+                              .energy = c->energy,
                               .sum_low = band ? c->sum_low : NULL,
                               .sum_high = band ? c->sum_high : NULL,
                               .energy_low = band ? c->energy_low : NULL,

@@ -21,8 +21,7 @@ typedef struct {
 RSD_CHECK int null_draws(const null_request *request, rsd_null null, rsd_mat R, null_curves *out);
 
 /* Marchenko-Pastur with the variance of R, whose spectrum is given. */
-RSD_CHECK int null_quadrature(const null_request *request, const rsd_spectrum *R,
-                              null_curves *out);
+RSD_CHECK int null_quadrature(const null_request *request, const rsd_spectrum *R, null_curves *out);
 
 RSD_CHECK int null_write(rsd_store *store, const result_record *record, rsd_null null,
                          const null_curves *curves);

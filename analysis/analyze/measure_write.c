@@ -1,6 +1,6 @@
 /* What was measured of one matrix, as groups of the result file. */
-#include "result/journal_parts.h" /* journal_write_model: a checkpoint is described as a model is */
 #include "analyze/measured.h"
+#include "result/journal_parts.h" /* journal_write_model: a checkpoint is described as a model is */
 
 #include <stdio.h>
 #include <stdlib.h>

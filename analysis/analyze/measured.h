@@ -3,9 +3,9 @@
 #ifndef RSD_MEASURE_PRIVATE_H
 #define RSD_MEASURE_PRIVATE_H
 
-#include "result/known.h"
 #include "analyze/measure.h"
 #include "analyze/measure_null.h"
+#include "result/known.h"
 
 /* A spectrum and what is said of it. */
 typedef struct {
@@ -16,19 +16,19 @@ typedef struct {
 typedef struct {
     measured wq, r, seen[MOMENT_METRICS]; /* seen: R in the metrics of the data */
     null_curves null[RSD_NULLS];
-    int code;           /* why this W_q failed; only a checkpoint's fails alone */
+    int code; /* why this W_q failed; only a checkpoint's fails alone */
     char message[512];
 } quantized;
 
 typedef struct {
     const measure_item *item;
     char *matrix_path;
-    rsd_mat W, R;   /* R holds W_q first */
-    rsd_mat seen;   /* R in one of the metrics */
+    rsd_mat W, R; /* R holds W_q first */
+    rsd_mat seen; /* R in one of the metrics */
     moment_roots roots;
     known_layer known; /* the same calibration, for quantizers that take one */
     measured w;
-    quantized *q;   /* [item->sources] */
+    quantized *q;       /* [item->sources] */
     char message[1024]; /* why the matrix failed */
 } work;
 

@@ -1,10 +1,10 @@
 /* What is left to do by what the journal holds, and doing it: side by side or one by one. */
 #include "analyze/analysis.h"
 #include "cli/console.h"
-#include "mat.h"
 #include "cli/pair.h"
-#include "par.h"
 #include "cli/stop.h"
+#include "mat.h"
+#include "par.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,9 +40,11 @@ static int add_sources(const run *r, task *k)
         add_source(r, k, (measure_source){ .text = spec[s].text, .spec = &spec[s] });
     for (size_t c = 0; c < r->checkpoints && k->item.model == r->input[0].model; c++) {
         const input *in = &r->checkpoint[c];
-        add_source(r, k, (measure_source){ .text = in->name, .model = in->model,
-                                           .tensor = pair_find(in->model, t->name),
-                                           .entry = &in->entry });
+        add_source(r, k,
+                   (measure_source){ .text = in->name,
+                                     .model = in->model,
+                                     .tensor = pair_find(in->model, t->name),
+                                     .entry = &in->entry });
     }
     return RSD_OK;
 }
@@ -119,8 +121,12 @@ int analyze_compute(run *r)
         total += task_cost(&r->task[r->pending[i]]);
     if (r->todo < r->tasks)
         console_note("%zu of %zu matrices are done already", r->tasks - r->todo, r->tasks);
-    const rsd_par_work work = { .count = r->todo, .bytes = task_bytes, .run = run_task,
-                                .stop = should_stop, .context = r, .budget = budget(r) };
+    const rsd_par_work work = { .count = r->todo,
+                                .bytes = task_bytes,
+                                .run = run_task,
+                                .stop = should_stop,
+                                .context = r,
+                                .budget = budget(r) };
     console_progress_begin("matrix", r->todo, total);
     const int err = rsd_par_each(&work);
     console_progress_end();

@@ -1,8 +1,8 @@
 /* residuum calibrate: H and G of every linear layer, into a result file. */
 #include "calibrate/collection.h"
 #include "cli/console.h"
-#include "mat.h"
 #include "cli/stop.h"
+#include "mat.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,10 +45,7 @@ static int open_model(calibration *c, const char *argument)
     return rsd_model_sha256(c->model, c->entry.sha256);
 }
 
-static size_t token_count(const calibration *c)
-{
-    return c->stream.windows * c->stream.context;
-}
+static size_t token_count(const calibration *c) { return c->stream.windows * c->stream.context; }
 
 static const char *precision_name(const calibration *c)
 {

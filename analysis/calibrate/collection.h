@@ -2,11 +2,11 @@
 #ifndef RSD_CALIBRATE_PRIVATE_H
 #define RSD_CALIBRATE_PRIVATE_H
 
-#include "result/amend.h"
-#include "result/calibrate_write.h"
 #include "cli/command.h"
 #include "cli/select.h"
 #include "cli/stream.h"
+#include "result/amend.h"
+#include "result/calibrate_write.h"
 #include "transformer/calibrate.h"
 
 typedef struct {
@@ -54,8 +54,8 @@ typedef struct {
     rsd_block_moments *moments;
 } calibration;
 
-/* Collect the moments of one pass over the tokens and write them.  Errors: those of the forward pass
- * and of the file; RSD_ESTOPPED after a signal, with nothing written. */
+/* Collect the moments of one pass over the tokens and write them.  Errors: those of the forward
+ * pass and of the file; RSD_ESTOPPED after a signal, with nothing written. */
 RSD_CHECK int calibrate_pass(calibration *c, size_t pass);
 
 #endif

@@ -1,9 +1,9 @@
 /* One pass over the tokens: moments are collected, written, and their spectra taken. */
 #include "calibrate/collection.h"
 #include "cli/console.h"
+#include "cli/stop.h"
 #include "mat.h"
 #include "par.h"
-#include "cli/stop.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -30,13 +30,13 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    const char *usage;       /* "MODEL... [-q SPEC]... -o FILE.h5" */
-    const char *summary;     /* one line */
-    const char *details;     /* what --help adds; may be NULL */
-    const rsd_opt *options;  /* its own rows */
-    unsigned common;         /* RSD_TAKES_... */
+    const char *usage;      /* "MODEL... [-q SPEC]... -o FILE.h5" */
+    const char *summary;    /* one line */
+    const char *details;    /* what --help adds; may be NULL */
+    const rsd_opt *options; /* its own rows */
+    unsigned common;        /* RSD_TAKES_... */
     size_t min_words, max_words;
-    const void *defaults;    /* a parameter struct, beginning with rsd_common */
+    const void *defaults; /* a parameter struct, beginning with rsd_common */
     size_t params_size;
 
     /* Errors: RSD_EUSAGE exits 2, RSD_ESTOPPED 128 + signal, any other 1.  RSD_EPARTIAL says that

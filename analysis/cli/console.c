@@ -101,9 +101,9 @@ void console_progress_step(const char *item, double cost)
         char eta[32];
         print_time(eta, sizeof eta, left);
         erase();
-        console.width = fprintf(stderr, "%s %zu/%zu, %.2f/s, %s left  %.40s", console.what,
-                                console.done_items, console.items,
-                                (double)console.done_items / spent, eta, item);
+        console.width =
+            fprintf(stderr, "%s %zu/%zu, %.2f/s, %s left  %.40s", console.what, console.done_items,
+                    console.items, (double)console.done_items / spent, eta, item);
         fflush(stderr);
         console.drawn = now;
     }

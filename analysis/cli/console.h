@@ -14,7 +14,8 @@ void console_detail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void console_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));  /* always */
 
 /* Work of a known size.  On a terminal one line is redrawn: what, how far, rate and time left.
- * `done` and `total` are in units of cost, so that the time left holds for items of unequal size. */
+ * `done` and `total` are in units of cost, so that the time left holds for items of unequal size.
+ */
 void console_progress_begin(const char *what, size_t items, double total);
 void console_progress_step(const char *item, double cost);
 void console_progress_end(void);

@@ -4,8 +4,8 @@
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/console.h"
-#include "par.h"
 #include "cli/stop.h"
+#include "par.h"
 
 #include <gsl/gsl_errno.h>
 #include <stdio.h>
@@ -36,8 +36,7 @@ static int exit_status(const rsd_command *c, int err)
     if (err == RSD_OK)
         return EXIT_OK;
     if (err != RSD_EPARTIAL && err != RSD_ESTOPPED) {
-        console_error("residuum %s: %s", c->name,
-                      *rsd_errmsg() ? rsd_errmsg() : rsd_strerror(err));
+        console_error("residuum %s: %s", c->name, *rsd_errmsg() ? rsd_errmsg() : rsd_strerror(err));
         if (console_level() > 0)
             console_error("  (%s, at %s)", rsd_strerror(err), rsd_errwhere());
     }
@@ -78,7 +77,8 @@ int main(int argc, char **argv)
     if (argc < 2)
         return usage(stderr);
     int status;
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0)
         status = usage(stdout);
     else if (strcmp(argv[1], "--version") == 0) {
         printf("residuum %s\n", PACKAGE_VERSION);

@@ -66,10 +66,7 @@ static int add_all(select_specs *out)
     return RSD_OK;
 }
 
-static bool is_all(const char *text)
-{
-    return strcmp(text, "all") == 0;
-}
+static bool is_all(const char *text) { return strcmp(text, "all") == 0; }
 
 /* No fewer than add_all adds. */
 static size_t count_all(void)

@@ -41,7 +41,7 @@ typedef struct {
 /* All specs of a command: those of -q, and the rules. */
 typedef struct {
     size_t specs, rules;
-    rsd_spec *spec;    /* without repetitions */
+    rsd_spec *spec; /* without repetitions */
     select_rule *rule;
 } select_specs;
 

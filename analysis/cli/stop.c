@@ -16,7 +16,8 @@ static void on_signal(int sig)
 
 void stop_install(void)
 {
-    struct sigaction act = { .sa_handler = on_signal, .sa_flags = (int)(SA_RESETHAND | SA_RESTART) };
+    struct sigaction act = { .sa_handler = on_signal,
+                             .sa_flags = (int)(SA_RESETHAND | SA_RESTART) };
     sigemptyset(&act.sa_mask);
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGTERM, &act, NULL);

@@ -1,9 +1,9 @@
 /* residuum compare: what spectra predicted, held against what was measured, and a verdict. */
-#include "result/amend.h"
 #include "cli/command.h"
-#include "compare/comparison_text.h"
 #include "cli/console.h"
+#include "compare/comparison_text.h"
 #include "mat.h"
+#include "result/amend.h"
 #include "result/prediction_table.h"
 
 #include <math.h>
@@ -49,16 +49,19 @@ static size_t most_rank(const evidence_case *c)
     return most;
 }
 
-static void add(predictions *p, const evidence_case *c, char *tensor, evidence_metric k, size_t rank,
-                double remaining, double loss)
+static void add(predictions *p, const evidence_case *c, char *tensor, evidence_metric k,
+                size_t rank, double remaining, double loss)
 {
     if (isnan(remaining))
         return;
-    p->row[p->count++] = (prediction_row){
-        .model = c->model, .spec = c->spec, .tensor = tensor,
-        .metric = (char *)(uintptr_t)evidence_metric_name[k], .rank = (int64_t)rank,
-        .remaining = remaining, .recovered = 1 - remaining,
-        .loss = k == EVIDENCE_GRH ? loss : NAN };
+    p->row[p->count++] = (prediction_row){ .model = c->model,
+                                           .spec = c->spec,
+                                           .tensor = tensor,
+                                           .metric = (char *)(uintptr_t)evidence_metric_name[k],
+                                           .rank = (int64_t)rank,
+                                           .remaining = remaining,
+                                           .recovered = 1 - remaining,
+                                           .loss = k == EVIDENCE_GRH ? loss : NAN };
 }
 
 static void predict_case(predictions *p, const evidence_case *c)
@@ -146,8 +149,10 @@ static int run(const void *params, const rsd_arguments *arguments)
     for (size_t i = 0; i < arguments->words.count; i++)
         RSD_TRY_DONE(add_file(&e, arguments->words.item[i]));
     if (!e.cases) {
-        err = RSD_FAIL(RSD_ENOTFOUND, "%s holds no residual: residuum analyze MODEL -q SPEC "
-                       "--calibration FILE.h5 -o FILE.h5", arguments->words.item[0]);
+        err = RSD_FAIL(RSD_ENOTFOUND,
+                       "%s holds no residual: residuum analyze MODEL -q SPEC "
+                       "--calibration FILE.h5 -o FILE.h5",
+                       arguments->words.item[0]);
         goto done;
     }
     RSD_TRY_DONE(comparison_make(&e, p->rank, p->common.seed, &c));
@@ -167,8 +172,10 @@ const rsd_command rsd_command_compare = {
     .summary = "what spectra predicted against what was measured, and a verdict",
     .details =
         "Reads the residuals' spectra (analyze -q ... --calibration), what adapters won back\n"
-        "(recover) and what single layers cost (eval --one-at-a-time).  Per metric, the share of the\n"
-        "residual's energy within rank r is set against the share of the loss that came back: R the\n"
+        "(recover) and what single layers cost (eval --one-at-a-time).  Per metric, the share of "
+        "the\n"
+        "residual's energy within rank r is set against the share of the loss that came back: R "
+        "the\n"
         "weights, RdH the inputs' sizes, RH the inputs, GRH the loss itself; null is a residual\n"
         "without structure.  Intervals hold 95 % of 2000 bootstrap draws.\n",
     .options = options,

@@ -1,7 +1,7 @@
 #include "compare/comparison.h"
 
-#include "mat.h"
 #include "boot.h"
+#include "mat.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -9,10 +9,7 @@
 
 /* ---- points ---- */
 
-static bool is_ok(const recovery_row *r)
-{
-    return strcmp(r->status, "ok") == 0 && !r->control;
-}
+static bool is_ok(const recovery_row *r) { return strcmp(r->status, "ok") == 0 && !r->control; }
 
 /* Runs that differ in seed alone, and a start whose closed form was measured once a seed, share
  * their prediction: one cluster. */
@@ -46,7 +43,8 @@ static int add_runs(const evidence *e, points_kind kind, points *p)
         point *at = &p->point[p->count++];
         forecast f;
         forecast_run(e, c, r, &f);
-        *at = (point){ .run = r, .cluster = cluster_of_run(e, i),
+        *at = (point){ .run = r,
+                       .cluster = cluster_of_run(e, i),
                        .measured = closed ? r->recovered_init : r->recovered_fraction,
                        .se = closed ? r->recovered_init_se : r->recovered_fraction_se };
         for (int k = 0; k < EVIDENCE_METRICS; k++)
@@ -74,8 +72,10 @@ static int add_layers(const evidence *e, points *p)
         if (!l)
             continue;
         point *at = &p->point[p->count++];
-        *at = (point){ .sensitivity = s, .cluster = cluster_of_layer(e, i),
-                       .measured = s->increase, .se = s->increase_se };
+        *at = (point){ .sensitivity = s,
+                       .cluster = cluster_of_layer(e, i),
+                       .measured = s->increase,
+                       .se = s->increase_se };
         for (evidence_metric k = 0; k < EVIDENCE_METRICS; k++)
             at->predicted[k] = l->curve[k].energy * evidence_remaining(l, k, (size_t)s->rank) *
                                (k == EVIDENCE_GRH ? 0.5 : 1);
@@ -117,11 +117,16 @@ typedef struct {
 } overlap_field;
 
 #define OVERLAP(text, name)                                                                        \
-    { text, offsetof(recovery_layer, overlap_##name##_left),                                       \
-      offsetof(recovery_layer, overlap_##name##_right) }
+    {                                                                                              \
+        text, offsetof(recovery_layer, overlap_##name##_left),                                     \
+            offsetof(recovery_layer, overlap_##name##_right)                                       \
+    }
 enum { NO_FIELD = -1 };
 static const overlap_field overlap_fields[] = {
-    OVERLAP("its start", start), OVERLAP("R", R), OVERLAP("W", W), OVERLAP("R H^1/2", RH),
+    OVERLAP("its start", start),
+    OVERLAP("R", R),
+    OVERLAP("W", W),
+    OVERLAP("R H^1/2", RH),
     OVERLAP("G^1/2 R H^1/2", GRH),
     { "H (inputs)", (size_t)NO_FIELD, offsetof(recovery_layer, overlap_H_right) },
     { "G (gradients)", offsetof(recovery_layer, overlap_G_left), (size_t)NO_FIELD },

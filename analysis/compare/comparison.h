@@ -8,23 +8,25 @@
 
 /* What is predicted of a set of layers, each corrected at its own rank. */
 typedef struct {
-    double remaining[EVIDENCE_METRICS]; /* share of the energy; NaN where a layer lacks the metric */
-    double loss;                        /* GRH: half the energy that remains, nat/token */
+    double
+        remaining[EVIDENCE_METRICS]; /* share of the energy; NaN where a layer lacks the metric */
+    double loss;                     /* GRH: half the energy that remains, nat/token */
 } forecast;
 
 /* Every layer at `rank`. */
 void forecast_at(const evidence_case *c, size_t rank, forecast *out);
 
 /* The layers of a run at the ranks that they ended with, all others uncorrected. */
-void forecast_run(const evidence *e, const evidence_case *c, const recovery_row *run, forecast *out);
+void forecast_run(const evidence *e, const evidence_case *c, const recovery_row *run,
+                  forecast *out);
 
 /* One point of the comparison: a run, or a layer that was quantized alone. */
 typedef struct {
-    const recovery_row *run;             /* or NULL */
-    const sensitivity_row *sensitivity;  /* or NULL */
-    double predicted[EVIDENCE_METRICS];  /* recovered share; of a layer: its energy, GRH halved */
-    double measured, se;                 /* recovered share; of a layer: its loss increase */
-    size_t cluster;                      /* points of one cluster are not independent */
+    const recovery_row *run;            /* or NULL */
+    const sensitivity_row *sensitivity; /* or NULL */
+    double predicted[EVIDENCE_METRICS]; /* recovered share; of a layer: its energy, GRH halved */
+    double measured, se;                /* recovered share; of a layer: its loss increase */
+    size_t cluster;                     /* points of one cluster are not independent */
 } point;
 
 typedef enum { POINTS_CLOSED, POINTS_TRAINED, POINTS_LAYERS, POINTS_KINDS } points_kind;

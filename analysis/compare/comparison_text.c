@@ -130,8 +130,8 @@ static void print_overlaps(const comparison *c)
 static void print_cases(const evidence *e, const comparison *c)
 {
     printf("\nshare of the residual's energy that rank %zu holds, mean over layers\n", c->rank);
-    printf("  %-14s %-12s %8s %8s %8s %8s   %s\n", "model", "quantizer", "noise", "+model",
-           "+data", "+loss", "verdict");
+    printf("  %-14s %-12s %8s %8s %8s %8s   %s\n", "model", "quantizer", "noise", "+model", "+data",
+           "+loss", "verdict");
     for (size_t i = 0; i < e->cases; i++) {
         const rsd_verdict *v = &c->by_case[i];
         if (!v->layers)
@@ -171,7 +171,8 @@ static void say_source(FILE *f, const comparison *c)
     if (v->source != RSD_VERDICT_NONE)
         fprintf(f, ", %+.0f points [%+.0f,%+.0f]", 100 * part[v->source]->value,
                 100 * part[v->source]->low, 100 * part[v->source]->high);
-    fprintf(f, "%s.  Of the residual's energy, rank %zu holds %.0f %% by chance alone; the residual "
+    fprintf(f,
+            "%s.  Of the residual's energy, rank %zu holds %.0f %% by chance alone; the residual "
             "itself adds %+.0f points, its inputs %+.0f",
             v->sure ? "" : " (the intervals overlap: not sure)", c->rank, 100 * v->noise.value,
             100 * v->model.value, 100 * v->data.value);
@@ -207,14 +208,16 @@ char *comparison_verdict(const evidence *e, const comparison *c)
         say_source(f, c);
     else
         fprintf(f, "No verdict: no layer has its residual's null (analyze --nulls sign_flip) and "
-                "R H^1/2 (analyze --calibration).");
+                   "R H^1/2 (analyze --calibration).");
     say_prediction(f, "What closed-form corrections won back", &c->kind[POINTS_CLOSED]);
     say_prediction(f, "What training won back", &c->kind[POINTS_TRAINED]);
     const rsd_association *g = &c->kind[POINTS_LAYERS].metric[EVIDENCE_GRH];
     const rsd_association *r = &c->kind[POINTS_LAYERS].metric[EVIDENCE_R];
     if (g->n >= 3)
-        fprintf(f, "  Which layer hurts: rank correlation %.2f by GRH, %.2f by the residual's size "
-                "alone.", g->spearman.value, r->spearman.value);
+        fprintf(f,
+                "  Which layer hurts: rank correlation %.2f by GRH, %.2f by the residual's size "
+                "alone.",
+                g->spearman.value, r->spearman.value);
     if (fclose(f)) {
         free(text);
         return NULL;
@@ -303,8 +306,8 @@ static json_t *overlaps_json(const comparison *c)
 json_t *comparison_json(const evidence *e, const comparison *c)
 {
     /* the four metrics at the top speak of training where there was any, else of closed forms */
-    const points *main = c->kind[POINTS_TRAINED].count ? &c->kind[POINTS_TRAINED]
-                                                       : &c->kind[POINTS_CLOSED];
+    const points *main =
+        c->kind[POINTS_TRAINED].count ? &c->kind[POINTS_TRAINED] : &c->kind[POINTS_CLOSED];
     json_t *o = json_object();
     for (int k = EVIDENCE_R; k < EVIDENCE_METRICS; k++)
         json_object_set_new(o, evidence_metric_name[k], metric_json(&main->metric[k]));
@@ -316,9 +319,9 @@ json_t *comparison_json(const evidence *e, const comparison *c)
     json_object_set_new(o, "shares", shares_json(&c->verdict));
     json_t *cases = json_array();
     for (size_t i = 0; i < e->cases; i++) {
-        json_array_append_new(cases, json_pack("{s:s,s:s,s:o}", "model", e->item[i].model, "spec",
-                                               e->item[i].spec, "shares",
-                                               shares_json(&c->by_case[i])));
+        json_array_append_new(cases,
+                              json_pack("{s:s,s:s,s:o}", "model", e->item[i].model, "spec",
+                                        e->item[i].spec, "shares", shares_json(&c->by_case[i])));
     }
     json_object_set_new(o, "cases", cases);
     char *text = comparison_verdict(e, c);

@@ -89,9 +89,11 @@ static int open_spectra(const rsd_store *store, source *s)
         const char *name;
         size_t *at;
     } need[] = {
-        { "model", &s->model }, { "tensor", &s->tensor }, { "role", &s->role },
-        { "layer", &s->layer }, { "rows", &s->rows }, { "cols", &s->cols }, { "spec", &s->spec },
-        { "what", &s->what }, { "frobenius", &s->frobenius }, { "effective_rank", &s->erank },
+        { "model", &s->model },         { "tensor", &s->tensor },
+        { "role", &s->role },           { "layer", &s->layer },
+        { "rows", &s->rows },           { "cols", &s->cols },
+        { "spec", &s->spec },           { "what", &s->what },
+        { "frobenius", &s->frobenius }, { "effective_rank", &s->erank },
         { "energy_r90", &s->r90 },
     };
     for (size_t i = 0; i < sizeof need / sizeof *need; i++) {
@@ -135,7 +137,8 @@ static int take_residual(evidence *e, const source *s, const rsd_value *row, evi
     l->rows = (size_t)row[s->rows].integer;
     l->cols = (size_t)row[s->cols].integer;
     const result_record r = { .place = { .model = c->model, .tensor = l->tensor },
-                              .spec = c->spec, .what = row[s->what].text };
+                              .spec = c->spec,
+                              .what = row[s->what].text };
     char *group = result_spectrum_path(&r);
     if (!group)
         return no_memory();

@@ -9,7 +9,12 @@
 
 /* In which metric a residual is seen; the null is R's own with its signs drawn. */
 typedef enum {
-    EVIDENCE_NULL, EVIDENCE_R, EVIDENCE_RDH, EVIDENCE_RH, EVIDENCE_GRH, EVIDENCE_METRICS
+    EVIDENCE_NULL,
+    EVIDENCE_R,
+    EVIDENCE_RDH,
+    EVIDENCE_RH,
+    EVIDENCE_GRH,
+    EVIDENCE_METRICS
 } evidence_metric;
 extern const char *const evidence_metric_name[EVIDENCE_METRICS]; /* "null", "R", ... "GRH" */
 

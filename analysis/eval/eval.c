@@ -2,17 +2,17 @@
 #include "adapters/adapted.h"
 #include "adapters/peft_folder.h"
 #include "boot.h"
-#include "quantize/budget.h"
 #include "cli/choices.h"
 #include "cli/command.h"
 #include "cli/console.h"
-#include "eval/one_at_a_time.h"
-#include "result/known.h"
-#include "mat.h"
-#include "par.h"
 #include "cli/select.h"
 #include "cli/stop.h"
 #include "cli/stream.h"
+#include "eval/one_at_a_time.h"
+#include "mat.h"
+#include "par.h"
+#include "quantize/budget.h"
+#include "result/known.h"
 #include "transformer/evaluate.h"
 
 #include <jansson.h>
@@ -100,7 +100,9 @@ static int quantize_tensor(evaluation *e, const rsd_tensor *t, const rsd_spec *s
 /* Several quantizers become a rule for each matrix. */
 static int choose_within_budget(evaluation *e)
 {
-    const budget_job job = { .model = e->model, .select = &e->params->select, .known = &e->known,
+    const budget_job job = { .model = e->model,
+                             .select = &e->params->select,
+                             .known = &e->known,
                              .bits = e->params->target_bpw };
     return budget_choose(&job, &e->specs);
 }
@@ -168,13 +170,17 @@ static int open_passes(evaluation *e)
 static int run_windows(evaluation *e)
 {
     RSD_TRY(open_passes(e));
-    console_detail("%zu windows of %zu tokens, %zu a pass, %zu MB of activations", e->stream.windows,
-                   e->stream.context, e->stream.batch,
+    console_detail("%zu windows of %zu tokens, %zu a pass, %zu MB of activations",
+                   e->stream.windows, e->stream.context, e->stream.batch,
                    rsd_transformer_bytes(e->pass) * (e->teacher ? 2 : 1) / 1000000);
-    const rsd_evaluate_job job = { .model = e->pass, .original = e->teacher,
-                                   .tokens = e->stream.tokens, .context = e->stream.context,
-                                   .windows = e->stream.windows, .batch = e->stream.batch,
-                                   .progress = progress, .stop = should_stop,
+    const rsd_evaluate_job job = { .model = e->pass,
+                                   .original = e->teacher,
+                                   .tokens = e->stream.tokens,
+                                   .context = e->stream.context,
+                                   .windows = e->stream.windows,
+                                   .batch = e->stream.batch,
+                                   .progress = progress,
+                                   .stop = should_stop,
                                    .callback_context = e };
     console_progress_begin("pass", (e->stream.windows + e->stream.batch - 1) / e->stream.batch,
                            (double)e->stream.windows);
@@ -268,13 +274,16 @@ static int report(evaluation *e)
     put(json, "bits_per_byte", bits);
     json_object_set_new(json, "tokens", json_integer((json_int_t)(r->windows * r->context)));
     json_object_set_new(json, "context", json_integer((json_int_t)r->context));
-    json_object_set_new(json, "precision",
-                        json_string(rsd_matmul_precision(rsd_transformer_mm(e->pass)) ==
-                                            RSD_PRECISION_BF16 ? "bf16" : "f32"));
+    json_object_set_new(
+        json, "precision",
+        json_string(rsd_matmul_precision(rsd_transformer_mm(e->pass)) == RSD_PRECISION_BF16
+                        ? "bf16"
+                        : "f32"));
     int err = e->teacher ? compare(e, json) : RSD_OK;
     if (!err && e->params->common.json) {
         err = json_dumpf(json, stdout, JSON_INDENT(1))
-                  ? RSD_FAIL(RSD_EIO, "could not print as JSON") : RSD_OK;
+                  ? RSD_FAIL(RSD_EIO, "could not print as JSON")
+                  : RSD_OK;
         putchar('\n');
     } else if (!err)
         print_text(json);
@@ -290,13 +299,24 @@ static int measure_singly(evaluation *e, const char *command_line)
     RSD_TRY_DONE(choices_parse(&p->ranks, &p->inits, &c));
     if (c.inits && !c.ranks)
         RSD_TRY_DONE(choices_add_rank(&c, "8"));
-    const sensitivity_job job = {
-        .model = e->model, .name = rsd_model_name(e->model), .original = e->original,
-        .precision = (rsd_precision)p->stream.precision, .stream = &e->stream, .select = &p->select,
-        .specs = &e->specs, .init = c.init, .inits = c.inits, .rank = c.rank, .ranks = c.ranks,
-        .damping = p->damping, .known = &e->known, .seed = p->common.seed };
-    const eval_single_options o = { .output = p->common.output, .force = p->common.force,
-                                    .command_line = command_line, .json = p->common.json };
+    const sensitivity_job job = { .model = e->model,
+                                  .name = rsd_model_name(e->model),
+                                  .original = e->original,
+                                  .precision = (rsd_precision)p->stream.precision,
+                                  .stream = &e->stream,
+                                  .select = &p->select,
+                                  .specs = &e->specs,
+                                  .init = c.init,
+                                  .inits = c.inits,
+                                  .rank = c.rank,
+                                  .ranks = c.ranks,
+                                  .damping = p->damping,
+                                  .known = &e->known,
+                                  .seed = p->common.seed };
+    const eval_single_options o = { .output = p->common.output,
+                                    .force = p->common.force,
+                                    .command_line = command_line,
+                                    .json = p->common.json };
     err = eval_single(&job, &o);
 done:
     choices_free(&c);
@@ -308,7 +328,9 @@ static int check(const eval_params *p)
 {
     if (!p->one_at_a_time && (p->common.output || p->inits.count || p->ranks.count))
         return RSD_FAIL(RSD_EUSAGE, "%s goes with --one-at-a-time",
-                        p->common.output ? "-o" : p->inits.count ? "--init" : "--rank");
+                        p->common.output ? "-o"
+                        : p->inits.count ? "--init"
+                                         : "--rank");
     if (p->one_at_a_time && (p->adapter || p->target_bpw > 0))
         return RSD_FAIL(RSD_EUSAGE, "--one-at-a-time takes neither --adapter nor --target-bpw");
     if (p->one_at_a_time && p->ranks.count && !p->inits.count)
@@ -357,15 +379,18 @@ static int run(const void *params, const rsd_arguments *arguments)
 extern const rsd_command rsd_command_eval;
 const rsd_command rsd_command_eval = {
     .name = "eval",
-    .usage = "MODEL --tokens PATH [-q SPEC]... [--adapter DIR] [--one-at-a-time -o FILE.h5] [--json]",
+    .usage =
+        "MODEL --tokens PATH [-q SPEC]... [--adapter DIR] [--one-at-a-time -o FILE.h5] [--json]",
     .summary = "mean loss of a model, and what quantizing does to it",
     .details =
-        "Loss is in nats per token over consecutive windows that do not overlap; its standard error\n"
+        "Loss is in nats per token over consecutive windows that do not overlap; its standard "
+        "error\n"
         "is the bootstrap's over windows.  With -q, --map or --adapter the changed model is set\n"
-        "against the original on the same windows: KL divergence, agreement of the likeliest token.\n",
+        "against the original on the same windows: KL divergence, agreement of the likeliest "
+        "token.\n",
     .options = options,
-    .common = RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_JSON | RSD_TAKES_THREADS |
-              RSD_TAKES_SEED,
+    .common =
+        RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_JSON | RSD_TAKES_THREADS | RSD_TAKES_SEED,
     .min_words = 1,
     .max_words = 1,
     .defaults = &defaults,

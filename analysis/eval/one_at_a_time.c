@@ -1,11 +1,11 @@
 #include "eval/one_at_a_time.h"
 
-#include "result/amend.h"
 #include "cli/console.h"
+#include "cli/stop.h"
 #include "compare/evidence.h"
 #include "figures/label.h"
 #include "mat.h"
-#include "cli/stop.h"
+#include "result/amend.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -17,7 +17,8 @@
 
 static int describe(const sensitivity_job *job, journal_model *out)
 {
-    *out = (journal_model){ .name = job->name, .source = rsd_model_source(job->model),
+    *out = (journal_model){ .name = job->name,
+                            .source = rsd_model_source(job->model),
                             .architecture = rsd_model_architecture(job->model),
                             .config = rsd_model_config(job->model),
                             .parameters = rsd_model_parameters(job->model) };
@@ -96,8 +97,8 @@ static int print(const sensitivity_row *rows, size_t count, bool json)
         else
             print_row(&rows[i]);
     }
-    json_t *all = json_pack("{s:f,s:o}", "loss_original", count ? rows[0].loss_fp : 0.0, "layers",
-                            list);
+    json_t *all =
+        json_pack("{s:f,s:o}", "loss_original", count ? rows[0].loss_fp : 0.0, "layers", list);
     int failed = 0;
     if (json) {
         failed = !all || json_dumpf(all, stdout, JSON_INDENT(1));

@@ -5,8 +5,8 @@
 #include "eval/sensitivity.h"
 
 typedef struct {
-    const char *output;       /* result file that gets the table; NULL: printed only */
-    bool force;               /* forget the rows that the file holds */
+    const char *output; /* result file that gets the table; NULL: printed only */
+    bool force;         /* forget the rows that the file holds */
     const char *command_line;
     bool json;
 } eval_single_options;

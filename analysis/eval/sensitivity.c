@@ -2,9 +2,9 @@
 
 #include "boot.h"
 #include "cli/console.h"
+#include "cli/stop.h"
 #include "linalg/lowrank.h"
 #include "mat.h"
-#include "cli/stop.h"
 #include "transformer/evaluate.h"
 
 #include <math.h>
@@ -28,8 +28,11 @@ static int losses(run *r, double *out)
 {
     const stream *s = r->job->stream;
     rsd_evaluation result;
-    const rsd_evaluate_job job = { .model = r->pass, .tokens = s->tokens, .context = s->context,
-                                   .windows = s->windows, .batch = s->batch };
+    const rsd_evaluate_job job = { .model = r->pass,
+                                   .tokens = s->tokens,
+                                   .context = s->context,
+                                   .windows = s->windows,
+                                   .batch = s->batch };
     RSD_TRY(rsd_evaluate(&job, &result));
     memcpy(out, result.loss, s->windows * sizeof *out);
     rsd_evaluation_free(&result);
@@ -50,7 +53,10 @@ static int add_gradients(run *r)
     RSD_TRY_DONE(rsd_transformer_alloc(r->changed, r->job->precision, RSD_KEEP_INPUTS, T, &t));
     RSD_TRY_DONE(rsd_array_alloc(T + 1, 1, sizeof *token, &token));
     RSD_TRY_DONE(rsd_array_alloc(T, width, sizeof *dh, &dh));
-    rsd_loss loss = { .M = T, .model = rsd_transformer_head(t, dh), .target = token + 1, .dh = dh,
+    rsd_loss loss = { .M = T,
+                      .model = rsd_transformer_head(t, dh),
+                      .target = token + 1,
+                      .dh = dh,
                       .ce_weight = 1.0 / ((double)s->windows * (double)T) };
     RSD_TRY_DONE(rsd_array_alloc(rsd_loss_work(&loss), 1, 1, &work));
     for (size_t w = 0; w < s->windows && !stop_requested(); w++) {
@@ -125,7 +131,10 @@ static int replace(const run *r, const choice *c, rsd_mat W, rsd_mat Wq)
     RSD_TRY_DONE(rsd_mat_alloc(W.m, c->rank, &start.B));
     RSD_TRY_DONE(rsd_mat_alloc(c->rank, W.n, &start.A));
     RSD_TRY_DONE(rsd_mat_alloc(W.m, W.n, &C));
-    const rsd_init_task task = { .W = W, .quantizer = c->spec, .known = data, .rank = c->rank,
+    const rsd_init_task task = { .W = W,
+                                 .quantizer = c->spec,
+                                 .known = data,
+                                 .rank = c->rank,
                                  .damping = r->job->damping,
                                  .seed = rsd_seed(r->job->seed, c->tensor->name) };
     RSD_TRY_DONE(rsd_init_start(c->init, &task, &start));
@@ -150,11 +159,17 @@ static int add_row(run *r, const choice *c, double first_order)
     r->row = grown;
     sensitivity_row *row = &r->row[r->rows];
     *row = (sensitivity_row){
-        .model = strdup(r->job->name), .tensor = strdup(c->tensor->name),
-        .role = strdup(c->tensor->role.role), .spec = strdup(c->spec->text),
-        .init = strdup(c->init ? c->init->text : ""), .layer = c->tensor->role.layer,
-        .rank = (int64_t)c->rank, .windows = (int64_t)s->windows, .context = (int64_t)s->context,
-        .loss_fp = rsd_mean(r->loss_fp, s->windows), .first_order = first_order,
+        .model = strdup(r->job->name),
+        .tensor = strdup(c->tensor->name),
+        .role = strdup(c->tensor->role.role),
+        .spec = strdup(c->spec->text),
+        .init = strdup(c->init ? c->init->text : ""),
+        .layer = c->tensor->role.layer,
+        .rank = (int64_t)c->rank,
+        .windows = (int64_t)s->windows,
+        .context = (int64_t)s->context,
+        .loss_fp = rsd_mean(r->loss_fp, s->windows),
+        .first_order = first_order,
     };
     r->rows++;
     if (!row->model || !row->tensor || !row->role || !row->spec || !row->init)

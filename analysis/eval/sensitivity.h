@@ -4,10 +4,10 @@
 #define RSD_SENSITIVITY_H
 
 #include "adapters/init.h"
-#include "result/known.h"
-#include "result/sensitivity_table.h"
 #include "cli/select.h"
 #include "cli/stream.h"
+#include "result/known.h"
+#include "result/sensitivity_table.h"
 #include "transformer/transformer.h"
 
 typedef struct {
@@ -20,10 +20,10 @@ typedef struct {
     const select_specs *specs;
     const rsd_init_spec *init; /* [inits] corrections, each at every rank; may be none */
     size_t inits;
-    const size_t *rank;        /* [ranks] */
+    const size_t *rank; /* [ranks] */
     size_t ranks;
     double damping;
-    const known *known;        /* calibration, or NULL */
+    const known *known; /* calibration, or NULL */
     uint64_t seed;
     const sensitivity_row *done; /* [dones] rows that need not be measured again */
     size_t dones;

@@ -164,10 +164,7 @@ static int find_null(sheet *s)
 
 /* Does the control's panel, the last one, have its own numbers, at its right?  Its scale has
  * nothing to do with the model's. */
-static bool own_axis(const sheet *s)
-{
-    return !s->f->share && s->control.any;
-}
+static bool own_axis(const sheet *s) { return !s->f->share && s->control.any; }
 
 static void put_ranges(sheet *s)
 {

@@ -164,8 +164,10 @@ static int draw_case(const view *v, const evidence *e, const evidence_case *c,
     page p;
     int err = RSD_OK;
     RSD_TRY_DONE(page_open(&p, "data_rank", parts));
-    page_heading(&p, "Is it the model or the data?", "%s · %s · energy in the first r directions, "
-                 "mean over layers", c->model, label);
+    page_heading(&p, "Is it the model or the data?",
+                 "%s · %s · energy in the first r directions, "
+                 "mean over layers",
+                 c->model, label);
     for (size_t k = 0; k < CURVES; k++)
         page_series(&p, k + 1, names[k]);
     page_range(&p, 'x', 1, (double)top);

@@ -151,10 +151,7 @@ static void find_entries(sheet *s)
     find_lines(s);
 }
 
-static double excess_of(const entry *e)
-{
-    return e->bits + log2(e->error);
-}
+static double excess_of(const entry *e) { return e->bits + log2(e->error); }
 
 /* The right panel's axes; what lies far above the others is left out. */
 static void find_axes(sheet *s)
@@ -177,10 +174,7 @@ static void find_axes(sheet *s)
     s->x.high += 0.5;
 }
 
-static bool is_shown(const sheet *s, const entry *e)
-{
-    return excess_of(e) <= s->excess.high;
-}
+static bool is_shown(const sheet *s, const entry *e) { return excess_of(e) <= s->excess.high; }
 
 /* ---- names beside points, none upon another: inches in the right panel ---- */
 

@@ -110,8 +110,10 @@ static int draw(const runs *r, const page_sink *sink)
     int err = RSD_OK;
     RSD_TRY_DONE(rsd_array_alloc(s.columns, 1, sizeof *s.row, &s.row));
     RSD_TRY_DONE(page_open(&s.page, "frontier", parts));
-    page_heading(&s.page, "Loss against bits per weight", "%s · adapters count 16 bits a number; "
-                 "along a line their rank grows", r->model);
+    page_heading(&s.page, "Loss against bits per weight",
+                 "%s · adapters count 16 bits a number; "
+                 "along a line their rank grows",
+                 r->model);
     runs_put_series(r, &s.page);
     page_number(&s.page, "specs", (double)r->specs);
     page_legend(&s.page, "quantized, without adapter");

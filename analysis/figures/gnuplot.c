@@ -1,8 +1,9 @@
 #include "figures/gnuplot.h"
 
 #include "cli/console.h"
-#include "io/file.h"
 #include "cli/stop.h"
+#include "figures/paths.h"
+#include "io/file.h"
 
 #include <errno.h>
 #include <spawn.h>

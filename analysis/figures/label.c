@@ -62,10 +62,7 @@ char *label_of_spec(const char *canonical)
 }
 
 /* First bytes of characters are those that are no continuation, 10xxxxxx. */
-static bool starts(char c)
-{
-    return ((unsigned char)c & 0xC0) != 0x80;
-}
+static bool starts(char c) { return ((unsigned char)c & 0xC0) != 0x80; }
 
 static size_t length(const char *text)
 {

@@ -14,10 +14,7 @@ static const double sample = 0.36, sample_gap = 0.07, entry_gap = 0.2; /* of the
 static const double margin_left = 0.58, margin_right = 0.15, margin_bottom = 0.46;
 static const double heading_height = 0.5, legend_gap = 0.05, least_width = 5.5;
 
-static int no_memory(const page *p)
-{
-    return RSD_FAIL(RSD_ENOMEM, "page of figure %s", p->figure);
-}
+static int no_memory(const page *p) { return RSD_FAIL(RSD_ENOMEM, "page of figure %s", p->figure); }
 
 int page_open(page *p, const char *figure, const char *const parts[3])
 {

@@ -2,13 +2,13 @@
  * how they look, its script in plots/. */
 #include "cli/command.h"
 #include "cli/console.h"
+#include "cli/stop.h"
 #include "figures/figure.h"
 #include "figures/gnuplot.h"
 #include "figures/label.h"
 #include "io/file.h"
 #include "par.h"
 #include "result/result.h"
-#include "cli/stop.h"
 
 #include <stdint.h>
 #include <stdio.h>

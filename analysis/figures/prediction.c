@@ -20,7 +20,8 @@ static bool has_metric(const comparison *c, evidence_metric k)
     return c->kind[POINTS_CLOSED].metric[k].n + c->kind[POINTS_TRAINED].metric[k].n > 0;
 }
 
-static void put_points(page *p, const points *from, evidence_metric k, int column, axis_range *range)
+static void put_points(page *p, const points *from, evidence_metric k, int column,
+                       axis_range *range)
 {
     for (size_t i = 0; i < from->count; i++) {
         const point *q = &from->point[i];

@@ -158,8 +158,8 @@ const recovery_row *runs_next(const runs *r, const runs_spec *spec, const runs_s
         const recovery_row *row = &r->row[*at];
         if (!row->control && is_ok(row) && strcmp(row->model, r->model) == 0 &&
             (!spec || strcmp(row->spec, spec->spec) == 0) && (rank == 0 || row->rank == rank) &&
-            (!line || (strcmp(row->init, line->init) == 0 &&
-                       strcmp(row->variant, line->variant) == 0)))
+            (!line ||
+             (strcmp(row->init, line->init) == 0 && strcmp(row->variant, line->variant) == 0)))
             return row;
     }
     return NULL;

@@ -26,7 +26,7 @@ typedef struct {
     size_t specs, series, ranks;
     runs_spec *spec;
     runs_series *line;
-    int64_t *rank;     /* increasing */
+    int64_t *rank; /* increasing */
 } runs;
 
 /* Call `draw` with the runs of each selected model that has any; nothing to draw is no error.

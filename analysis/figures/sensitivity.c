@@ -62,8 +62,8 @@ static int draw_page(const evidence *e, const char *model, const page_sink *sink
     page p;
     int err = RSD_OK;
     RSD_TRY_DONE(page_open(&p, "sensitivity", parts));
-    page_heading(&p, "Loss of one layer at a time", "%s · each matrix quantized alone, in file order",
-                 model);
+    page_heading(&p, "Loss of one layer at a time",
+                 "%s · each matrix quantized alone, in file order", model);
     page_series(&p, 1, "measured, ± standard error");
     page_series(&p, 2, "½ tr(G R H Rᵀ)");
     page_series(&p, 3, "with the first-order term");

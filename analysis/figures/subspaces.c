@@ -1,6 +1,7 @@
 /* Where trained adapters lie: their overlap with the top subspaces of R, of W, of their own start,
- * of the best corrections in the data's and the loss's metric, of inputs and gradients, against rank, by initialisation, beside that of random subspaces.  One page per model and
- * quantizer; panels: what they are held against, outputs and inputs. */
+ * of the best corrections in the data's and the loss's metric, of inputs and gradients, against
+ * rank, by initialisation, beside that of random subspaces.  One page per model and quantizer;
+ * panels: what they are held against, outputs and inputs. */
 #include "compare/evidence.h"
 #include "figures/axis.h"
 #include "figures/figure.h"
@@ -14,18 +15,20 @@
 enum { STARTS_MAX = 12, RANKS_MAX = 32 };
 
 #define SIDE(text, name, side)                                                                     \
-    { text, offsetof(recovery_layer, overlap_##name##_##side),                                     \
-      offsetof(recovery_layer, random_##side) }
+    {                                                                                              \
+        text, offsetof(recovery_layer, overlap_##name##_##side),                                   \
+            offsetof(recovery_layer, random_##side)                                                \
+    }
 static const struct {
     const char *title;
     size_t overlap, random;
 } sides[] = {
-    SIDE("R, outputs", R, left),           SIDE("R, inputs", R, right),
-    SIDE("W, outputs", W, left),           SIDE("W, inputs", W, right),
-    SIDE("start, outputs", start, left),   SIDE("start, inputs", start, right),
-    SIDE("R H½, outputs", RH, left),       SIDE("R H½, inputs", RH, right),
-    SIDE("G½ R H½, outputs", GRH, left),   SIDE("G½ R H½, inputs", GRH, right),
-    SIDE("G, outputs", G, left),           SIDE("H, inputs", H, right),
+    SIDE("R, outputs", R, left),         SIDE("R, inputs", R, right),
+    SIDE("W, outputs", W, left),         SIDE("W, inputs", W, right),
+    SIDE("start, outputs", start, left), SIDE("start, inputs", start, right),
+    SIDE("R H½, outputs", RH, left),     SIDE("R H½, inputs", RH, right),
+    SIDE("G½ R H½, outputs", GRH, left), SIDE("G½ R H½, inputs", GRH, right),
+    SIDE("G, outputs", G, left),         SIDE("H, inputs", H, right),
 };
 
 typedef struct {
@@ -121,9 +124,10 @@ static int draw_sheet(sheet *s, const page_sink *sink)
     page p;
     int err = RSD_OK;
     RSD_TRY_DONE(page_open(&p, "subspaces", parts));
-    page_heading(&p, "Where trained adapters lie", "%s · %s · share of their subspace in others of "
-                 "the same size, mean over layers", s->model,
-                 label ? label : s->spec);
+    page_heading(&p, "Where trained adapters lie",
+                 "%s · %s · share of their subspace in others of "
+                 "the same size, mean over layers",
+                 s->model, label ? label : s->spec);
     find_axes(s);
     page_series(&p, 1, "random subspaces");
     for (size_t k = 0; k < s->starts; k++)

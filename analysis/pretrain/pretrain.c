@@ -2,11 +2,11 @@
 #include "boot.h"
 #include "cli/command.h"
 #include "cli/console.h"
+#include "cli/stop.h"
+#include "cli/stream.h"
 #include "io/file.h"
 #include "mat.h"
 #include "pretrain/training_folder.h"
-#include "cli/stop.h"
-#include "cli/stream.h"
 #include "transformer/evaluate.h"
 
 #include <jansson.h>
@@ -26,8 +26,16 @@ typedef struct {
 } pretrain_params;
 
 static const pretrain_params defaults = {
-    .steps = 1000, .batch = 16, .warmup = 100, .checkpoint_every = 100, .lr = 1e-3, .decay = 0.1,
-    .clip = 1, .beta1 = 0.9, .beta2 = 0.999, .stream.precision = RSD_PRECISION_AUTO,
+    .steps = 1000,
+    .batch = 16,
+    .warmup = 100,
+    .checkpoint_every = 100,
+    .lr = 1e-3,
+    .decay = 0.1,
+    .clip = 1,
+    .beta1 = 0.9,
+    .beta2 = 0.999,
+    .stream.precision = RSD_PRECISION_AUTO,
 };
 
 #define AT(field) offsetof(pretrain_params, field)
@@ -71,7 +79,7 @@ typedef struct {
     rsd_pretrain pretrain;
     rsd_progress progress;
     rsd_step last;
-    double eval_loss;            /* NaN: none yet */
+    double eval_loss;             /* NaN: none yet */
     size_t eval_step, first_step; /* of the last evaluation; where this process began */
     double seconds;
 } training;
@@ -81,13 +89,14 @@ static int open_stream(training *t, const char *source, const char *path, size_t
 {
     if (rsd_path_ends(path, ".txt") && !t->tokenizer) {
         char *file = pretrain_tokenizer(source);
-        const int err = file ? rsd_tokenizer_load(file, &t->tokenizer)
-                             : RSD_FAIL(RSD_EUSAGE, "%s: text, but no tokenizer.json beside %s",
-                                        path, source);
+        const int err =
+            file ? rsd_tokenizer_load(file, &t->tokenizer)
+                 : RSD_FAIL(RSD_EUSAGE, "%s: text, but no tokenizer.json beside %s", path, source);
         free(file);
         RSD_TRY(err);
     }
-    const rsd_tokens_options o = { .tokenizer = t->tokenizer, .vocab = t->shape.vocab,
+    const rsd_tokens_options o = { .tokenizer = t->tokenizer,
+                                   .vocab = t->shape.vocab,
                                    .limit = limit };
     return rsd_tokens_open(path, &o, out);
 }
@@ -127,13 +136,20 @@ static int prepare(training *t, rsd_pretrain_options *o)
     const pretrain_params *p = t->params;
     const size_t most = t->shape.context;
     *o = (rsd_pretrain_options){
-        .context = p->stream.context ? p->stream.context : most < 2048 ? most : 2048,
+        .context = p->stream.context ? p->stream.context
+                   : most < 2048     ? most
+                                     : 2048,
         .batch = p->batch,
-        .schedule = { .steps = p->steps, .warmup = p->warmup < p->steps ? p->warmup : p->steps,
-                      .peak = p->lr, .floor = p->min_lr },
+        .schedule = { .steps = p->steps,
+                      .warmup = p->warmup < p->steps ? p->warmup : p->steps,
+                      .peak = p->lr,
+                      .floor = p->min_lr },
         .adamw = { .beta1 = p->beta1, .beta2 = p->beta2, .eps = rsd_adamw_defaults.eps },
-        .decay = p->decay, .clip = p->clip, .seed = p->common.seed,
-        .precision = (rsd_precision)p->stream.precision, .recompute = p->recompute,
+        .decay = p->decay,
+        .clip = p->clip,
+        .seed = p->common.seed,
+        .precision = (rsd_precision)p->stream.precision,
+        .recompute = p->recompute,
     };
     if (o->context > most)
         return RSD_FAIL(RSD_EUSAGE, "--context %zu is above the model's %zu", o->context, most);
@@ -154,14 +170,14 @@ static int open_all(training *t, const char *source)
     RSD_TRY(pretrain_config(source, &t->config));
     t->folder.config = t->config;
     RSD_TRY(rsd_create_shape(t->config, &arch, &t->shape));
-    RSD_TRY(open_stream(t, source, t->params->stream.tokens, t->params->stream.max_tokens,
-                        &t->tokens));
+    RSD_TRY(
+        open_stream(t, source, t->params->stream.tokens, t->params->stream.max_tokens, &t->tokens));
     if (t->params->eval_tokens)
         RSD_TRY(open_stream(t, source, t->params->eval_tokens, 0, &t->eval_tokens));
     RSD_TRY(prepare(t, &o));
     /* nothing is written before all options are right */
-    RSD_TRY(pretrain_folder_start(&t->folder, source, o.seed, t->params->common.force,
-                                  &t->initial));
+    RSD_TRY(
+        pretrain_folder_start(&t->folder, source, o.seed, t->params->common.force, &t->initial));
     RSD_TRY(rsd_weights_load(t->initial, &t->weights));
     RSD_TRY(rsd_pretrain_alloc(t->weights, t->tokens, &o, &t->pretrain));
     RSD_TRY(pretrain_folder_resume(&t->folder, &t->pretrain, &t->progress));
@@ -177,7 +193,9 @@ static int evaluate(training *t)
     const rsd_pretrain *p = &t->pretrain;
     const size_t T = p->options.context;
     rsd_evaluation result;
-    const rsd_evaluate_job job = { .model = p->model, .tokens = t->eval_tokens, .context = T,
+    const rsd_evaluate_job job = { .model = p->model,
+                                   .tokens = t->eval_tokens,
+                                   .context = T,
                                    .windows = rsd_windows(rsd_tokens_count(t->eval_tokens), T),
                                    .batch = p->options.pass };
     RSD_TRY(rsd_evaluate(&job, &result));
@@ -280,9 +298,11 @@ static int run(const void *params, const rsd_arguments *arguments)
     static const rsd_dtype store[] = { RSD_F32, RSD_F16, RSD_BF16 };
     const pretrain_params *p = params;
     const char *source = arguments->words.item[0];
-    training t = { .params = p, .folder = { .path = p->common.output, .dtype = store[p->store] },
+    training t = { .params = p,
+                   .folder = { .path = p->common.output, .dtype = store[p->store] },
                    .progress.best = INFINITY,
-                   .last.loss = NAN, .eval_loss = NAN };
+                   .last.loss = NAN,
+                   .eval_loss = NAN };
     int err = check_options(&t);
     if (!err)
         err = open_all(&t, source);
@@ -306,14 +326,17 @@ const rsd_command rsd_command_pretrain = {
     .usage = "CONFIG --tokens PATH -o DIR",
     .summary = "train a small model from scratch",
     .details =
-        "CONFIG is a config.json of an architecture that has a forward pass here, or the folder it\n"
+        "CONFIG is a config.json of an architecture that has a forward pass here, or the folder "
+        "it\n"
         "lies in.  DIR becomes a model folder.  All weights are trained with AdamW on consecutive\n"
-        "windows, every epoch in another order.  Interrupted at any moment, the same command goes on\n"
-        "after the last checkpoint, bit for bit on the same machine with the same --threads; other\n"
+        "windows, every epoch in another order.  Interrupted at any moment, the same command goes "
+        "on\n"
+        "after the last checkpoint, bit for bit on the same machine with the same --threads; "
+        "other\n"
         "options or tokens are refused.\n",
     .options = options,
-    .common = RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_JSON | RSD_TAKES_THREADS |
-              RSD_TAKES_SEED,
+    .common =
+        RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_JSON | RSD_TAKES_THREADS | RSD_TAKES_SEED,
     .min_words = 1,
     .max_words = 1,
     .defaults = &defaults,

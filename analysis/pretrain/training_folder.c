@@ -149,8 +149,10 @@ int pretrain_folder_start(const pretrain_folder *f, const char *source, uint64_t
         RSD_TRY(forget(f, "training.safetensors"));
         RSD_TRY(forget(f, "initial/config.json"));
     } else if (has(f, "model.safetensors") && !has(f, "training.safetensors"))
-        return RSD_FAIL(RSD_EUSAGE, "%s holds a model that was not trained there; --force replaces "
-                        "it", f->path);
+        return RSD_FAIL(RSD_EUSAGE,
+                        "%s holds a model that was not trained there; --force replaces "
+                        "it",
+                        f->path);
     if (has(f, "initial/config.json") && has(f, "training.safetensors"))
         RSD_TRY(check_config(f));
     else

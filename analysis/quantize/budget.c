@@ -1,10 +1,10 @@
 #include "quantize/budget.h"
 
 #include "cli/console.h"
+#include "cli/stop.h"
 #include "linalg/roots.h"
 #include "mat.h"
 #include "spectra/allocate.h"
-#include "cli/stop.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -203,7 +203,7 @@ int budget_choose(const budget_job *job, select_specs *specs)
     result chosen = { .uniform_loss = NAN };
     if (!job->known || !job->known->store)
         return RSD_FAIL(RSD_EUSAGE, "--target-bpw predicts losses from H and G: --calibration "
-                        "FILE.h5");
+                                    "FILE.h5");
     if (specs->specs < 2)
         return RSD_FAIL(RSD_EUSAGE, "--target-bpw chooses between quantizers: give several -q");
     int err = take_all(&r);

@@ -4,9 +4,9 @@
 #ifndef RSD_BUDGET_H
 #define RSD_BUDGET_H
 
+#include "cli/select.h"
 #include "io/model.h"
 #include "result/known.h"
-#include "cli/select.h"
 
 typedef struct {
     const rsd_model *model;
@@ -16,11 +16,11 @@ typedef struct {
 } budget_job;
 
 /* specs holds the candidates (-q) and rules (--map), which bind; after, one rule per selected
- * matrix that no rule had bound, and no spec.  What was chosen is noted, beside the best single quantizer
- * that fits.  What the candidates cost and are predicted to lose is measured on every matrix, which
- * takes as long as quantizing the model once with each.
- * Errors: RSD_EUSAGE without calibration or fewer than two candidates; RSD_EARG where not even the
- * smallest candidates fit; the model's, the quantizers', RSD_ENOMEM. */
+ * matrix that no rule had bound, and no spec.  What was chosen is noted, beside the best single
+ * quantizer that fits.  What the candidates cost and are predicted to lose is measured on every
+ * matrix, which takes as long as quantizing the model once with each. Errors: RSD_EUSAGE without
+ * calibration or fewer than two candidates; RSD_EARG where not even the smallest candidates fit;
+ * the model's, the quantizers', RSD_ENOMEM. */
 RSD_CHECK int budget_choose(const budget_job *job, select_specs *specs);
 
 #endif

@@ -11,8 +11,10 @@ int gguf_check_shape(const char *architecture, const rsd_shape *s)
         return RSD_FAIL(RSD_EFORMAT, "llama.cpp's %s computes %s, this model another activation",
                         architecture, s->gated ? "SiLU" : "GELU");
     if (!llama && s->heads * s->head_size != s->width)
-        return RSD_FAIL(RSD_EFORMAT, "%zu heads of %zu are not the width %zu, which llama.cpp's %s "
-                        "requires", s->heads, s->head_size, s->width, architecture);
+        return RSD_FAIL(RSD_EFORMAT,
+                        "%zu heads of %zu are not the width %zu, which llama.cpp's %s "
+                        "requires",
+                        s->heads, s->head_size, s->width, architecture);
     if (!llama && s->rotary.dims && s->rotary.scaling == RSD_ROPE_LLAMA3)
         return RSD_FAIL(RSD_EFORMAT, "llama.cpp's %s has no llama3 scaling of its frequencies",
                         architecture);
@@ -93,8 +95,10 @@ int gguf_put_shape(rsd_gguf_writer *w, const char *architecture, const char *nam
     RSD_TRY(rsd_gguf_put_u32(w, "general.file_type", file_type));
     RSD_TRY(rsd_gguf_put_u32(w, "general.quantization_version", QUANTIZATION_VERSION));
     RSD_TRY(put_sizes(&k, s));
-    RSD_TRY(put_real(&k, s->norm == RSD_NORM_RMS ? "attention.layer_norm_rms_epsilon"
-                                                 : "attention.layer_norm_epsilon", s->norm_eps));
+    RSD_TRY(put_real(&k,
+                     s->norm == RSD_NORM_RMS ? "attention.layer_norm_rms_epsilon"
+                                             : "attention.layer_norm_epsilon",
+                     s->norm_eps));
     if (strcmp(architecture, "gptneox") == 0)
         RSD_TRY(rsd_gguf_put_bool(w, spell(&k, "use_parallel_residual", text), s->parallel));
     return put_rotary(&k, &s->rotary);

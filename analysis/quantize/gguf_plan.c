@@ -38,10 +38,12 @@ static int add(gguf_plan *p, const rsd_tensor *t, rsd_gguf_place place)
     if (!rsd_dtype_is_real(t->dtype) || t->ndim > 2)
         return RSD_FAIL(RSD_EFORMAT, "tensor '%s' is neither a vector nor a matrix of real numbers",
                         t->name);
-    *it = (gguf_item){ .place = place, .tensor = t,
-                        .rows = t->matrix ? t->rows : t->elements,
-                        .cols = t->matrix ? t->cols : 1, .type = plain_type(t),
-                  .wanted = quantize_spec_of(p->job, p->model, t) };
+    *it = (gguf_item){ .place = place,
+                       .tensor = t,
+                       .rows = t->matrix ? t->rows : t->elements,
+                       .cols = t->matrix ? t->cols : 1,
+                       .type = plain_type(t),
+                       .wanted = quantize_spec_of(p->job, p->model, t) };
     p->count++;
     if (!it->wanted)
         return RSD_OK;
@@ -82,7 +84,8 @@ static int add_rope_factors(gguf_plan *p)
     rsd_gguf_rope_factors(r->theta, r->dims, r->factor, r->low_freq, r->high_freq, r->original,
                           p->rope_factors);
     p->item[p->count++] = (gguf_item){ .place = { .name = "rope_freqs.weight" },
-                                       .rows = r->dims / 2, .cols = 1,
+                                       .rows = r->dims / 2,
+                                       .cols = 1,
                                        .type = rsd_ggml_type_by_name("f32") };
     return RSD_OK;
 }
@@ -175,8 +178,9 @@ void gguf_plan_note_fallbacks(const gguf_plan *p)
             }
         if (first == i)
             console_note("%zu of %zu matrices have rows that do not fill blocks of %zu (%s: %zu "
-                         "columns): %s there, not %s, as llama.cpp does", count, p->taken,
-                         a->asked->block, a->tensor->name, a->cols, a->type->name, a->asked->name);
+                         "columns): %s there, not %s, as llama.cpp does",
+                         count, p->taken, a->asked->block, a->tensor->name, a->cols, a->type->name,
+                         a->asked->name);
     }
 }
 

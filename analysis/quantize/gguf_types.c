@@ -54,9 +54,8 @@ static const char *fallback(const rsd_ggml_type *type)
 {
     static const struct {
         const char *of, *to;
-    } rows[] = { { "q2_K", "q4_0" }, { "q3_K", "q4_0" }, { "q4_K", "q5_0" },
-                 { "q5_K", "q5_1" }, { "q6_K", "q8_0" }, { "iq4_xs", "iq4_nl" },
-                 { "tq2_0", "q4_0" } };
+    } rows[] = { { "q2_K", "q4_0" }, { "q3_K", "q4_0" },     { "q4_K", "q5_0" }, { "q5_K", "q5_1" },
+                 { "q6_K", "q8_0" }, { "iq4_xs", "iq4_nl" }, { "tq2_0", "q4_0" } };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
         if (strcasecmp(rows[k].of, type->name) == 0)
             return rows[k].to;
@@ -78,9 +77,9 @@ uint32_t gguf_file_type(const rsd_ggml_type *type)
     static const struct {
         const char *name;
         uint32_t number;
-    } rows[] = { { "f32", 0 },     { "f16", 1 },   { "q4_0", 2 },    { "q4_1", 3 },
-                 { "q8_0", 7 },    { "q5_0", 8 },  { "q5_1", 9 },    { "q2_K", 10 },
-                 { "q3_K", 11 },   { "q4_K", 14 }, { "q5_K", 16 },   { "q6_K", 18 },
+    } rows[] = { { "f32", 0 },     { "f16", 1 },     { "q4_0", 2 },  { "q4_1", 3 },
+                 { "q8_0", 7 },    { "q5_0", 8 },    { "q5_1", 9 },  { "q2_K", 10 },
+                 { "q3_K", 11 },   { "q4_K", 14 },   { "q5_K", 16 }, { "q6_K", 18 },
                  { "iq4_nl", 25 }, { "iq4_xs", 30 }, { "bf16", 32 }, { "tq2_0", 37 },
                  { "mxfp4", 38 } };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)

@@ -2,10 +2,10 @@
 #ifndef RSD_QUANTIZE_FOLDER_H
 #define RSD_QUANTIZE_FOLDER_H
 
-#include "io/model.h"
-#include "result/known.h"
-#include "quantizers/quantizer.h"
 #include "cli/select.h"
+#include "io/model.h"
+#include "quantizers/quantizer.h"
+#include "result/known.h"
 
 typedef struct {
     const select_options *select;

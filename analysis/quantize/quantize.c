@@ -2,17 +2,17 @@
  *
  * Two things are written: the dequantized numbers, in a form that other programs read as they read
  * the original, and the bytes that the quantizer really stores, section by section. */
-#include "quantize/budget.h"
 #include "cli/command.h"
 #include "cli/console.h"
+#include "cli/select.h"
 #include "io/file.h"
 #include "io/model.h"
-#include "result/known.h"
 #include "mat.h"
+#include "quantize/budget.h"
 #include "quantize/model_folder.h"
 #include "quantize/to_gguf.h"
 #include "quantizers/quantizer.h"
-#include "cli/select.h"
+#include "result/known.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -122,21 +122,27 @@ static int check_output(const quantize_params *p)
 static int choose_specs(quantization *q)
 {
     const quantize_params *p = q->params;
-    const budget_job job = { .model = q->model, .select = &p->select, .known = &q->known,
-                             .bits = p->target_bpw };
+    const budget_job job = {
+        .model = q->model, .select = &p->select, .known = &q->known, .bits = p->target_bpw
+    };
     if (p->target_bpw > 0)
         return budget_choose(&job, &q->specs);
     if (q->specs.specs > 1)
-        return RSD_FAIL(RSD_EUSAGE, "one -q for all matrices, not %zu; --map GLOB=SPEC for some, "
-                        "--target-bpw to choose", q->specs.specs);
+        return RSD_FAIL(RSD_EUSAGE,
+                        "one -q for all matrices, not %zu; --map GLOB=SPEC for some, "
+                        "--target-bpw to choose",
+                        q->specs.specs);
     return RSD_OK;
 }
 
 static int write_output(quantization *q)
 {
     const char *output = q->params->common.output;
-    const quantize_job job = { .select = &q->params->select, .specs = &q->specs,
-                               .known = &q->known, .output = output, .report = report_matrix,
+    const quantize_job job = { .select = &q->params->select,
+                               .specs = &q->specs,
+                               .known = &q->known,
+                               .output = output,
+                               .report = report_matrix,
                                .context = &q->report };
     if (ends_with(output, ".npy"))
         return quantize_to_npy(&job, q->model);
@@ -178,7 +184,8 @@ const rsd_command rsd_command_quantize = {
     .usage = "INPUT -q SPEC... [--target-bpw BITS] [--calibration FILE.h5] -o OUT",
     .summary = "write what a quantizer makes of a model, or of one array",
     .details =
-        "A model becomes a model folder: model.safetensors holds the dequantized weights (float32,\n"
+        "A model becomes a model folder: model.safetensors holds the dequantized weights "
+        "(float32,\n"
         "all else as it was), packed.safetensors the bytes that the quantizer stores, and the\n"
         "configuration and tokenizer are copied.  OUT.npy for one matrix: OUT.npy and\n"
         "OUT.packed.safetensors.  OUT.gguf: the file that llama.cpp loads, of the quantizers that\n"

@@ -24,9 +24,10 @@ static int put_half(rsd_gguf_writer *w, const gguf_item *it, const rsd_fp *forma
     const size_t n = W.m * W.n;
     for (size_t i = 0; i < n; i++)
         if (fabsf(W.x[i]) > format->max)
-            return RSD_FAIL(RSD_EDOM, "%s: %g is beyond %s; give it a type with --embeddings --map "
-                            "'%s=bf16'", it->tensor->name, (double)W.x[i], it->type->name,
-                            it->tensor->name);
+            return RSD_FAIL(RSD_EDOM,
+                            "%s: %g is beyond %s; give it a type with --embeddings --map "
+                            "'%s=bf16'",
+                            it->tensor->name, (double)W.x[i], it->type->name, it->tensor->name);
     for (size_t i = 0; i < n; i += PIECE) {
         const size_t piece = n - i < PIECE ? n - i : PIECE;
         rsd_fp_encode_array(format, W.x + i, code, piece, true);

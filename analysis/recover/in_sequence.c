@@ -3,9 +3,9 @@
  * as it will be; the copy has their sum, which is what the layers that follow must answer to. */
 #include "adapters/sequence.h"
 #include "cli/console.h"
+#include "cli/stop.h"
 #include "mat.h"
 #include "recover/sweep.h"
-#include "cli/stop.h"
 
 /* Pulls targets towards W; a share of the mean eigenvalue of the inputs' moment, which a few
  * thousand tokens leave without full rank. */
@@ -54,11 +54,17 @@ static int run_sequence(student *s, line *l, rsd_weights *original, rsd_weights 
 {
     const sweep *sw = s->sweep;
     const size_t held = rsd_tokens_count(sw->train.tokens), asked = sw->params->numbers.sequence;
-    const rsd_sequence_job sequence = {
-        .original = original, .current = current, .tokens = sw->train.tokens,
-        .context = sw->train.context,
-        .windows = (asked < held ? asked : held) / sw->train.context, .batch = sw->pass,
-        .ridge = ridge, .correct = correct, .stop = should_stop, .callback_context = l };
+    const rsd_sequence_job sequence = { .original = original,
+                                        .current = current,
+                                        .tokens = sw->train.tokens,
+                                        .context = sw->train.context,
+                                        .windows =
+                                            (asked < held ? asked : held) / sw->train.context,
+                                        .batch = sw->pass,
+                                        .ridge = ridge,
+                                        .correct = correct,
+                                        .stop = should_stop,
+                                        .callback_context = l };
     const double started = console_seconds();
     size_t done;
     note_few_tokens(l, sequence.windows * sequence.context);

@@ -34,8 +34,10 @@ static rsd_adapter *adapter_of(const layer_job *j)
 
 static rsd_init_task task_of(const layer_job *j, const layer_memory *w)
 {
-    return (rsd_init_task){ .W = w->W, .quantizer = j->spec,
-                            .known = w->any ? &w->known : NULL, .rank = w->B.n,
+    return (rsd_init_task){ .W = w->W,
+                            .quantizer = j->spec,
+                            .known = w->any ? &w->known : NULL,
+                            .rank = w->B.n,
                             .damping = j->to->sweep->params->numbers.damping,
                             .seed = rsd_seed(j->to->run->seed, j->tensor->name) };
 }

@@ -133,8 +133,8 @@ static int overlap_start(measured_layer *l, const rsd_adapter *start)
     factors f;
     int err = take_factors(start, false, &f);
     if (!err)
-        err = measured_overlap(l, f.B, f.A, &l->row.overlap_start_left,
-                               &l->row.overlap_start_right);
+        err =
+            measured_overlap(l, f.B, f.A, &l->row.overlap_start_left, &l->row.overlap_start_right);
     factors_free(&f);
     return err;
 }
@@ -284,9 +284,12 @@ static int write_vectors(rsd_store *store, const char *path, const char *name, c
     RSD_TRY(rsd_store_axis(store, axis, count, "rank", "rank r, or number of the singular value"));
     if (asprintf(&full, "%s/%s", path, name) < 0)
         return RSD_FAIL(RSD_ENOMEM, "path of %s", name);
-    const rsd_array_info info = { .units = "1", .description = "singular vectors, one a row",
-                                  .ndim = 2, .shape = { count, length },
-                                  .axis = { axis, NULL }, .as_float = true };
+    const rsd_array_info info = { .units = "1",
+                                  .description = "singular vectors, one a row",
+                                  .ndim = 2,
+                                  .shape = { count, length },
+                                  .axis = { axis, NULL },
+                                  .as_float = true };
     const int err = rsd_store_array(store, full, x, &info);
     free(full);
     return err;

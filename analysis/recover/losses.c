@@ -16,8 +16,10 @@ int student_probe(const student *s, double *loss)
     const stream *from = &s->sweep->train;
     const size_t windows = from->windows < PROBE_WINDOWS ? from->windows : PROBE_WINDOWS;
     rsd_evaluation result;
-    const rsd_evaluate_job job = { .model = s->pass, .tokens = from->tokens,
-                                   .context = from->context, .windows = windows,
+    const rsd_evaluate_job job = { .model = s->pass,
+                                   .tokens = from->tokens,
+                                   .context = from->context,
+                                   .windows = windows,
                                    .batch = s->sweep->pass };
     RSD_TRY(rsd_evaluate(&job, &result));
     *loss = rsd_mean(result.loss, windows);
@@ -28,8 +30,10 @@ int student_probe(const student *s, double *loss)
 static int losses_of(const sweep *s, rsd_transformer *pass, double *loss)
 {
     rsd_evaluation result;
-    const rsd_evaluate_job job = { .model = pass, .tokens = s->eval.tokens,
-                                   .context = s->eval.context, .windows = s->eval.windows,
+    const rsd_evaluate_job job = { .model = pass,
+                                   .tokens = s->eval.tokens,
+                                   .context = s->eval.context,
+                                   .windows = s->eval.windows,
                                    .batch = s->pass };
     RSD_TRY(rsd_evaluate(&job, &result));
     memcpy(loss, result.loss, result.windows * sizeof *loss);
@@ -127,13 +131,12 @@ int student_merged_losses(const student *s, recover_merge how, double *loss)
         for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++) {
             const rsd_tensor *t = w->block[b].tensor[slot];
             if (t)
-                RSD_TRY_DONE(merge_layer(s, b, slot, how,
-                                         (rsd_mat){ rsd_weights_of(w, t), t->rows, t->cols,
-                                                    t->cols }));
+                RSD_TRY_DONE(merge_layer(
+                    s, b, slot, how, (rsd_mat){ rsd_weights_of(w, t), t->rows, t->cols, t->cols }));
         }
     RSD_TRY_DONE(rsd_transformer_alloc(w, (rsd_precision)s->sweep->params->stream.precision,
-                                       RSD_KEEP_NOTHING,
-                                       s->sweep->pass * s->sweep->eval.context, &pass));
+                                       RSD_KEEP_NOTHING, s->sweep->pass * s->sweep->eval.context,
+                                       &pass));
     err = losses_of(s->sweep, pass, loss);
 done:
     rsd_transformer_free(pass);

@@ -4,9 +4,9 @@
 
 #include "cli/choices.h"
 #include "cli/command.h"
-#include "result/known.h"
 #include "cli/select.h"
 #include "cli/stream.h"
+#include "result/known.h"
 #include "train/recover.h"
 
 /* What a trained adapter is merged into before its loss is taken again. */
@@ -45,9 +45,9 @@ typedef struct {
     const rsd_init_spec *init;
     rsd_variant variant;
     size_t rank, seed;
-    bool control;    /* of the original model */
+    bool control;       /* of the original model */
     size_t set_against; /* index of the run that is its control; SIZE_MAX: none */
-    char *name;      /* of its group: model_spec_rRANK_init_variant_sSEED */
+    char *name;         /* of its group: model_spec_rRANK_init_variant_sSEED */
 } recover_run;
 
 typedef struct {

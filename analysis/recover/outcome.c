@@ -1,6 +1,6 @@
 /* Finished runs: files of their own until the sweep ends, then the new result file. */
-#include "io/file.h"
 #include "cli/console.h"
+#include "io/file.h"
 #include "mat.h"
 #include "recover/sweep.h"
 #include "rng.h"
@@ -184,9 +184,10 @@ static int contradiction(const char *where, const char *run, const char *held, c
     for (; held[i] && held[i] == wanted[i]; i++)
         if (held[i] == ',')
             start = i + 1;
-    return RSD_FAIL(RSD_EUSAGE, "%s: %s was made with '%.*s', this command says '%.*s'; --force "
-                    "starts over, -o writes another file", where, run,
-                    (int)strcspn(held + start, ","), held + start,
+    return RSD_FAIL(RSD_EUSAGE,
+                    "%s: %s was made with '%.*s', this command says '%.*s'; --force "
+                    "starts over, -o writes another file",
+                    where, run, (int)strcspn(held + start, ","), held + start,
                     (int)strcspn(wanted + start, ","), wanted + start);
 }
 

@@ -1,7 +1,7 @@
 /* The runs of a sweep: lists are parsed, crossed, and given their controls. */
-#include "quantize/budget.h"
 #include "figures/label.h"
 #include "mat.h"
+#include "quantize/budget.h"
 #include "recover/options.h"
 
 #include <stdio.h>
@@ -48,9 +48,8 @@ static int parse_lists(const recover_params *p, recover_plan *plan)
 static int name_run(recover_run *r, const char *model)
 {
     char *label = r->spec ? label_of_spec(r->spec->text) : strdup(r->control ? "original" : "map");
-    const bool fine =
-        label && asprintf(&r->name, "%s_%s_r%zu_%s_%s_s%zu", model, label, r->rank, r->init->text,
-                          rsd_variant_name(r->variant), r->seed) >= 0;
+    const bool fine = label && asprintf(&r->name, "%s_%s_r%zu_%s_%s_s%zu", model, label, r->rank,
+                                        r->init->text, rsd_variant_name(r->variant), r->seed) >= 0;
     free(label);
     if (fine)
         return RSD_OK;
@@ -140,7 +139,7 @@ static int check(const recover_params *p, const recover_plan *plan)
                         n->eval_every, n->steps);
     if (n->spread && !p->calibration)
         return RSD_FAIL(RSD_EUSAGE, "--rank-budget predicts losses from H and G: --calibration "
-                        "FILE.h5");
+                                    "FILE.h5");
     if (!p->eval_tokens)
         return RSD_FAIL(RSD_EUSAGE, "say what losses are measured on: --eval-tokens PATH");
     return RSD_OK;
@@ -150,8 +149,9 @@ static int check(const recover_params *p, const recover_plan *plan)
 static int choose_quantizers(const recover_params *p, const rsd_model *model, const known *data,
                              recover_plan *plan)
 {
-    const budget_job job = { .model = model, .select = &p->select, .known = data,
-                             .bits = p->target_bpw };
+    const budget_job job = {
+        .model = model, .select = &p->select, .known = data, .bits = p->target_bpw
+    };
     if (p->target_bpw > 0)
         RSD_TRY(budget_choose(&job, &plan->specs));
     return RSD_OK;
@@ -204,8 +204,10 @@ int recover_pool(const rsd_spec *spec, size_t *pool)
     const rsd_opt *scheme = table ? rsd_opt_find(table, "scheme") : NULL;
     const rsd_opt *group = table ? rsd_opt_find(table, "group") : NULL;
     if (!scheme || !group)
-        return RSD_FAIL(RSD_EUSAGE, "qalora sums inputs by the groups of an affine quantizer, %s "
-                        "has none: int:scheme=affine,group=N", spec->text);
+        return RSD_FAIL(RSD_EUSAGE,
+                        "qalora sums inputs by the groups of an affine quantizer, %s "
+                        "has none: int:scheme=affine,group=N",
+                        spec->text);
     rsd_opt_value(scheme, spec->params, text, sizeof text);
     if (strncmp(text, "affine", 6) != 0)
         return RSD_FAIL(RSD_EUSAGE, "qalora merges into zero points, %s has none: scheme=affine",

@@ -119,7 +119,10 @@ static int predict_all(ranks_job *job, size_t count)
         const size_t bytes = job_bytes(job, i);
         largest = bytes > largest ? bytes : largest;
     }
-    const rsd_par_work work = { .count = count, .bytes = job_bytes, .run = run_job, .context = job,
+    const rsd_par_work work = { .count = count,
+                                .bytes = job_bytes,
+                                .run = run_job,
+                                .context = job,
                                 .budget = 4 * largest + 100000000 * rsd_par_threads() };
     RSD_TRY(rsd_par_each(&work));
     for (size_t i = 0; i < count; i++)

@@ -2,8 +2,8 @@
 #include "recover/sweep.h"
 
 #include "cli/console.h"
-#include "mat.h"
 #include "cli/stop.h"
+#include "mat.h"
 #include "train/recovered.h"
 
 #include <math.h>
@@ -46,7 +46,8 @@ static int open_streams(sweep *s)
 {
     const recover_params *p = s->params;
     RSD_TRY(stream_open(&p->stream, s->model, &s->shape, &s->train));
-    const stream_options eval = { .tokens = p->eval_tokens, .context = s->train.context,
+    const stream_options eval = { .tokens = p->eval_tokens,
+                                  .context = s->train.context,
                                   .max_tokens = p->max_eval_tokens };
     RSD_TRY(stream_open(&eval, s->model, &s->shape, &s->eval));
     s->pass = s->train.context < PASS_TOKENS ? PASS_TOKENS / s->train.context : 1;
@@ -69,8 +70,8 @@ static int make_canonical(sweep *s)
     char tokens[65], eval[65];
     RSD_TRY(stream_fingerprint(s->train.tokens, tokens));
     RSD_TRY(stream_fingerprint(s->eval.tokens, eval));
-    s->options = recover_canonical(s->params, tokens, eval, s->train.context,
-                                   precision_name(s->params));
+    s->options =
+        recover_canonical(s->params, tokens, eval, s->train.context, precision_name(s->params));
     return s->options ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "text of the options");
 }
 
@@ -90,8 +91,8 @@ static int open_teacher(sweep *s)
     if (p->numbers.objective == RSD_OBJECTIVE_CE || p->numbers.steps == 0)
         return RSD_OK;
     RSD_TRY(rsd_weights_load(s->model, &s->original));
-    return rsd_transformer_alloc(s->original, (rsd_precision)p->stream.precision,
-                                 RSD_KEEP_NOTHING, s->pass * s->train.context, &s->teacher);
+    return rsd_transformer_alloc(s->original, (rsd_precision)p->stream.precision, RSD_KEEP_NOTHING,
+                                 s->pass * s->train.context, &s->teacher);
 }
 
 static void close_sweep(sweep *s)
@@ -210,9 +211,11 @@ static void say_plan(const sweep *s, const outcome *o)
     for (size_t i = 0; i < s->plan.runs; i++)
         printf("%s%s\n", s->plan.run[i].name, o[i].done ? " (done)" : "");
     printf("%zu runs of %zu steps, %.3g tokens each (%.2f epochs), %zu windows of %zu to evaluate "
-           "on\n", s->plan.runs, s->params->numbers.steps, tokens,
+           "on\n",
+           s->plan.runs, s->params->numbers.steps, tokens,
            (double)s->params->numbers.steps * (double)s->params->numbers.batch /
-               (double)s->train.windows, s->eval.windows, s->eval.context);
+               (double)s->train.windows,
+           s->eval.windows, s->eval.context);
 }
 
 static int recover(sweep *s, references *refs, recover_parts *parts, outcome **outcomes)
@@ -280,8 +283,8 @@ const rsd_command rsd_command_recover = {
         "same command again resumes where it was stopped, in the middle of a run too; more\n"
         "quantizers, ranks or starts are added to the file.\n",
     .options = recover_options,
-    .common = RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_JSON | RSD_TAKES_THREADS |
-              RSD_TAKES_SEED,
+    .common =
+        RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_JSON | RSD_TAKES_THREADS | RSD_TAKES_SEED,
     .min_words = 1,
     .max_words = 1,
     .defaults = &recover_defaults,

@@ -80,8 +80,10 @@ static void put_name(const layout *l, const recovery_row *r)
 {
     char *label = *r->spec ? label_of_spec(r->spec) : NULL;
     printf("%-*.*s %4lld %-*.*s", l->spec, l->spec,
-           r->control ? "(original)" : label ? label : "(map)", (long long)r->rank, l->init,
-           l->init, r->init);
+           r->control ? "(original)"
+           : label    ? label
+                      : "(map)",
+           (long long)r->rank, l->init, l->init, r->init);
     free(label);
     if (l->variant)
         printf(" %-7s", r->variant);
@@ -117,9 +119,11 @@ static void take_width(int *width, const char *text)
 
 static layout lay_out(const sweep *s, const outcome *o)
 {
-    layout l = { .variant = s->plan.variants > 1, .seed = s->params->seeds > 1,
+    layout l = { .variant = s->plan.variants > 1,
+                 .seed = s->params->seeds > 1,
                  .merged = s->params->numbers.merge != RECOVER_MERGE_NONE,
-                 .spec = (int)strlen("(original)"), .init = (int)strlen("start") };
+                 .spec = (int)strlen("(original)"),
+                 .init = (int)strlen("start") };
     for (size_t i = 0; i < s->plan.runs; i++) {
         if (!o[i].row.run)
             continue;

@@ -189,8 +189,8 @@ static void put_memory(const student *m, references *refs, recovery_row *r)
         return;
     refs->memory_said = true;
     console_note("%s base: %.2f MB of quantized layers (%.2f MB in bfloat16); the run counts %.1f "
-                 "MB and takes %.1f MB, the process %.1f MB at most", r->base,
-                 1e-6 * (double)r->base_bytes, 1e-6 * (double)r->bf16_bytes,
+                 "MB and takes %.1f MB, the process %.1f MB at most",
+                 r->base, 1e-6 * (double)r->base_bytes, 1e-6 * (double)r->bf16_bytes,
                  1e-6 * (double)r->computed_bytes, 1e-6 * (double)r->resident_bytes,
                  1e-6 * (double)r->peak_bytes);
 }
@@ -263,8 +263,8 @@ static int train(const sweep *s, references *refs, student *m, const char *state
     if (s->params->numbers.steps == 0)
         stay(s, o);
     else
-        RSD_TRY(recover_train(m, state, rsd_mean(o->init, s->eval.windows), &o->curves,
-                              o->trained));
+        RSD_TRY(
+            recover_train(m, state, rsd_mean(o->init, s->eval.windows), &o->curves, o->trained));
     put_sizes(m, o);
     put_memory(m, refs, &o->row);
     RSD_TRY(recover_measure(m, &o->layers));
@@ -295,8 +295,8 @@ static int make_student(const sweep *s, const recover_run *run, student *m)
     return student_make(s, run, STUDENT_EVEN, m);
 }
 
-int run_one(const sweep *s, references *refs, const recover_parts *parts,
-                   const recover_run *run, outcome *o)
+int run_one(const sweep *s, references *refs, const recover_parts *parts, const recover_run *run,
+            outcome *o)
 {
     student m = { 0 };
     char *state = NULL;

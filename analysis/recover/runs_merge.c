@@ -43,8 +43,8 @@ static int push_layers(tables *t, recovery_layer *from, size_t count, const char
 static int copy_group(const rsd_store *from, rsd_store *to, const char *run)
 {
     char *path = recovery_path(run);
-    const int err = path ? rsd_store_copy(from, path, to, path)
-                         : RSD_FAIL(RSD_ENOMEM, "path of %s", run);
+    const int err =
+        path ? rsd_store_copy(from, path, to, path) : RSD_FAIL(RSD_ENOMEM, "path of %s", run);
     free(path);
     return err;
 }
@@ -159,8 +159,8 @@ int parts_finish(const sweep *s, recover_parts *p, const outcome *outcomes)
     if (!p->open || !news)
         return RSD_OK;
     p->file.leave = "recovery";
-    RSD_TRY(amend_begin(&p->file, &s->entry, s->model, false, s->command_line,
-                        s->params->common.seed));
+    RSD_TRY(
+        amend_begin(&p->file, &s->entry, s->model, false, s->command_line, s->params->common.seed));
     RSD_TRY(write_recovery(s, p, outcomes));
     RSD_TRY(amend_commit(&p->file));
     for (size_t i = 0; i < s->plan.runs; i++)

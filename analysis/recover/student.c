@@ -37,7 +37,10 @@ static int make_side_by_side(layer_job *job, size_t jobs)
         const size_t bytes = job_bytes(job, i);
         largest = bytes > largest ? bytes : largest;
     }
-    const rsd_par_work work = { .count = jobs, .bytes = job_bytes, .run = run_job, .context = job,
+    const rsd_par_work work = { .count = jobs,
+                                .bytes = job_bytes,
+                                .run = run_job,
+                                .context = job,
                                 .budget = 4 * largest + 100000000 * rsd_par_threads() };
     RSD_TRY(rsd_par_each(&work));
     for (size_t i = 0; i < jobs; i++)
@@ -96,8 +99,9 @@ static int spread(const student *s, rsd_adapter_plan (*plan)[RSD_LINEARS])
         const rsd_adapter_plan *p = &plan[i / RSD_LINEARS][i % RSD_LINEARS];
         const rsd_tensor *t = s->weights->block[i / RSD_LINEARS].tensor[i % RSD_LINEARS];
         if (p->rank)
-            layer[count++] = (rank_layer){ .tensor = t, .spec = spec_of(s, t), .pool = p->pool,
-                                           .rank = p->rank };
+            layer[count++] = (rank_layer){
+                .tensor = t, .spec = spec_of(s, t), .pool = p->pool, .rank = p->rank
+            };
     }
     RSD_TRY_DONE(ranks_spread(s->sweep, s->run->variant, layer, count));
     for (size_t i = 0, k = 0; i < most; i++) {
@@ -169,7 +173,9 @@ static int make_layers(student *s)
         const rsd_tensor *t = s->weights->block[i / RSD_LINEARS].tensor[i % RSD_LINEARS];
         if (!t)
             continue;
-        job[jobs++] = (layer_job){ .to = s, .tensor = t, .layer = i / RSD_LINEARS,
+        job[jobs++] = (layer_job){ .to = s,
+                                   .tensor = t,
+                                   .layer = i / RSD_LINEARS,
                                    .slot = (rsd_slot)(i % RSD_LINEARS),
                                    .spec = s->run->control ? NULL : spec_of(s, t) };
     }
@@ -193,11 +199,13 @@ static int open_pass(student *s, bool trains)
     const rsd_keep keep = trains ? trained : RSD_KEEP_NOTHING;
     RSD_TRY(rsd_transformer_alloc(s->weights, (rsd_precision)p->stream.precision, keep, rows,
                                   &s->pass));
-    const rsd_adapted_options o = { .weights = s->weights, .base = &s->base,
+    const rsd_adapted_options o = { .weights = s->weights,
+                                    .base = &s->base,
                                     .adapters = s->adapted ? &s->adapters : NULL,
-                                    .grad = trains ? &s->grad : NULL, .rows = rows,
-                                    .straight = s->adapted && p->numbers.straight &&
-                                                !s->run->control };
+                                    .grad = trains ? &s->grad : NULL,
+                                    .rows = rows,
+                                    .straight =
+                                        s->adapted && p->numbers.straight && !s->run->control };
     RSD_TRY(rsd_adapted_alloc(&o, rsd_transformer_mm(s->pass), &s->hook));
     return rsd_transformer_hook(s->pass, rsd_adapted_hook(s->hook));
 }

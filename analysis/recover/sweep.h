@@ -6,9 +6,9 @@
 #ifndef RSD_RECOVER_PRIVATE_H
 #define RSD_RECOVER_PRIVATE_H
 
+#include "recover/options.h"
 #include "result/amend.h"
 #include "result/known.h"
-#include "recover/options.h"
 #include "result/recovery_table.h"
 
 enum { BOOTSTRAP_SEED = 0 }; /* standard errors are the same numbers whatever --seed is */
@@ -25,8 +25,8 @@ typedef struct {
     char *options; /* canonical text */
     known known;
     stream train, eval;
-    size_t pass;               /* windows in memory at a time */
-    rsd_weights *original;     /* the teacher's; NULL: the objective needs none */
+    size_t pass;           /* windows in memory at a time */
+    rsd_weights *original; /* the teacher's; NULL: the objective needs none */
     rsd_transformer *teacher;
 } sweep;
 
@@ -40,17 +40,17 @@ typedef struct {
     const sweep *sweep;
     const recover_run *run;
     rsd_weights *weights;
-    float **extra;         /* [extras] layers that a packed base leaves as they are */
+    float **extra; /* [extras] layers that a packed base leaves as they are */
     size_t extras;
     rsd_base base;
-    bool adapted;          /* it has adapters */
+    bool adapted;                       /* it has adapters */
     rsd_adapters adapters, start, grad; /* start: as they began */
     rsd_transformer *pass;
     rsd_adapted *hook;
-    rsd_recover *trainer;  /* NULL: not trained */
+    rsd_recover *trainer; /* NULL: not trained */
 
-    double quantized;      /* weights that are quantized */
-    double packed_bytes;   /* their bytes */
+    double quantized;                /* weights that are quantized */
+    double packed_bytes;             /* their bytes */
     double norm, error, start_error; /* sums of squares of W, W - Wq, W - Wq - C */
 } student;
 
@@ -137,7 +137,7 @@ size_t student_bytes(const student *s);
 /* What a training leaves behind, step by step. */
 typedef struct {
     size_t steps, evals;
-    double *train_loss, *rate;    /* [steps of the plan], the first `steps` known */
+    double *train_loss, *rate; /* [steps of the plan], the first `steps` known */
     double *eval_step, *eval_loss;
     size_t most_evals;
     double best;

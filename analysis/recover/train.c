@@ -1,10 +1,10 @@
 /* Training a run's adapters, with evaluations on the way and a state to go on from. */
+#include "boot.h"
 #include "cli/console.h"
+#include "cli/stop.h"
 #include "io/file.h"
 #include "mat.h"
-#include "boot.h"
 #include "recover/sweep.h"
-#include "cli/stop.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -58,8 +58,10 @@ static int write_curves(const training *t)
     const struct {
         const double *x;
         size_t n;
-    } part[] = { { c->train_loss, c->steps }, { c->rate, c->steps },
-                 { c->eval_step, c->evals }, { c->eval_loss, c->evals } };
+    } part[] = { { c->train_loss, c->steps },
+                 { c->rate, c->steps },
+                 { c->eval_step, c->evals },
+                 { c->eval_loss, c->evals } };
     for (size_t i = 0; !err && i < sizeof part / sizeof *part; i++)
         err = rsd_writer_put(&w, part[i].x, part[i].n * sizeof(double));
     if (err) {
@@ -208,13 +210,19 @@ static rsd_recover_options options_of(const student *s)
     const sweep *sw = s->sweep;
     const recover_numbers *n = &sw->params->numbers;
     rsd_recover_options o = {
-        .objective = (rsd_objective)n->objective, .context = sw->train.context, .batch = n->batch,
+        .objective = (rsd_objective)n->objective,
+        .context = sw->train.context,
+        .batch = n->batch,
         .pass = sw->pass,
         .schedule = { .steps = n->steps,
                       .warmup = n->warmup < n->steps / 2 ? n->warmup : n->steps / 2,
                       .peak = n->lr },
-        .adamw = rsd_adamw_defaults, .decay = n->decay, .clip = n->clip, .b_ratio = n->b_ratio,
-        .seed = s->run->seed, .state_path = sw->params->optimizer_state,
+        .adamw = rsd_adamw_defaults,
+        .decay = n->decay,
+        .clip = n->clip,
+        .b_ratio = n->b_ratio,
+        .seed = s->run->seed,
+        .state_path = sw->params->optimizer_state,
         .adalora = rsd_adalora_defaults,
     };
     o.adalora.target = n->target_rank ? n->target_rank : (2 * s->run->rank + 2) / 3;
@@ -243,8 +251,8 @@ static int open_training(training *t, const char *state)
     student *s = t->s;
     const rsd_recover_options o = options_of(s);
     RSD_TRY(identify(t));
-    if (state && (asprintf(&t->state, "%s.state", state) < 0 ||
-                  asprintf(&t->curve, "%s.curves", state) < 0))
+    if (state &&
+        (asprintf(&t->state, "%s.state", state) < 0 || asprintf(&t->curve, "%s.curves", state) < 0))
         return RSD_FAIL(RSD_ENOMEM, "path of %s", state);
     if (state && s->sweep->params->save_adapters && asprintf(&t->best, "%s.best", state) < 0)
         return RSD_FAIL(RSD_ENOMEM, "path of %s", state);

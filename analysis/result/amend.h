@@ -11,8 +11,8 @@
 typedef struct {
     char *path, *folder, *temporary; /* F.h5, F.h5.part (locked), F.h5.tmp */
     int lock;
-    rsd_store *old; /* what F.h5 holds; NULL where there is none */
-    rsd_store *to;  /* F.h5.tmp, between amend_begin and the end */
+    rsd_store *old;    /* what F.h5 holds; NULL where there is none */
+    rsd_store *to;     /* F.h5.tmp, between amend_begin and the end */
     const char *leave; /* a member of "/" that the command writes anew; NULL: none */
 } amend;
 
@@ -29,8 +29,8 @@ RSD_CHECK int amend_find_model(const amend *a, const journal_model *model, bool 
 RSD_CHECK int amend_begin(amend *a, const journal_model *model, const rsd_model *tensors,
                           bool forget, const char *command_line, uint64_t seed);
 
-/* The same with no model of this run: for a table that is made of what the file holds, whose name is
- * set as `leave` before.  Errors: RSD_ENOTFOUND when there is no file. */
+/* The same with no model of this run: for a table that is made of what the file holds, whose name
+ * is set as `leave` before.  Errors: RSD_ENOTFOUND when there is no file. */
 RSD_CHECK int amend_begin_table(amend *a);
 
 /* The new file takes the old one's name. */

@@ -8,10 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-size_t calibrated_stored_bytes(size_t n)
-{
-    return n * n * sizeof(float);
-}
+size_t calibrated_stored_bytes(size_t n) { return n * n * sizeof(float); }
 
 void calibrated_free(calibrated *c)
 {

@@ -165,7 +165,8 @@ static int know_model(journal *j, const rsd_store *store, const char *name)
     return err;
 }
 
-/* Note what a file holds; *matrix, if asked for, gets the path of its last matrix (caller frees). */
+/* Note what a file holds; *matrix, if asked for, gets the path of its last matrix (caller frees).
+ */
 static int scan(journal *j, const rsd_store *store, const char *where, char **matrix)
 {
     RSD_TRY(check_options(j, store, where));
@@ -213,8 +214,7 @@ static int scan_old(journal *j)
 /* Takes both texts over. */
 static int add_part(journal *j, char *path, char *matrix)
 {
-    journal_part *grown =
-        path && matrix ? realloc(j->part, (j->parts + 1) * sizeof *grown) : NULL;
+    journal_part *grown = path && matrix ? realloc(j->part, (j->parts + 1) * sizeof *grown) : NULL;
     if (!grown) {
         free(path);
         free(matrix);

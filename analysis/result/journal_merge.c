@@ -62,8 +62,8 @@ static int source_close(source *s)
     return rsd_store_close(s->store);
 }
 
-/* Copy the children of a matrix' group that the destination lacks (depth 2), of "quantized" those of
- * its specs (depth 1), and of a spec its spectra (depth 0). */
+/* Copy the children of a matrix' group that the destination lacks (depth 2), of "quantized" those
+ * of its specs (depth 1), and of a spec its spectra (depth 0). */
 static int fill_missing(const rsd_store *from, const char *path, rsd_store *to, int depth)
 {
     rsd_names names;

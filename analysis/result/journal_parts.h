@@ -14,17 +14,17 @@ typedef struct {
 struct journal {
     char *path, *folder; /* F.h5 and F.h5.part */
     journal_run run;
-    bool replace;        /* what F.h5 held before does not count (--force) */
-    int folder_fd;       /* locked while the journal is open */
+    bool replace;  /* what F.h5 held before does not count (--force) */
+    int folder_fd; /* locked while the journal is open */
     pthread_mutex_t lock;
-    size_t next;         /* number of the next part */
+    size_t next; /* number of the next part */
     size_t parts;
-    journal_part *part;  /* oldest first */
+    journal_part *part; /* oldest first */
     size_t models;
     journal_model *model;
     size_t known_models; /* found in the files: name, source, sha256; texts owned */
     journal_model *known_model;
-    void *done;          /* search tree of "matrix path\tspec" */
+    void *done; /* search tree of "matrix path\tspec" */
 };
 
 /* Open F.h5 as it was before this run; *out NULL when there is none that counts. */

@@ -103,9 +103,10 @@ static int find_model(known *k, const rsd_model *model)
             err = RSD_FAIL(RSD_ENOMEM, "name of a model");
     }
     if (!err && !k->model)
-        err = RSD_FAIL(RSD_EUSAGE, "%s holds no calibration of %s: none of its %zu models has "
-                       "these weights (sha256 %.12s...)", rsd_store_path(k->store),
-                       rsd_model_source(model), names.count, sha256);
+        err = RSD_FAIL(RSD_EUSAGE,
+                       "%s holds no calibration of %s: none of its %zu models has "
+                       "these weights (sha256 %.12s...)",
+                       rsd_store_path(k->store), rsd_model_source(model), names.count, sha256);
     rsd_names_free(&names);
     return err;
 }

@@ -9,7 +9,8 @@
 #include "opt.h"
 #include "quantizers/calibration.h"
 
-/* Rows for a command's option table: two names for one path, at the offset `at` of a const char *. */
+/* Rows for a command's option table: two names for one path, at the offset `at` of a const char *.
+ */
 /* clang-format off */
 #define KNOWN_OPTIONS(at)                                                                          \
     { "calibration", 0, RSD_OPT_STRING, (at), 0, 0, "FILE.h5",                                     \

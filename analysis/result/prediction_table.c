@@ -2,15 +2,16 @@
 
 #include <math.h>
 
-#define TEXT(name, text) ROWS_TEXT(prediction_row, name, text)
+#define TEXT(name, text)           ROWS_TEXT(prediction_row, name, text)
 #define INTEGER(name, units, text) ROWS_INTEGER(prediction_row, name, units, text)
-#define REAL(name, units, text) ROWS_REAL(prediction_row, name, units, text)
-#define BLANK(name, units, text) .name = NAN,
+#define REAL(name, units, text)    ROWS_REAL(prediction_row, name, units, text)
+#define BLANK(name, units, text)   .name = NAN,
 
 static const rows_field fields[] = { PREDICTION_TEXTS(TEXT) PREDICTION_INTEGERS(INTEGER)
                                          PREDICTION_REALS(REAL) };
 static const prediction_row blank = { PREDICTION_REALS(BLANK) };
 const rows_schema prediction_schema = {
-    "/prediction", "what spectra predict to remain at each rank, per matrix and summed", fields,
-    sizeof fields / sizeof *fields, sizeof blank, &blank,
+    "/prediction", "what spectra predict to remain at each rank, per matrix and summed",
+    fields,        sizeof fields / sizeof *fields,
+    sizeof blank,  &blank,
 };

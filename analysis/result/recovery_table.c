@@ -10,18 +10,18 @@
 const recovery_row recovery_no_row = { RECOVERY_REALS(REAL_NAN) };
 const recovery_layer recovery_no_layer = { RECOVERY_LAYER_REALS(REAL_NAN) };
 
-#define TEXT(name, text) ROWS_TEXT(recovery_row, name, text)
+#define TEXT(name, text)           ROWS_TEXT(recovery_row, name, text)
 #define INTEGER(name, units, text) ROWS_INTEGER(recovery_row, name, units, text)
-#define REAL(name, units, text) ROWS_REAL(recovery_row, name, units, text)
+#define REAL(name, units, text)    ROWS_REAL(recovery_row, name, units, text)
 static const rows_field row_fields[] = { RECOVERY_TEXTS(TEXT) RECOVERY_INTEGERS(INTEGER)
                                              RECOVERY_REALS(REAL) };
 #undef TEXT
 #undef INTEGER
 #undef REAL
 
-#define TEXT(name, text) ROWS_TEXT(recovery_layer, name, text)
+#define TEXT(name, text)           ROWS_TEXT(recovery_layer, name, text)
 #define INTEGER(name, units, text) ROWS_INTEGER(recovery_layer, name, units, text)
-#define REAL(name, units, text) ROWS_REAL(recovery_layer, name, units, text)
+#define REAL(name, units, text)    ROWS_REAL(recovery_layer, name, units, text)
 /* clang-format off */
 static const rows_field layer_fields[] = {
     TEXT(run, "name of the run's group")
@@ -33,12 +33,14 @@ static const rows_field layer_fields[] = {
 /* clang-format on */
 
 const rows_schema recovery_rows_schema = {
-    "/recovery/runs", "one row per run of recover", row_fields,
-    sizeof row_fields / sizeof *row_fields, sizeof(recovery_row), &recovery_no_row,
+    "/recovery/runs",     "one row per run of recover",
+    row_fields,           sizeof row_fields / sizeof *row_fields,
+    sizeof(recovery_row), &recovery_no_row,
 };
 const rows_schema recovery_layers_schema = {
-    "/recovery/layers", "one row per run and layer with an adapter", layer_fields,
-    sizeof layer_fields / sizeof *layer_fields, sizeof(recovery_layer), &recovery_no_layer,
+    "/recovery/layers",     "one row per run and layer with an adapter",
+    layer_fields,           sizeof layer_fields / sizeof *layer_fields,
+    sizeof(recovery_layer), &recovery_no_layer,
 };
 
 char *recovery_path(const char *run)
@@ -60,8 +62,9 @@ int recovery_write_array(rsd_store *store, const char *path, const char *name, c
                                                      : "number, from 1"));
     if (asprintf(&full, "%s/%s", path, name) < 0)
         return RSD_FAIL(RSD_ENOMEM, "path of %s", name);
-    const rsd_array_info info = { .units = units, .description = description, .ndim = 1,
-                                  .shape = { n }, .axis = { axis_path } };
+    const rsd_array_info info = {
+        .units = units, .description = description, .ndim = 1, .shape = { n }, .axis = { axis_path }
+    };
     const int err = rsd_store_array(store, full, x, &info);
     free(full);
     return err;

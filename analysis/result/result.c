@@ -14,24 +14,22 @@
 const result_relation result_no_relation = { RESULT_RELATION_LIST(NAN_FIELD) };
 
 /* The columns of /spectra: where and what, then one real number after another. */
-#define TEXT_COLUMN(name, text) { name, "", text, RSD_COLUMN_TEXT },
-#define INT_COLUMN(name, units, text) { name, units, text, RSD_COLUMN_INT },
+#define TEXT_COLUMN(name, text)        { name, "", text, RSD_COLUMN_TEXT },
+#define INT_COLUMN(name, units, text)  { name, units, text, RSD_COLUMN_INT },
 #define REAL_COLUMN(name, units, text) { #name, units, text, RSD_COLUMN_REAL },
 static const rsd_column columns[] = {
-    TEXT_COLUMN("model", "name of the model in this file")
-    TEXT_COLUMN("tensor", "name of the matrix in the model")
-    TEXT_COLUMN("role", "what the matrix is for")
-    INT_COLUMN("layer", "block", "block number, -1 outside the blocks")
-    INT_COLUMN("rows", "row", "outputs")
-    INT_COLUMN("cols", "column", "inputs")
-    TEXT_COLUMN("spec", "quantizer, empty for W")
-    TEXT_COLUMN("what", "W, Wq, R = W - Wq, or R in the metric of the data: RdH, RH, GRH")
-    TEXT_COLUMN("method", "how the singular values were computed")
-    INT_COLUMN("complete", "bool", "1: all min(rows,cols) singular values are there")
-    { "error_bound", "weight", "absolute error bound of every singular value", RSD_COLUMN_REAL },
+    TEXT_COLUMN("model", "name of the model in this file") TEXT_COLUMN(
+        "tensor", "name of the matrix in the model") TEXT_COLUMN("role", "what the matrix is for")
+        INT_COLUMN("layer", "block", "block number, -1 outside the blocks")
+            INT_COLUMN("rows", "row", "outputs") INT_COLUMN("cols", "column", "inputs")
+                TEXT_COLUMN("spec", "quantizer, empty for W") TEXT_COLUMN(
+                    "what", "W, Wq, R = W - Wq, or R in the metric of the data: RdH, RH, GRH")
+                    TEXT_COLUMN("method", "how the singular values were computed") INT_COLUMN(
+                        "complete", "bool", "1: all min(rows,cols) singular values are there"){
+                        "error_bound", "weight", "absolute error bound of every singular value",
+                        RSD_COLUMN_REAL },
     { "seconds", "s", "time that the spectrum took", RSD_COLUMN_REAL },
-    RSD_METRIC_LIST(REAL_COLUMN)
-    RESULT_RELATION_LIST(REAL_COLUMN)
+    RSD_METRIC_LIST(REAL_COLUMN) RESULT_RELATION_LIST(REAL_COLUMN)
 };
 enum { COLUMNS = sizeof columns / sizeof *columns, PLACE_COLUMNS = 10 };
 
@@ -119,8 +117,8 @@ int result_rows_add_table(result_rows *rows, const rsd_table *table)
 
 int result_rows_write(const result_rows *rows, rsd_store *store)
 {
-    return rsd_store_table(store, "/spectra", "one row per spectrum", columns, COLUMNS,
-                           rows->value, rows->count);
+    return rsd_store_table(store, "/spectra", "one row per spectrum", columns, COLUMNS, rows->value,
+                           rows->count);
 }
 
 void result_rows_free(result_rows *rows)
@@ -174,8 +172,8 @@ char *result_spectrum_path(const result_record *r)
     return path;
 }
 
-int result_write_matrix(rsd_store *store, const char *path, const rsd_tensor *t,
-                        const char *status, const char *message)
+int result_write_matrix(rsd_store *store, const char *path, const rsd_tensor *t, const char *status,
+                        const char *message)
 {
     RSD_TRY(rsd_store_group(store, path));
     RSD_TRY(rsd_store_set_text(store, path, "role", t->role.role));
@@ -196,8 +194,9 @@ int result_write_curve(rsd_store *store, const char *path, const char *name, con
     char *full = format("%s/%s", path, name);
     if (!full)
         return RSD_FAIL(RSD_ENOMEM, "path of %s", name);
-    const rsd_array_info info = { .units = units, .description = description, .ndim = 1,
-                                  .shape = { n }, .axis = { axis } };
+    const rsd_array_info info = {
+        .units = units, .description = description, .ndim = 1, .shape = { n }, .axis = { axis }
+    };
     const int err = rsd_store_array(store, full, x, &info);
     free(full);
     return err;
@@ -208,14 +207,17 @@ static int put_vectors(rsd_store *store, const char *path, const char *name, con
 {
     char rank_axis[64];
     snprintf(rank_axis, sizeof rank_axis, "/axes/rank_%zu", count);
-    RSD_TRY(rsd_store_axis(store, rank_axis, count, "rank",
-                           "rank r, or number of the singular value"));
+    RSD_TRY(
+        rsd_store_axis(store, rank_axis, count, "rank", "rank r, or number of the singular value"));
     char *full = format("%s/%s", path, name);
     if (!full)
         return RSD_FAIL(RSD_ENOMEM, "path of %s", name);
-    const rsd_array_info info = { .units = "1", .description = "singular vectors, one a row",
-                                  .ndim = 2, .shape = { count, length },
-                                  .axis = { rank_axis, NULL }, .as_float = true };
+    const rsd_array_info info = { .units = "1",
+                                  .description = "singular vectors, one a row",
+                                  .ndim = 2,
+                                  .shape = { count, length },
+                                  .axis = { rank_axis, NULL },
+                                  .as_float = true };
     const int err = rsd_store_array(store, full, x, &info);
     free(full);
     return err;
@@ -244,14 +246,16 @@ int result_write_spectrum(rsd_store *store, const result_record *r)
     RSD_TRY_DONE(rsd_store_group(store, path));
     RSD_TRY_DONE(put_attributes(store, path, r));
     RSD_TRY_DONE(result_write_curve(store, path, "singular_values", s->s, s->count, "weight",
-                           "singular values, nonincreasing"));
+                                    "singular values, nonincreasing"));
     RSD_TRY_DONE(rsd_array_alloc(s->count, 1, sizeof *curve, &curve));
     rsd_cumulative_sum(s->s, s->count, r->metrics.nuclear, curve);
-    RSD_TRY_DONE(result_write_curve(store, path, "cumulative_sum", curve, s->count, "share",
-                           "sum of the r largest singular values / sum of all (NaN: not all known)"));
+    RSD_TRY_DONE(result_write_curve(
+        store, path, "cumulative_sum", curve, s->count, "share",
+        "sum of the r largest singular values / sum of all (NaN: not all known)"));
     rsd_cumulative_energy(s->s, s->count, s->sumsq, curve);
-    RSD_TRY_DONE(result_write_curve(store, path, "cumulative_energy", curve, s->count, "share",
-                           "sum of squares of the r largest singular values / squared Frobenius norm"));
+    RSD_TRY_DONE(result_write_curve(
+        store, path, "cumulative_energy", curve, s->count, "share",
+        "sum of squares of the r largest singular values / squared Frobenius norm"));
 done:
     free(curve);
     free(path);
@@ -302,7 +306,7 @@ int result_write_null(rsd_store *store, const result_record *r, const result_nul
     for (size_t i = 0; i < sizeof curves / sizeof *curves; i++)
         if (curves[i].x)
             RSD_TRY_DONE(result_write_curve(store, path, curves[i].name, curves[i].x, null->count,
-                                   curves[i].units, curves[i].description));
+                                            curves[i].units, curves[i].description));
 done:
     free(path);
     free(base);

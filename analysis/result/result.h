@@ -47,7 +47,8 @@ typedef struct {
     size_t rows, cols;
 } result_place;
 
-/* One spectrum on its way to the file: what is "W", "Wq", "R", "RdH", "RH" or "GRH"; spec is "" for W. */
+/* One spectrum on its way to the file: what is "W", "Wq", "R", "RdH", "RH" or "GRH"; spec is "" for
+ * W. */
 typedef struct {
     result_place place;
     const char *spec, *what;

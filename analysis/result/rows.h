@@ -9,8 +9,7 @@ typedef struct {
     size_t offset; /* of a char * (owned), int64_t or double in the struct */
 } rows_field;
 
-#define ROWS_TEXT(type, name, text)                                                                \
-    { { #name, "", text, RSD_COLUMN_TEXT }, offsetof(type, name) },
+#define ROWS_TEXT(type, name, text) { { #name, "", text, RSD_COLUMN_TEXT }, offsetof(type, name) },
 #define ROWS_INTEGER(type, name, units, text)                                                      \
     { { #name, units, text, RSD_COLUMN_INT }, offsetof(type, name) },
 #define ROWS_REAL(type, name, units, text)                                                         \

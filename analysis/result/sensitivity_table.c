@@ -2,15 +2,16 @@
 
 #include <math.h>
 
-#define TEXT(name, text) ROWS_TEXT(sensitivity_row, name, text)
+#define TEXT(name, text)           ROWS_TEXT(sensitivity_row, name, text)
 #define INTEGER(name, units, text) ROWS_INTEGER(sensitivity_row, name, units, text)
-#define REAL(name, units, text) ROWS_REAL(sensitivity_row, name, units, text)
-#define BLANK(name, units, text) .name = NAN,
+#define REAL(name, units, text)    ROWS_REAL(sensitivity_row, name, units, text)
+#define BLANK(name, units, text)   .name = NAN,
 
 static const rows_field fields[] = { SENSITIVITY_TEXTS(TEXT) SENSITIVITY_INTEGERS(INTEGER)
                                          SENSITIVITY_REALS(REAL) };
 static const sensitivity_row blank = { SENSITIVITY_REALS(BLANK) };
 const rows_schema sensitivity_schema = {
-    "/sensitivity", "one row per layer that was quantized alone, or corrected alone", fields,
-    sizeof fields / sizeof *fields, sizeof blank, &blank,
+    "/sensitivity", "one row per layer that was quantized alone, or corrected alone",
+    fields,         sizeof fields / sizeof *fields,
+    sizeof blank,   &blank,
 };

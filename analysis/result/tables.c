@@ -53,7 +53,8 @@ static char *spectrum_path(const spectra *s, const rsd_value *row)
 {
     const result_record r = { .place = { .model = row[s->model].text,
                                          .tensor = row[s->tensor].text },
-                              .spec = row[s->spec].text, .what = row[s->what].text };
+                              .spec = row[s->spec].text,
+                              .what = row[s->what].text };
     return result_spectrum_path(&r);
 }
 
@@ -101,7 +102,9 @@ enum { PLACE = 6 };
         { "tensor", "", "name of the matrix in the model", RSD_COLUMN_TEXT },                      \
         { "role", "", "what the matrix is for", RSD_COLUMN_TEXT },                                 \
         { "layer", "block", "block number, -1 outside the blocks", RSD_COLUMN_INT },               \
-        { "spec", "", "quantizer, empty for W", RSD_COLUMN_TEXT }
+    {                                                                                              \
+        "spec", "", "quantizer, empty for W", RSD_COLUMN_TEXT                                      \
+    }
 
 /* Rows r = 1..count of one group: its place, a label, r, the arrays. */
 static int emit_arrays(const rsd_store *store, const spectra *s, const rsd_value *row,
@@ -214,8 +217,8 @@ static int emit_matrix(const rsd_store *store, const char *model, const char *te
         err = rsd_store_get_int(store, path, "rows", &rows);
     if (!err)
         err = rsd_store_get_int(store, path, "cols", &cols);
-    const rsd_value v[] = { { .text = model },    { .text = tensor },   { .text = text[0] },
-                            { .integer = layer }, { .integer = rows },  { .integer = cols },
+    const rsd_value v[] = { { .text = model },    { .text = tensor },  { .text = text[0] },
+                            { .integer = layer }, { .integer = rows }, { .integer = cols },
                             { .text = text[1] },  { .text = text[2] }, { .text = text[3] } };
     if (!err)
         err = sink->row(sink->context, v);
@@ -266,8 +269,10 @@ static int emit_training_of(const rsd_store *store, const char *group, const cha
     arrays a;
     int err = arrays_read(store, group, names, 2, &a);
     for (size_t i = 0; !err && a.x[0] && a.x[1] && i < a.count; i++) {
-        const rsd_value v[] = { { .text = run }, { .text = what },
-                                { .integer = (int64_t)a.x[0][i] }, { .real = a.x[1][i] } };
+        const rsd_value v[] = { { .text = run },
+                                { .text = what },
+                                { .integer = (int64_t)a.x[0][i] },
+                                { .real = a.x[1][i] } };
         err = sink->row(sink->context, v);
     }
     arrays_free(&a);
@@ -284,7 +289,9 @@ static int emit_training(const rsd_store *store, const char *name, const table_s
         { "value", "nat, 1", "loss, or learning rate", RSD_COLUMN_REAL },
     };
     static const char *const pairs[][2] = {
-        { "step", "train_loss" }, { "eval_step", "eval_loss" }, { "step", "learning_rate" },
+        { "step", "train_loss" },
+        { "eval_step", "eval_loss" },
+        { "step", "learning_rate" },
     };
     rsd_names runs;
     if (!rsd_store_exists(store, "/recovery"))
@@ -313,7 +320,8 @@ const table_source table_sources[] = {
     { "recovery/layers", "one row per run and layer: spectrum and overlaps", emit_stored },
     { "recovery/curves", "losses along training, one row per step or evaluation", emit_training },
     { "sensitivity", "one row per matrix quantized or corrected alone: its own loss", emit_stored },
-    { "prediction", "what spectra predict to remain at each rank, per matrix and summed", emit_stored },
+    { "prediction", "what spectra predict to remain at each rank, per matrix and summed",
+      emit_stored },
     { NULL, NULL, NULL },
 };
 
@@ -324,8 +332,8 @@ int table_emit(const rsd_store *store, const char *name, const table_sink *sink)
     for (const table_source *t = table_sources; t->name; t++) {
         if (strcmp(t->name, name) == 0)
             return t->emit(store, name, sink);
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "",
-                                 t->name);
+        used +=
+            (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", t->name);
     }
     return RSD_FAIL(RSD_ENOTFOUND, "no table '%s'; there are %s", name, known);
 }

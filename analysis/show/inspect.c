@@ -1,8 +1,8 @@
 /* residuum inspect: a model's matrices, or what a result file holds. */
 #include "cli/command.h"
-#include "show/inspect_result.h"
-#include "io/model.h"
 #include "cli/select.h"
+#include "io/model.h"
+#include "show/inspect_result.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -94,10 +94,10 @@ static int print_json(const inspect_params *p, const rsd_model *model)
         if (t->matrix || p->all)
             json_array_append_new(tensors, tensor_json(p, model, t));
     }
-    json_t *all = json_pack("{s:s, s:s, s:s, s:I, s:o}", "source", rsd_model_source(model),
-                            "architecture", rsd_model_architecture(model), "sha256", sha256,
-                            "parameters", (json_int_t)rsd_model_parameters(model), "tensors",
-                            tensors);
+    json_t *all =
+        json_pack("{s:s, s:s, s:s, s:I, s:o}", "source", rsd_model_source(model), "architecture",
+                  rsd_model_architecture(model), "sha256", sha256, "parameters",
+                  (json_int_t)rsd_model_parameters(model), "tensors", tensors);
     if (!all || json_dumpf(all, stdout, JSON_INDENT(1)))
         return RSD_FAIL(RSD_EIO, "%s: could not print as JSON", rsd_model_source(model));
     putchar('\n');

@@ -4,8 +4,8 @@
 #include "figures/figure.h"
 #include "mat.h"
 #include "quantizers/quantizer.h"
-#include "rng.h"
 #include "result/tables.h"
+#include "rng.h"
 #include "transformer/arch.h"
 
 #include <jansson.h>
@@ -189,7 +189,8 @@ static int list_inits(json_t *json)
             json_array_append_new(json, init_json(q));
             continue;
         }
-        printf("%s  %s\n  %s%s\n", q->name, q->summary, q->source, calibration_texts[q->calibration]);
+        printf("%s  %s\n  %s%s\n", q->name, q->summary, q->source,
+               calibration_texts[q->calibration]);
         for (const rsd_alias *a = q->aliases; a && a->alias; a++)
             printf("  %-10s %s%s%s\n", a->alias, q->name, *a->params ? ":" : "", a->params);
         for (const rsd_opt *o = q->options; o && o->name; o++)
@@ -242,9 +243,12 @@ static const struct {
     const char *name;
     int (*print)(json_t *json);
 } sections[] = {
-    { "quantizers", list_quantizers },       { "inits", list_inits },
-    { "architectures", list_architectures }, { "figures", list_figures },
-    { "tables", list_tables },               { "commands", list_commands },
+    { "quantizers", list_quantizers },
+    { "inits", list_inits },
+    { "architectures", list_architectures },
+    { "figures", list_figures },
+    { "tables", list_tables },
+    { "commands", list_commands },
 };
 enum { SECTIONS = sizeof sections / sizeof *sections };
 
@@ -288,7 +292,8 @@ extern const rsd_command rsd_command_list;
 const rsd_command rsd_command_list = {
     .name = "list",
     .usage = "[quantizers|inits|architectures|figures|tables|commands] [--json]",
-    .summary = "what can be named: quantizers and adapters' starts with their options, architectures, figures",
+    .summary = "what can be named: quantizers and adapters' starts with their options, "
+               "architectures, figures",
     .options = options,
     .common = RSD_TAKES_JSON,
     .max_words = 1,

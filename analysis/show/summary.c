@@ -10,8 +10,15 @@
 
 /* The columns of /spectra that the summary reads. */
 enum { MODEL, SPEC, WHAT, ROWS, COLS, FROBENIUS, EFFECTIVE, BITS, EXCESS, LEAK, USED };
-static const char *const names[USED] = { "model", "spec", "what", "rows", "cols", "frobenius",
-                                         "effective_rank", "bits_per_weight", "excess_sign_flip",
+static const char *const names[USED] = { "model",
+                                         "spec",
+                                         "what",
+                                         "rows",
+                                         "cols",
+                                         "frobenius",
+                                         "effective_rank",
+                                         "bits_per_weight",
+                                         "excess_sign_flip",
                                          "leak_strength" };
 
 typedef struct {

@@ -70,8 +70,10 @@ static int check(const rsd_adalora *a, size_t layers)
                         "every %zu; some must be left, and the last not 0",
                         o->steps, o->begin, o->end, o->interval);
     if (!(o->beta1 >= 0 && o->beta1 < 1 && o->beta2 >= 0 && o->beta2 < 1 && o->penalty >= 0))
-        return RSD_FAIL(RSD_EARG, "AdaLoRA: beta %g, %g and penalty %g; 0 <= beta < 1, "
-                        "penalty >= 0", o->beta1, o->beta2, o->penalty);
+        return RSD_FAIL(RSD_EARG,
+                        "AdaLoRA: beta %g, %g and penalty %g; 0 <= beta < 1, "
+                        "penalty >= 0",
+                        o->beta1, o->beta2, o->penalty);
     return RSD_OK;
 }
 

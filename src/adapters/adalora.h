@@ -30,7 +30,11 @@ typedef struct {
 
 /* The authors' numbers; steps, begin and end are the caller's to say. */
 static const rsd_adalora_options rsd_adalora_defaults = {
-    .target = 8, .interval = 1, .beta1 = 0.85, .beta2 = 0.85, .penalty = 0.5,
+    .target = 8,
+    .interval = 1,
+    .beta1 = 0.85,
+    .beta2 = 0.85,
+    .penalty = 0.5,
 };
 
 /* Rank that a layer has before the first step, where its matrix is large enough. */

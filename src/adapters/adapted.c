@@ -43,13 +43,13 @@ static int check(const rsd_adapted_options *o)
 {
     const size_t layers = o->weights->shape.layers;
     if (o->base && o->base->layers != layers)
-        return RSD_FAIL(RSD_EARG, "a packed base of %zu layers for a model of %zu",
-                        o->base->layers, layers);
+        return RSD_FAIL(RSD_EARG, "a packed base of %zu layers for a model of %zu", o->base->layers,
+                        layers);
     if (o->adapters && o->adapters->layers != layers)
         return RSD_FAIL(RSD_EARG, "adapters of %zu layers for a model of %zu", o->adapters->layers,
                         layers);
-    if (o->grad && (!o->adapters || o->grad->layers != layers ||
-                    o->grad->variant != o->adapters->variant))
+    if (o->grad &&
+        (!o->adapters || o->grad->layers != layers || o->grad->variant != o->adapters->variant))
         return RSD_FAIL(RSD_EARG, "gradients of other adapters");
     if (o->straight && (!o->adapters || o->adapters->variant != RSD_LORA))
         return RSD_FAIL(RSD_EARG, "training through the quantizer is for lora, not %s",
@@ -169,8 +169,8 @@ int rsd_adapted_alloc(const rsd_adapted_options *options, rsd_matmul *mm, rsd_ad
         return RSD_FAIL(RSD_ENOMEM, "adapted layers");
     a->o = *options;
     a->half = rsd_matmul_precision(mm) == RSD_PRECISION_BF16;
-    a->hook = (rsd_linear_hook){ rsd_adapted_forward, rsd_adapted_backward, options->grad != NULL,
-                                 a };
+    a->hook =
+        (rsd_linear_hook){ rsd_adapted_forward, rsd_adapted_backward, options->grad != NULL, a };
     arena m = { 0 };
     int err = RSD_OK;
     lay_out(a, &m);

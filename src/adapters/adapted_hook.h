@@ -6,10 +6,10 @@
 
 /* What a layer with an adapter has between calls. */
 typedef struct {
-    rsd_factor A, B;  /* factors.h: rank x n and m x rank, in bfloat16 too where mm has that */
-    rsd_factor W;     /* straight: the quantized W + s B A, m x n */
-    rsd_real *norm;   /* dora: m */
-    rsd_factor u;     /* trains: x A' of the last forward, its rows x rank */
+    rsd_factor A, B; /* factors.h: rank x n and m x rank, in bfloat16 too where mm has that */
+    rsd_factor W;    /* straight: the quantized W + s B A, m x n */
+    rsd_real *norm;  /* dora: m */
+    rsd_factor u;    /* trains: x A' of the last forward, its rows x rank */
 } rsd_adapted_layer;
 
 struct rsd_adapted {
@@ -21,15 +21,15 @@ struct rsd_adapted {
     size_t bytes;
 
     /* shared by layers: nothing in them outlives a call */
-    float *unpacked;     /* the largest packed m x n */
-    rsd_real *W;         /* the same in the number type: unpacked itself where that is float */
+    float *unpacked; /* the largest packed m x n */
+    rsd_real *W;     /* the same in the number type: unpacked itself where that is float */
     rsd_half *W_half;
-    rsd_real *t;         /* rows x rank: dy B, or x A' where nothing trains */
+    rsd_real *t; /* rows x rank: dy B, or x A' where nothing trains */
     rsd_half *t_half;
-    rsd_real *c;         /* m of dora's: g / norm */
-    rsd_real *wide;      /* rows x m of dora's */
+    rsd_real *c;    /* m of dora's: g / norm */
+    rsd_real *wide; /* rows x m of dora's */
     rsd_half *wide_half;
-    rsd_real *dA, *dB;   /* gradients of factors that are not the parameters */
+    rsd_real *dA, *dB; /* gradients of factors that are not the parameters */
 };
 
 /* NULL where the layer has no adapter. */

@@ -3,9 +3,9 @@
  *   u = x A^T,  y = x W^T + b + s u B^T
  *   t = dy B,   dx = dy W + s t A,  dA = s t^T x,  dB = s dy^T u
  *
- * u is kept from the forward pass on, rows x rank numbers a layer, for dB.  W + s B A is not formed:
- * in bfloat16 its rounding would swallow a young adapter.  In bfloat16 u and t are rounded once, for
- * both products that they enter. */
+ * u is kept from the forward pass on, rows x rank numbers a layer, for dB.  W + s B A is not
+ * formed: in bfloat16 its rounding would swallow a young adapter.  In bfloat16 u and t are rounded
+ * once, for both products that they enter. */
 #include "adapters/adapted_hook.h"
 
 #include "adapters/factors.h"

@@ -7,7 +7,10 @@
 #include <string.h>
 
 static const char *const variants[RSD_VARIANTS] = {
-    [RSD_LORA] = "lora", [RSD_DORA] = "dora", [RSD_ADALORA] = "adalora", [RSD_QALORA] = "qalora",
+    [RSD_LORA] = "lora",
+    [RSD_DORA] = "dora",
+    [RSD_ADALORA] = "adalora",
+    [RSD_QALORA] = "qalora",
 };
 
 const char *rsd_variant_name(rsd_variant v) { return variants[v]; }
@@ -89,8 +92,9 @@ int rsd_adapters_alloc(const rsd_weights *w, rsd_variant variant,
             const int err = check_plan(variant, p, W->rows, W->cols);
             if (err)
                 return rsd_fail_prefix(err, "adapter of layer %zu, %s", i, rsd_slot_role(k));
-            out->layer[i][k] = (rsd_adapter){ .m = W->rows, .n = W->cols, .rank = p->rank,
-                                              .pool = p->pool, .scale = p->scale };
+            out->layer[i][k] = (rsd_adapter){
+                .m = W->rows, .n = W->cols, .rank = p->rank, .pool = p->pool, .scale = p->scale
+            };
         }
     return alloc_memory(out);
 }

@@ -27,8 +27,8 @@ const char *rsd_variant_name(rsd_variant v);
 /* One layer's: views into the set's memory.  rank 0: this layer has none. */
 typedef struct {
     size_t m, n, rank;
-    size_t pool;    /* inputs summed before A: 1 but for qalora; n is a multiple */
-    rsd_real scale; /* s */
+    size_t pool;         /* inputs summed before A: 1 but for qalora; n is a multiple */
+    rsd_real scale;      /* s */
     rsd_real *A;         /* rank x n/pool */
     rsd_real *B;         /* m x rank */
     rsd_real *lambda;    /* rank: adalora, else NULL */

@@ -6,8 +6,8 @@ static int missing(const char *name, const char *what)
                     name, what);
 }
 
-static int side_of(const double *M, const rsd_eigenaxes *axes, rsd_view view, size_t n, double damping,
-                   rsd_side *out)
+static int side_of(const double *M, const rsd_eigenaxes *axes, rsd_view view, size_t n,
+                   double damping, rsd_side *out)
 {
     if (view == RSD_VIEW_FULL)
         return axes ? rsd_side_of(axes, damping, out) : rsd_side_full(M, n, damping, out);

@@ -99,8 +99,8 @@ static int add_targets(const items *list, rsd_peft_config *c)
             const bool all = with == list->adapters->layers;
             if (it->slot != s || (all && it->layer))
                 continue;
-            RSD_TRY(rsd_peft_config_target(
-                c, all ? strstr(it->module, number) + strlen(number) : it->module));
+            RSD_TRY(rsd_peft_config_target(c, all ? strstr(it->module, number) + strlen(number)
+                                                  : it->module));
         }
     }
     return RSD_OK;

@@ -100,9 +100,9 @@ int rsd_adapter_set(rsd_adapter *a, rsd_mat B0, rsd_mat A0, rsd_mat W)
 {
     const size_t columns = a->n / a->pool;
     if (B0.m != a->m || B0.n != a->rank || A0.m != a->rank || A0.n != columns)
-        return RSD_FAIL(RSD_EARG,
-                        "factors %zu x %zu and %zu x %zu, the adapter's are %zu x %zu and %zu x %zu",
-                        B0.m, B0.n, A0.m, A0.n, a->m, a->rank, a->rank, columns);
+        return RSD_FAIL(
+            RSD_EARG, "factors %zu x %zu and %zu x %zu, the adapter's are %zu x %zu and %zu x %zu",
+            B0.m, B0.n, A0.m, A0.n, a->m, a->rank, a->rank, columns);
     if (a->magnitude && (W.m != a->m || W.n != a->n))
         return RSD_FAIL(RSD_EARG, "magnitudes of a %zu x %zu weight from one of %zu x %zu", a->m,
                         a->n, W.m, W.n);

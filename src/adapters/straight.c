@@ -17,7 +17,7 @@ typedef struct {
     struct {
         int err;
         char message[256];
-    } *result; /* of each layer and slot */
+    } * result; /* of each layer and slot */
 } work;
 
 static size_t layer_bytes(void *context, size_t i)
@@ -84,8 +84,11 @@ static void run(void *context, size_t i)
 int rsd_adapted_requantize(rsd_adapted *a)
 {
     const size_t count = a->o.weights->shape.layers * RSD_LINEARS;
-    const rsd_par_work each = { .count = count, .bytes = layer_bytes, .run = run,
-                                .context = &(work){ .a = a }, .budget = BUDGET };
+    const rsd_par_work each = { .count = count,
+                                .bytes = layer_bytes,
+                                .run = run,
+                                .context = &(work){ .a = a },
+                                .budget = BUDGET };
     work *w = each.context;
     RSD_TRY(rsd_array_alloc(count, 1, sizeof *w->result, &w->result));
     memset(w->result, 0, count * sizeof *w->result);

@@ -16,8 +16,8 @@ RSD_CHECK int rsd_config_parse(const char *text, rsd_config **out);
 void rsd_config_free(rsd_config *c); /* NULL is fine */
 
 /* Values by key; "rope_scaling.factor" looks inside an object.  A getter marks its key as read.
- * Missing or null: *value keeps what it had, the default.  Errors: RSD_EFORMAT for another type or a
- * number out of [least, most], with key and value. */
+ * Missing or null: *value keeps what it had, the default.  Errors: RSD_EFORMAT for another type or
+ * a number out of [least, most], with key and value. */
 RSD_CHECK int rsd_config_size(rsd_config *c, const char *key, size_t least, size_t most,
                               size_t *value);
 RSD_CHECK int rsd_config_real(rsd_config *c, const char *key, double *value);
@@ -33,8 +33,8 @@ RSD_CHECK int rsd_config_texts(rsd_config *c, const char *key, size_t count, con
                                bool *found);
 
 /* After everything was read: RSD_EFORMAT naming the first key that nobody read, that is not
- * harmless (names, versions, dropout, token ids, generation ...) and whose value is not null, false,
- * 0 or empty. */
+ * harmless (names, versions, dropout, token ids, generation ...) and whose value is not null,
+ * false, 0 or empty. */
 RSD_CHECK int rsd_config_finish(const rsd_config *c);
 
 #endif

@@ -17,9 +17,20 @@
 
 /* Types of metadata values, by their numbers in the file. */
 typedef enum {
-    RSD_GGUF_U8, RSD_GGUF_I8, RSD_GGUF_U16, RSD_GGUF_I16, RSD_GGUF_U32, RSD_GGUF_I32,
-    RSD_GGUF_F32, RSD_GGUF_BOOL, RSD_GGUF_TEXT, RSD_GGUF_ARRAY, RSD_GGUF_U64, RSD_GGUF_I64,
-    RSD_GGUF_F64, RSD_GGUF_TYPES
+    RSD_GGUF_U8,
+    RSD_GGUF_I8,
+    RSD_GGUF_U16,
+    RSD_GGUF_I16,
+    RSD_GGUF_U32,
+    RSD_GGUF_I32,
+    RSD_GGUF_F32,
+    RSD_GGUF_BOOL,
+    RSD_GGUF_TEXT,
+    RSD_GGUF_ARRAY,
+    RSD_GGUF_U64,
+    RSD_GGUF_I64,
+    RSD_GGUF_F64,
+    RSD_GGUF_TYPES
 } rsd_gguf_type;
 
 enum { RSD_GGUF_DIMS_MAX = 4 };
@@ -29,8 +40,8 @@ typedef struct {
     char *key;
     rsd_gguf_type type; /* of the items where it is an array */
     bool array;
-    uint64_t count;     /* items; 1 where it is no array */
-    const uint8_t *at;  /* the first item, in the file */
+    uint64_t count;    /* items; 1 where it is no array */
+    const uint8_t *at; /* the first item, in the file */
 } rsd_gguf_value;
 
 typedef struct {
@@ -39,7 +50,7 @@ typedef struct {
     size_t ndim,
         shape[RSD_GGUF_DIMS_MAX]; /* the slowest first, as everywhere else: rows, columns */
     size_t elements;
-    size_t offset, bytes;                  /* in the file */
+    size_t offset, bytes; /* in the file */
 } rsd_gguf_tensor;
 
 typedef struct {

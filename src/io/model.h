@@ -15,8 +15,8 @@
 
 #include "err.h"
 #include "io/dtype.h"
-#include "io/npy.h"
 #include "io/model/roles.h"
+#include "io/npy.h"
 #include "mat.h"
 
 enum { RSD_STORED_MAX = 32 };

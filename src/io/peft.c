@@ -170,8 +170,7 @@ static const char *const known[] = {
 
 static bool asks_for_nothing(const json_t *j)
 {
-    return json_is_null(j) || json_is_false(j) ||
-           (json_is_array(j) && json_array_size(j) == 0) ||
+    return json_is_null(j) || json_is_false(j) || (json_is_array(j) && json_array_size(j) == 0) ||
            (json_is_object(j) && json_object_size(j) == 0);
 }
 
@@ -265,8 +264,8 @@ int rsd_peft_config_read(const char *path, rsd_peft_config *out)
     *out = (rsd_peft_config){ 0 };
     RSD_TRY(rsd_map_open(path, &map));
     json_t *json = json_loadb((const char *)map.data, map.size, JSON_REJECT_DUPLICATES, &error);
-    const int err = json ? read_json(json, out)
-                         : RSD_FAIL(RSD_EFORMAT, "line %d: %s", error.line, error.text);
+    const int err =
+        json ? read_json(json, out) : RSD_FAIL(RSD_EFORMAT, "line %d: %s", error.line, error.text);
     json_decref(json);
     rsd_map_close(&map);
     return err ? rsd_fail_prefix(err, "%s", path) : RSD_OK;

@@ -27,7 +27,7 @@ typedef struct {
     bool fan_in_fan_out; /* the base stores its linear layers in x out (GPT-2) */
     char *base;          /* name or path of the base model, or NULL */
     size_t targets, ranks, alphas;
-    char **target; /* modules: ends of their names behind a dot */
+    char **target;                        /* modules: ends of their names behind a dot */
     rsd_peft_pattern *rank_of, *alpha_of; /* of modules that differ */
 } rsd_peft_config;
 

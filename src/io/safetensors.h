@@ -35,7 +35,7 @@ typedef struct {
     size_t count;
     struct {
         char *tensor, *file;
-    } *entry;
+    } * entry;
 } rsd_st_index;
 RSD_CHECK int rsd_st_index_parse(const uint8_t *data, size_t size, rsd_st_index *out);
 void rsd_st_index_free(rsd_st_index *index);

@@ -180,7 +180,11 @@ int rsd_apply_single(rsd_mat A, bool transposed, const double *x, size_t k, doub
             for (size_t i = 0; i < in; i++)
                 memory[i][l] = (float)x[(at + l) * in + i];
         const part whole = {
-            .A = A, .x = memory, .z = memory + padded, .y = y + at * out, .vectors = vectors,
+            .A = A,
+            .x = memory,
+            .z = memory + padded,
+            .y = y + at * out,
+            .vectors = vectors,
         };
         run_parts(whole, out, transposed ? some_columns : some_rows);
     }

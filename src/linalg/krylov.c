@@ -32,16 +32,10 @@
 
 /* --- what it costs, in multiplications of a double dgemm --- */
 
-static size_t block_of(size_t count)
-{
-    return count <= 8 ? 8 : RSD_LANES;
-}
+static size_t block_of(size_t count) { return count <= 8 ? 8 : RSD_LANES; }
 
 /* The reduction of the Gram matrix is half matrix-vector products, bound by memory. */
-static double full_cost(double d, double length)
-{
-    return d * d * length / 2 + 1.5 * d * d * d;
-}
+static double full_cost(double d, double length) { return d * d * length / 2 + 1.5 * d * d * d; }
 
 /* Products, orthogonalisation and the certificate. */
 static double cost(double d, double length, double count, double columns)

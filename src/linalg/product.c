@@ -42,8 +42,8 @@ static int core_svd(const memory *w, size_t r, double *s)
     const int k = (int)r;
     double *rb = w->small, *ra = rb + r * r, *core = ra + r * r, *x = core + r * r, *yt = x + r * r;
     cblas_dgemm(CblasColMajor, CblasNoTrans, CblasTrans, k, k, k, 1, rb, k, ra, k, 0, core, k);
-    const lapack_int info = LAPACKE_dgesvd(LAPACK_COL_MAJOR, 'A', 'A', k, k, core, k, s, x, k, yt,
-                                           k, w->superb);
+    const lapack_int info =
+        LAPACKE_dgesvd(LAPACK_COL_MAJOR, 'A', 'A', k, k, core, k, s, x, k, yt, k, w->superb);
     assert(info >= 0 || info == LAPACK_WORK_MEMORY_ERROR);
     if (info == LAPACK_WORK_MEMORY_ERROR)
         return RSD_FAIL(RSD_ENOMEM, "svd of a %zu x %zu matrix", r, r);

@@ -26,12 +26,15 @@ typedef struct {
                          products with A are in double, and it takes twice as long */
     uint64_t seed;    /* krylov's start block */
 } rsd_spectrum_opts;
-#define RSD_SPECTRUM_DEFAULTS { .method = RSD_METHOD_AUTO, .tolerance = 1e-6, .seed = 0 }
+#define RSD_SPECTRUM_DEFAULTS                                                                      \
+    {                                                                                              \
+        .method = RSD_METHOD_AUTO, .tolerance = 1e-6, .seed = 0                                    \
+    }
 
 typedef struct {
     size_t m, n;
-    size_t count;       /* values held: min(m,n), or top */
-    double *s;          /* [count] nonincreasing, >= 0 */
+    size_t count; /* values held: min(m,n), or top */
+    double *s;    /* [count] nonincreasing, >= 0 */
     size_t vectors;
     double *u;          /* [vectors][m]: u + k*m is the k-th left vector, unit norm */
     double *v;          /* [vectors][n]: likewise right; A v = sigma u */

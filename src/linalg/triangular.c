@@ -27,7 +27,8 @@ static int prepare(double *M, size_t n, double delta)
     double trace = 0;
     for (size_t i = 0; i < n * n; i++)
         if (!isfinite(M[i]))
-            return RSD_FAIL(RSD_EDOM, "entry (%zu,%zu) of a second moment is %g", i / n, i % n, M[i]);
+            return RSD_FAIL(RSD_EDOM, "entry (%zu,%zu) of a second moment is %g", i / n, i % n,
+                            M[i]);
     for (size_t i = 0; i < n; i++)
         trace += M[i * n + i] > 0 ? M[i * n + i] : 0;
     const double mean = trace > 0 ? trace / (double)n : 1;
@@ -50,10 +51,13 @@ int rsd_upper_factor(double *M, size_t n, double delta)
     reverse(M, n * n);
     const lapack_int info = LAPACKE_dpotrf(LAPACK_ROW_MAJOR, 'L', (lapack_int)n, M, (lapack_int)n);
     if (info > 0)
-        return RSD_FAIL(RSD_EDOM, "a second moment of %zu channels is not positive definite (minor "
-                        "%d) with damping %g of its mean diagonal", n, (int)info, delta);
+        return RSD_FAIL(RSD_EDOM,
+                        "a second moment of %zu channels is not positive definite (minor "
+                        "%d) with damping %g of its mean diagonal",
+                        n, (int)info, delta);
     if (info < 0)
-        return RSD_FAIL(RSD_ENOMEM, "Cholesky factor of %zu channels: LAPACK says %d", n, (int)info);
+        return RSD_FAIL(RSD_ENOMEM, "Cholesky factor of %zu channels: LAPACK says %d", n,
+                        (int)info);
     clear_upper(M, n);
     reverse(M, n * n);
     return RSD_OK;

@@ -154,8 +154,8 @@ static void group_errors(const work *w, size_t k, double *error)
         for (size_t j = first; j < first + count; j++)
             w->E[i * n + j] = (w->S[i * n + j] - w->Q[i * n + j]) / w->s[j];
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)count,
-                (blasint)count, 1, w->E + first, (blasint)n, w->H + first * n + first, (blasint)n, 0,
-                w->EH + first, (blasint)n);
+                (blasint)count, 1, w->E + first, (blasint)n, w->H + first * n + first, (blasint)n,
+                0, w->EH + first, (blasint)n);
     for (size_t i = 0; i < m; i++) {
         error[i] = 0;
         for (size_t j = first; j < first + count; j++)
@@ -205,7 +205,8 @@ static int pack_scales(const work *w, rsd_packed *out)
     memcpy(s, w->s, w->W.n * sizeof *s);
     for (size_t j = 0; j < w->W.n; j++)
         least = s[j] < least ? s[j] : least;
-    const int err = rsd_packed_add_reals(out, "input_scales", s, w->W.n, w->grid.store != NULL, least);
+    const int err =
+        rsd_packed_add_reals(out, "input_scales", s, w->W.n, w->grid.store != NULL, least);
     memcpy(w->s, s, w->W.n * sizeof *s); /* as the reader will divide */
     free(s);
     return err;
@@ -244,9 +245,13 @@ static void work_free(work *w)
 static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
     const params *a = p;
-    work w = { .c = c, .W = W,
-               .grid = { .kind = RSD_GRID_AFFINE, .bits = (int)a->bits, .tight = true,
-                         .store = a->scale == SCALE_F32 ? NULL : rsd_grid_store(W, (int)a->bits) } };
+    work w = { .c = c,
+               .W = W,
+               .grid = { .kind = RSD_GRID_AFFINE,
+                         .bits = (int)a->bits,
+                         .tight = true,
+                         .store =
+                             a->scale == SCALE_F32 ? NULL : rsd_grid_store(W, (int)a->bits) } };
     float *limit = NULL;
     int err = RSD_OK;
     if (!c->H || !c->mean_abs)

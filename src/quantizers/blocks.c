@@ -73,10 +73,7 @@ static inline float largest(const float *x, size_t n, int32_t clear, int32_t fli
     return from_bits(top);
 }
 
-float rsd_absmax(const float *x, size_t n)
-{
-    return largest(x, n, INT32_MIN, 0);
-}
+float rsd_absmax(const float *x, size_t n) { return largest(x, n, INT32_MIN, 0); }
 
 void rsd_range(const float *x, size_t n, float *low, float *high)
 {
@@ -84,7 +81,7 @@ void rsd_range(const float *x, size_t n, float *low, float *high)
     *high = largest(x, n, 0, 0);
 }
 
-float rsd_step(float span, float steps)
+float rsd_grid_step(float span, float steps)
 {
     const float step = span / steps;
     if (step >= FLT_MIN)

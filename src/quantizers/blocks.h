@@ -22,7 +22,7 @@ float rsd_absmax(const float *x, size_t n);
 
 /* span / steps, the float32 distance of levels that covers `span` in `steps`: never 0, so that one
  * may divide by it (1 for an empty span, rounded up where it is subnormal). */
-float rsd_step(float span, float steps);
+float rsd_grid_step(float span, float steps);
 
 /* x, or the float32 nearest to it where x is infinite. */
 static inline float rsd_finite(float x)

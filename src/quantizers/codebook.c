@@ -139,10 +139,7 @@ int rsd_codebook_check_block(size_t block)
     return block % 8 ? RSD_FAIL(RSD_EUSAGE, "block=%zu is not a multiple of 8", block) : RSD_OK;
 }
 
-static size_t block_count(size_t n, size_t block)
-{
-    return n / block + (n % block != 0);
-}
+static size_t block_count(size_t n, size_t block) { return n / block + (n % block != 0); }
 
 /* One block's memory: its weights and its codes, with room for the padding nibble. */
 typedef struct {

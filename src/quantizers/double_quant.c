@@ -19,10 +19,7 @@ float rsd_even_point(float first, float last, int i, int points)
     return base + (float)lane * step;
 }
 
-static float cell_edge(int i, int points)
-{
-    return rsd_even_point(0.1f, 1, i, points);
-}
+static float cell_edge(int i, int points) { return rsd_even_point(0.1f, 1, i, points); }
 
 void rsd_dynamic_map(float level[RSD_DYNAMIC_LEVELS])
 {

@@ -68,15 +68,9 @@ static void make_map(int map, float level[LEVELS])
 }
 
 /* The dynamic map lacks -1, and the linear one's middle is not quite 0. */
-static bool idempotent(const void *p)
-{
-    return ((const params *)p)->map == FP8;
-}
+static bool idempotent(const void *p) { return ((const params *)p)->map == FP8; }
 
-static size_t block_count(const params *a, size_t n)
-{
-    return n / a->block + (n % a->block != 0);
-}
+static size_t block_count(const params *a, size_t n) { return n / a->block + (n % a->block != 0); }
 
 static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {

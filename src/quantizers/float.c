@@ -38,7 +38,10 @@ static const rsd_opt options[] = {
 /* clang-format on */
 
 static const rsd_alias aliases[] = {
-    { "fp16", "format=fp16" }, { "bf16", "format=bf16" }, { "fp8", "format=e4m3" }, { 0 },
+    { "fp16", "format=fp16" },
+    { "bf16", "format=bf16" },
+    { "fp8", "format=e4m3" },
+    { 0 },
 };
 
 /* Scaled too: both maxima are 7 times a power of two, and what int.c says of an odd K holds. */
@@ -68,10 +71,10 @@ static void find_scales(const params *a, rsd_mat W, float *scale)
         const float absmax = rsd_absmax(W.x + i * W.ld, W.n);
         largest = absmax > largest ? absmax : largest;
         if (a->scale == SCALE_ROW)
-            scale[i] = rsd_step(absmax, max);
+            scale[i] = rsd_grid_step(absmax, max);
     }
     if (a->scale == SCALE_TENSOR)
-        *scale = rsd_step(largest, max);
+        *scale = rsd_grid_step(largest, max);
 }
 
 static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rounding with feedback: columns are rounded one after the other, and what each loses is made good,
- * as far as the inputs' second moment H lets it, by those that are still to come.
+/* Rounding with feedback: columns are rounded one after the other, and what each loses is made
+ * good, as far as the inputs' second moment H lets it, by those that are still to come.
  *
  *   H = V V',  U = V^-1 (upper):  e_j = (w_j - q_j) / U_jj,  w_k -= e_j U_jk for k > j
  *
@@ -58,7 +58,10 @@ static const rsd_opt options[] = {
 /* clang-format on */
 
 static const rsd_alias aliases[] = {
-    { "gptq2", "bits=2" }, { "gptq3", "bits=3" }, { "gptq4", "bits=4" }, { 0 },
+    { "gptq2", "bits=2" },
+    { "gptq3", "bits=3" },
+    { "gptq4", "bits=4" },
+    { 0 },
 };
 
 static int settle(void *p)
@@ -226,8 +229,8 @@ static void round_rows(work *w, size_t i, size_t rows)
         if (last < n)
             cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)rows,
                         (blasint)(n - last), (blasint)(last - first), -1, w->err + i * block,
-                        (blasint)block, w->U + first * n + last, (blasint)n, 1,
-                        w->W + i * n + last, (blasint)n);
+                        (blasint)block, w->U + first * n + last, (blasint)n, 1, w->W + i * n + last,
+                        (blasint)n);
     }
 }
 
@@ -258,14 +261,18 @@ static void round_two_sided(work *w, rsd_mat W)
 static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
     const params *a = p;
-    work w = { .a = a, .m = W.m, .n = W.n,
-               .grid = { .kind = (rsd_grid_kind)a->scheme, .bits = (int)a->bits,
+    work w = { .a = a,
+               .m = W.m,
+               .n = W.n,
+               .grid = { .kind = (rsd_grid_kind)a->scheme,
+                         .bits = (int)a->bits,
                          .search = a->search,
-                         .store = a->scale == SCALE_F32 ? NULL : rsd_grid_store(W, (int)a->bits) } };
+                         .store =
+                             a->scale == SCALE_F32 ? NULL : rsd_grid_store(W, (int)a->bits) } };
     int err = RSD_OK;
     if (!c->H || (a->metric == METRIC_GH && !c->G))
-        return RSD_FAIL(RSD_EUSAGE, "gptq needs %s of this layer: calibrate%s",
-                        c->H ? "G" : "H", c->H ? " with gradients" : "");
+        return RSD_FAIL(RSD_EUSAGE, "gptq needs %s of this layer: calibrate%s", c->H ? "G" : "H",
+                        c->H ? " with gradients" : "");
     w.run = a->group < W.n ? a->group : W.n; /* row is larger than any */
     w.groups = (W.n + w.run - 1) / w.run;
     RSD_TRY_DONE(order_columns(&w, c->H));

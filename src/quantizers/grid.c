@@ -52,7 +52,8 @@ rsd_grid_group rsd_grid_range(const rsd_grid *grid, float low, float high)
         high = 1;
     }
     const float span = high - low;
-    rsd_grid_group g = { .scale = isfinite(span) ? rsd_step(span, top) : high / top - low / top };
+    rsd_grid_group g = { .scale =
+                             isfinite(span) ? rsd_grid_step(span, top) : high / top - low / top };
     g.scale = storable(grid, g.scale);
     g.zero = grid->kind == RSD_GRID_SYMMETRIC ? (top + 1) / 2 : rintf(-low / g.scale);
     g.zero = g.zero < 0 ? 0 : g.zero > top ? top : g.zero;

@@ -19,9 +19,9 @@ typedef enum { RSD_GRID_AFFINE, RSD_GRID_SYMMETRIC, RSD_GRID_NF } rsd_grid_kind;
 
 typedef struct {
     rsd_grid_kind kind;
-    int bits;         /* 2 .. 8; nf 2 .. 4 */
-    bool tight;       /* affine: the range is min .. max as it is, AWQ's; z is clamped all the same */
-    bool search;      /* shrink the range for the least sum |error|^2.4 (affine, symmetric) */
+    int bits;    /* 2 .. 8; nf 2 .. 4 */
+    bool tight;  /* affine: the range is min .. max as it is, AWQ's; z is clamped all the same */
+    bool search; /* shrink the range for the least sum |error|^2.4 (affine, symmetric) */
     const rsd_fp *store; /* scales are rounded to this before they are used; NULL: float32 */
 } rsd_grid;
 

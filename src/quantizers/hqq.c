@@ -35,7 +35,10 @@ static const rsd_opt options[] = {
 /* clang-format on */
 
 static const rsd_alias aliases[] = {
-    { "hqq4", "bits=4" }, { "hqq3", "bits=3" }, { "hqq2", "bits=2" }, { 0 },
+    { "hqq4", "bits=4" },
+    { "hqq3", "bits=3" },
+    { "hqq2", "bits=2" },
+    { 0 },
 };
 
 /* Codes of 2, 4 and 8 bits lie as upstream packs them: byte (r, c) holds element c of the rows r,

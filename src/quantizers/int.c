@@ -49,10 +49,7 @@ static const rsd_alias aliases[] = {
 /* The largest weight a comes back as K s rounded.  As s is a/K rounded, K s lies within K/2 last
  * places of s from a; its rounding goes to the nearest float32, so no farther, and divided by K it
  * rounds to s again (K is odd: never a tie).  A 16-bit s times K is exact. */
-static bool idempotent(const void *p)
-{
-    return ((const params *)p)->scheme == SYMMETRIC;
-}
+static bool idempotent(const void *p) { return ((const params *)p)->scheme == SYMMETRIC; }
 
 /* Where the groups of an m x n matrix lie. */
 typedef struct {
@@ -103,9 +100,9 @@ static float find_scales(const params *a, size_t count, const float *low, float 
     for (size_t i = 0; i < count; i++) {
         float step;
         if (a->scheme == SYMMETRIC)
-            step = rsd_step(low[i] > high[i] ? low[i] : high[i], steps);
+            step = rsd_grid_step(low[i] > high[i] ? low[i] : high[i], steps);
         else if (isfinite(low[i] + high[i]))
-            step = rsd_step(low[i] + high[i], steps);
+            step = rsd_grid_step(low[i] + high[i], steps);
         else
             step = low[i] / steps + high[i] / steps;
         high[i] = a->scale == SCALE_FP16 && step < least_bf16 ? least_bf16 : step;
@@ -116,10 +113,7 @@ static float find_scales(const params *a, size_t count, const float *low, float 
 }
 
 /* Nearest whole number, halves to even, for |x| < 2^22: the sum has no room for a fraction. */
-static inline float nearest(float x)
-{
-    return (x + 0x1.8p23f) - 0x1.8p23f;
-}
+static inline float nearest(float x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
 
 static inline float clamp(float x, float low, float high)
 {

@@ -32,7 +32,10 @@ static const rsd_opt options[] = {
 /* clang-format on */
 
 static const rsd_alias aliases[] = {
-    { "kmeans4", "bits=4" }, { "kmeans3", "bits=3" }, { "kmeans2", "bits=2" }, { 0 },
+    { "kmeans4", "bits=4" },
+    { "kmeans3", "bits=3" },
+    { "kmeans2", "bits=2" },
+    { 0 },
 };
 
 static int settle(void *p)

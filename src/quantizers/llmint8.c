@@ -71,7 +71,7 @@ static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *
         for (size_t j = 0; j < W.n; j++)
             if (!kept(a, c, j))
                 most = fmaxf(most, fabsf(w[j]));
-        scale[i] = rsd_step(most, 127);
+        scale[i] = rsd_grid_step(most, 127);
         for (size_t j = 0; j < W.n; j++)
             if (!kept(a, c, j)) {
                 const float q = rintf(w[j] / scale[i]);

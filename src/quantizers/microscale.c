@@ -15,10 +15,7 @@ int rsd_block_exponent(const float *x, size_t n)
     return absmax > 0 ? ilogbf(absmax) : LEAST_FLOAT - 1;
 }
 
-float rsd_power_of_2(int e)
-{
-    return ldexpf(1, e);
-}
+float rsd_power_of_2(int e) { return ldexpf(1, e); }
 
 static size_t blocks_of(const rsd_microscale *f, size_t n)
 {

@@ -42,7 +42,10 @@ static const rsd_opt options[] = {
 /* clang-format on */
 
 static const rsd_alias aliases[] = {
-    { "mxfp6", "format=e2m3" }, { "mxfp8", "format=e4m3" }, { "mxint8", "format=int8" }, { 0 },
+    { "mxfp6", "format=e2m3" },
+    { "mxfp8", "format=e4m3" },
+    { "mxint8", "format=int8" },
+    { 0 },
 };
 
 /* The largest weight stays in its binade, so the block keeps its scale. */

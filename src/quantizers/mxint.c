@@ -21,7 +21,10 @@ static const rsd_opt options[] = {
 /* clang-format on */
 
 static const rsd_alias aliases[] = {
-    { "mxint4", "bits=4" }, { "mxint3", "bits=3" }, { "mxint2", "bits=2,block=16" }, { 0 },
+    { "mxint4", "bits=4" },
+    { "mxint3", "bits=3" },
+    { "mxint2", "bits=2,block=16" },
+    { 0 },
 };
 
 /* The largest magnitude has its top bit set before and after. */

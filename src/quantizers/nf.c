@@ -48,18 +48,15 @@ static const rsd_opt options[] = {
 /* clang-format on */
 
 static const rsd_alias aliases[] = {
-    { "nf4", "bits=4" }, { "nf3", "bits=3" }, { "nf2", "bits=2" }, { 0 },
+    { "nf4", "bits=4" },
+    { "nf3", "bits=3" },
+    { "nf2", "bits=2" },
+    { 0 },
 };
 
-static bool idempotent(const void *p)
-{
-    return !((const params *)p)->double_quant;
-}
+static bool idempotent(const void *p) { return !((const params *)p)->double_quant; }
 
-static int settle(void *p)
-{
-    return rsd_codebook_check_block(((const params *)p)->block);
-}
+static int settle(void *p) { return rsd_codebook_check_block(((const params *)p)->block); }
 
 static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {

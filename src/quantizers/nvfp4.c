@@ -39,10 +39,7 @@ static const rsd_opt options[] = {
 };
 /* clang-format on */
 
-static size_t count_of(size_t n, size_t block)
-{
-    return n / block + (n % block != 0);
-}
+static size_t count_of(size_t n, size_t block) { return n / block + (n % block != 0); }
 
 /* ---- with the tensor's scale ---- */
 
@@ -53,7 +50,7 @@ static float tensor_scale(rsd_mat W)
         const float absmax = rsd_absmax(W.x + i * W.ld, W.n);
         largest = absmax > largest ? absmax : largest;
     }
-    return rsd_step(largest, 6 * 448);
+    return rsd_grid_step(largest, 6 * 448);
 }
 
 /* Block scales of a row; y is the row divided by them, 0 where a scale is. */

@@ -28,10 +28,7 @@ static size_t type_index(const char *dtype)
     return i;
 }
 
-void rsd_packed_init(rsd_packed *p, size_t m, size_t n)
-{
-    *p = (rsd_packed){ .m = m, .n = n };
-}
+void rsd_packed_init(rsd_packed *p, size_t m, size_t n) { *p = (rsd_packed){ .m = m, .n = n }; }
 
 int rsd_packed_add(rsd_packed *p, const char *name, const char *dtype, size_t count, void *data)
 {
@@ -169,9 +166,9 @@ size_t rsd_bits_bytes(size_t n, int bits)
 void rsd_bits_pack(const uint8_t *codes, size_t n, int bits, uint8_t *out)
 {
     switch (bits) {
-#define CASE(b)                 \
-    case b:                     \
-        pack(codes, n, b, out); \
+#define CASE(b)                                                                                    \
+    case b:                                                                                        \
+        pack(codes, n, b, out);                                                                    \
         break;
         EACH_WIDTH(CASE)
 #undef CASE
@@ -184,9 +181,9 @@ void rsd_bits_pack(const uint8_t *codes, size_t n, int bits, uint8_t *out)
 void rsd_bits_unpack(const uint8_t *in, size_t n, int bits, uint8_t *codes)
 {
     switch (bits) {
-#define CASE(b)                  \
-    case b:                      \
-        unpack(in, n, b, codes); \
+#define CASE(b)                                                                                    \
+    case b:                                                                                        \
+        unpack(in, n, b, codes);                                                                   \
         break;
         EACH_WIDTH(CASE)
 #undef CASE

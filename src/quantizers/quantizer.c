@@ -17,8 +17,8 @@ static bool entry(size_t i, rsd_entry *out)
 {
     const rsd_quantizer *q = rsd_quantizers[i];
     if (q)
-        *out = (rsd_entry){ q->name,        q->options, q->defaults,
-                            q->params_size, q->aliases, q->settle };
+        *out =
+            (rsd_entry){ q->name, q->options, q->defaults, q->params_size, q->aliases, q->settle };
     return q;
 }
 
@@ -41,8 +41,10 @@ static int choose_calibration(const rsd_spec *spec, rsd_mat W, const rsd_calibra
         return RSD_FAIL(RSD_EARG, "a %zu x %zu matrix, but calibration of one of %zu x %zu", W.m,
                         W.n, (*c)->m, (*c)->n);
     if (!*c && q->calibration == RSD_CALIBRATION_NEEDS)
-        return RSD_FAIL(RSD_EUSAGE, "%s needs a calibration: residuum calibrate, then "
-                        "--calibration FILE.h5", q->name);
+        return RSD_FAIL(RSD_EUSAGE,
+                        "%s needs a calibration: residuum calibrate, then "
+                        "--calibration FILE.h5",
+                        q->name);
     return RSD_OK;
 }
 

@@ -47,8 +47,7 @@ static size_t next_corner(const rsd_options *o, size_t from)
         if (cost <= 0 || saved <= 0)
             continue;
         const double slope = saved / cost;
-        if (slope > steepest ||
-            (slope == steepest && o->option[k].cost > o->option[best].cost)) {
+        if (slope > steepest || (slope == steepest && o->option[k].cost > o->option[best].cost)) {
             steepest = slope;
             best = k;
         }

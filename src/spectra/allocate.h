@@ -1,5 +1,5 @@
-/* One option for each of many layers, at the least total loss that a budget allows: which quantizer,
- * or how many ranks, each layer gets. */
+/* One option for each of many layers, at the least total loss that a budget allows: which
+ * quantizer, or how many ranks, each layer gets. */
 #ifndef RSD_SPECTRA_ALLOCATE_H
 #define RSD_SPECTRA_ALLOCATE_H
 

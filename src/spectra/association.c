@@ -19,7 +19,7 @@ typedef struct {
     size_t *first;           /* [clusters + 1] */
     double *draw_x, *draw_y; /* [capacity] */
     size_t capacity;
-    double *ranks;           /* [2*capacity] GSL's work */
+    double *ranks; /* [2*capacity] GSL's work */
 } pairs;
 
 static bool varies(const double *x, size_t n)

@@ -15,8 +15,8 @@ typedef struct {
     size_t n;              /* pairs that are finite on both sides */
     rsd_interval spearman; /* rank correlation */
     rsd_interval pearson;
-    rsd_interval slope;    /* of the least-squares line measured = a + slope predicted */
-    rsd_interval error;    /* sqrt of the mean squared difference */
+    rsd_interval slope; /* of the least-squares line measured = a + slope predicted */
+    rsd_interval error; /* sqrt of the mean squared difference */
 } rsd_association;
 
 /* Of pairs (predicted[i], measured[i]); pairs with a NaN count nowhere.  Intervals are the

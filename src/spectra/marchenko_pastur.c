@@ -102,10 +102,7 @@ static double sum_between(const law *l, double a, double b, const gsl_integratio
 }
 
 /* Share of the energy above angle t. */
-static double energy_above(double t)
-{
-    return 1 - (t - sin(2 * t) / 2) / M_PI;
-}
+static double energy_above(double t) { return 1 - (t - sin(2 * t) / 2) / M_PI; }
 
 static int check_shape(size_t m, size_t n)
 {

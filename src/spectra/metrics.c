@@ -28,15 +28,9 @@ double rsd_metric(const rsd_metrics *m, const rsd_metric_info *info)
     return *(const double *)((const char *)m + info->offset);
 }
 
-static size_t short_side(const rsd_spectrum *S)
-{
-    return S->m < S->n ? S->m : S->n;
-}
+static size_t short_side(const rsd_spectrum *S) { return S->m < S->n ? S->m : S->n; }
 
-static size_t long_side(const rsd_spectrum *S)
-{
-    return S->m < S->n ? S->n : S->m;
-}
+static size_t long_side(const rsd_spectrum *S) { return S->m < S->n ? S->n : S->m; }
 
 /* Number of values above a level; NaN when the level is, or when more may lie beyond those held. */
 static double count_above(const rsd_spectrum *S, double level)

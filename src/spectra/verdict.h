@@ -1,7 +1,7 @@
 /* What is low rank: the model, the data, or the loss?
  *
- * A rank-r correction of the residual R captures a share of its energy in each metric.  The share in
- * the loss's metric is told apart into what every step of knowledge adds, in this order:
+ * A rank-r correction of the residual R captures a share of its energy in each metric.  The share
+ * in the loss's metric is told apart into what every step of knowledge adds, in this order:
  *
  *   noise   share of R at rank r that a residual without structure would let it capture (the
  *           sign-flip null: every |R_ij| kept, every sign drawn)
@@ -9,9 +9,9 @@
  *   data    share of R H^(1/2) beyond that of R: the inputs do not reach all directions
  *   loss    share of G^(1/2) R H^(1/2) beyond that of R H^(1/2): not all outputs matter
  *
- * Each is a mean over layers with its bootstrap interval.  The largest of model, data and loss is the
- * answer; it is sure where its interval lies above those of the other two, and there is no low rank
- * to speak of where none exceeds `least`. */
+ * Each is a mean over layers with its bootstrap interval.  The largest of model, data and loss is
+ * the answer; it is sure where its interval lies above those of the other two, and there is no low
+ * rank to speak of where none exceeds `least`. */
 #ifndef RSD_SPECTRA_VERDICT_H
 #define RSD_SPECTRA_VERDICT_H
 
@@ -27,7 +27,7 @@ typedef struct {
 typedef enum { RSD_VERDICT_NONE, RSD_VERDICT_MODEL, RSD_VERDICT_DATA, RSD_VERDICT_LOSS } rsd_source;
 
 typedef struct {
-    size_t layers; /* that know what is needed: null, R and RH */
+    size_t layers;                         /* that know what is needed: null, R and RH */
     rsd_interval noise, model, data, loss; /* loss NaN where no layer knows GRH */
     rsd_source source;
     bool sure;

@@ -13,8 +13,8 @@ static int write_tensors(rsd_st_writer *file, const rsd_pretrain *p, const rsd_p
                                 (double)progress->best_step };
     RSD_TRY(rsd_st_writer_declare(file, "progress", "F64", 1, (size_t[]){ 3 }, sizeof numbers));
     RSD_TRY(rsd_st_writer_declare(file, "weights", rsd_state_real, 1, (size_t[]){ n }, bytes));
-    RSD_TRY(rsd_st_writer_declare(file, "moments", rsd_state_real, 2, (size_t[]){ 2, n },
-                                  2 * bytes));
+    RSD_TRY(
+        rsd_st_writer_declare(file, "moments", rsd_state_real, 2, (size_t[]){ 2, n }, 2 * bytes));
     RSD_TRY(rsd_st_writer_declare(file, "identity", "U8", 1, (size_t[]){ 64 }, 64));
     RSD_TRY(rsd_st_writer_begin(file, path));
     RSD_TRY(rsd_st_writer_data(file, numbers, sizeof numbers));

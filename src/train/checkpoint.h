@@ -10,7 +10,7 @@
 
 typedef struct {
     char identity[65];
-    double best;      /* least loss of an evaluation; Inf before the first */
+    double best; /* least loss of an evaluation; Inf before the first */
     size_t best_step;
 } rsd_progress;
 

@@ -12,9 +12,12 @@ static rsd_loss loss_of(const rsd_pretrain *p, size_t windows, const rsd_real *h
     const rsd_pretrain_options *o = &p->options;
     const rsd_real *dW = p->grad->head.W.x;
     return (rsd_loss){
-        .M = windows * o->context, .model = rsd_transformer_head(p->model, hidden),
-        .target = p->target, .ce_weight = 1 / ((double)o->batch * (double)o->context),
-        .loss = p->loss, .dh = p->dhidden,
+        .M = windows * o->context,
+        .model = rsd_transformer_head(p->model, hidden),
+        .target = p->target,
+        .ce_weight = 1 / ((double)o->batch * (double)o->context),
+        .loss = p->loss,
+        .dh = p->dhidden,
         .dW = p->grad->memory + (dW - p->grad->memory),
     };
 }

@@ -22,8 +22,8 @@ typedef struct {
     double clip;  /* most norm of a gradient; 0: any */
     uint64_t seed;
     rsd_precision precision;
-    bool recompute; /* keep blocks' inputs only, run each block again on the way back: less memory, the
-                       same bits */
+    bool recompute; /* keep blocks' inputs only, run each block again on the way back: less memory,
+                       the same bits */
 } rsd_pretrain_options;
 
 typedef struct {
@@ -33,7 +33,7 @@ typedef struct {
     rsd_adamw adamw;           /* adamw.step: steps done */
     rsd_transformer *model;    /* memory for a pass */
     rsd_window_reader reader;
-    size_t windows;            /* of the stream: reader.count */
+    size_t windows; /* of the stream: reader.count */
 
     rsd_weights *grad;
     int32_t *input, *target;

@@ -55,12 +55,14 @@ static int check(const rsd_recover *r)
         return RSD_FAIL(RSD_EARG, "%zu windows a step, %zu a pass: none may be 0", o->batch,
                         o->pass);
     if (!(o->b_ratio >= 0 && o->decay >= 0 && o->clip >= 0))
-        return RSD_FAIL(RSD_EARG, "ratio of learning rates %g, decay %g, clip %g: none may be "
-                        "below 0", o->b_ratio, o->decay, o->clip);
+        return RSD_FAIL(RSD_EARG,
+                        "ratio of learning rates %g, decay %g, clip %g: none may be "
+                        "below 0",
+                        o->b_ratio, o->decay, o->clip);
     if (r->grad->count != r->adapters->count || r->grad->variant != r->adapters->variant)
         return RSD_FAIL(RSD_EARG, "%zu numbers of %s, but gradients of %zu of %s",
-                        r->adapters->count, rsd_variant_name(r->adapters->variant),
-                        r->grad->count, rsd_variant_name(r->grad->variant));
+                        r->adapters->count, rsd_variant_name(r->adapters->variant), r->grad->count,
+                        rsd_variant_name(r->grad->variant));
     return check_teacher(r);
 }
 
@@ -232,7 +234,8 @@ int rsd_recover_step(rsd_recover *r, rsd_step *out)
     const size_t step = r->adamw.step;
     double loss;
     RSD_TRY(gradients(r, &loss));
-    *out = (rsd_step){ .loss = loss, .norm = rsd_norm2(r->grad->memory, r->grad->count),
+    *out = (rsd_step){ .loss = loss,
+                       .norm = rsd_norm2(r->grad->memory, r->grad->count),
                        .rate = rsd_schedule_rate(&r->options.schedule, step) };
     if (!isfinite(out->norm) || !isfinite(out->loss))
         return RSD_FAIL(RSD_EDOM, "step %zu: the loss is %g, the gradient's norm %g", step + 1,

@@ -33,9 +33,9 @@ typedef struct {
     rsd_schedule schedule;
     rsd_adamw_options adamw;
     double decay, clip;
-    double b_ratio;        /* 1: as A */
+    double b_ratio; /* 1: as A */
     uint64_t seed;
-    const char *state_path; /* the moments live in this new mapped file; NULL: in memory */
+    const char *state_path;      /* the moments live in this new mapped file; NULL: in memory */
     rsd_adalora_options adalora; /* read for that variant alone; its steps are the schedule's */
 } rsd_recover_options;
 

@@ -11,8 +11,8 @@ static int declare(rsd_st_writer *file, const rsd_recover *r, size_t triplets)
     const size_t n = r->adapters->count, bytes = n * sizeof(rsd_real);
     RSD_TRY(rsd_st_writer_declare(file, "progress", "F64", 1, (size_t[]){ 1 }, sizeof(double)));
     RSD_TRY(rsd_st_writer_declare(file, "adapters", rsd_state_real, 1, (size_t[]){ n }, bytes));
-    RSD_TRY(rsd_st_writer_declare(file, "moments", rsd_state_real, 2, (size_t[]){ 2, n },
-                                  2 * bytes));
+    RSD_TRY(
+        rsd_st_writer_declare(file, "moments", rsd_state_real, 2, (size_t[]){ 2, n }, 2 * bytes));
     RSD_TRY(rsd_st_writer_declare(file, "identity", "U8", 1, (size_t[]){ 64 }, 64));
     if (!r->adalora)
         return RSD_OK;

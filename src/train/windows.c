@@ -11,8 +11,9 @@
 int rsd_window_reader_alloc(const rsd_tokens *tokens, size_t context, uint64_t seed,
                             rsd_window_reader *out)
 {
-    *out = (rsd_window_reader){ .tokens = tokens, .context = context, .seed = seed,
-                                .epoch = SIZE_MAX };
+    *out = (rsd_window_reader){
+        .tokens = tokens, .context = context, .seed = seed, .epoch = SIZE_MAX
+    };
     out->count = context ? rsd_windows(rsd_tokens_count(tokens), context) : 0;
     if (!out->count)
         return RSD_FAIL(RSD_EARG, "%zu tokens: 0 windows of %zu tokens", rsd_tokens_count(tokens),

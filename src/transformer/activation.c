@@ -23,16 +23,10 @@ RSD_WIDEST static void relu_slope(const rsd_real *restrict x, rsd_real *restrict
 }
 
 /* 1/(1 + e^-x); e^-x may be Inf. */
-static inline rsd_real logistic(rsd_real x)
-{
-    return 1 / (1 + vector_exp(-x));
-}
+static inline rsd_real logistic(rsd_real x) { return 1 / (1 + vector_exp(-x)); }
 
 /* x times a probability; at -Inf the probability wins. */
-static inline rsd_real weigh(rsd_real x, rsd_real p)
-{
-    return p == 0 ? 0 : x * p;
-}
+static inline rsd_real weigh(rsd_real x, rsd_real p) { return p == 0 ? 0 : x * p; }
 
 RSD_WIDEST static void silu(const rsd_real *restrict x, rsd_real *restrict f, size_t n)
 {
@@ -143,10 +137,7 @@ RSD_WIDEST static void add_chunk(const rsd_real *restrict x, rsd_real *restrict 
         y[i] += x[i];
 }
 
-static size_t piece(size_t first, size_t n)
-{
-    return n - first < CHUNK ? n - first : CHUNK;
-}
+static size_t piece(size_t first, size_t n) { return n - first < CHUNK ? n - first : CHUNK; }
 
 void rsd_activation_forward(rsd_activation f, const rsd_real *x, rsd_real *y, size_t n)
 {

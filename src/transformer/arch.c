@@ -65,13 +65,16 @@ static int read_scaling(rsd_config *c, const char *group, rsd_rotary_spec *out)
     if (strcmp(type, "default") == 0)
         return RSD_OK;
     if (strcmp(type, "linear") != 0 && strcmp(type, "llama3") != 0)
-        return RSD_FAIL(RSD_EFORMAT, "config.json: %s of type '%s'; default, linear and llama3 are "
-                        "implemented", group, type);
+        return RSD_FAIL(RSD_EFORMAT,
+                        "config.json: %s of type '%s'; default, linear and llama3 are "
+                        "implemented",
+                        group, type);
     out->scaling = strcmp(type, "linear") == 0 ? RSD_ROPE_LINEAR : RSD_ROPE_LLAMA3;
     const struct {
         const char *name;
         double *value;
-    } numbers[] = { { "factor", &out->factor }, { "low_freq_factor", &out->low_freq },
+    } numbers[] = { { "factor", &out->factor },
+                    { "low_freq_factor", &out->low_freq },
                     { "high_freq_factor", &out->high_freq },
                     { "original_max_position_embeddings", &out->original } };
     for (size_t i = 0; i < (out->scaling == RSD_ROPE_LINEAR ? 1 : 4); i++) {
@@ -97,13 +100,15 @@ int rsd_arch_read_rope(rsd_config *c, size_t dims, size_t context, rsd_rotary_sp
 static int check(const rsd_shape *s)
 {
     if (!s->layers || !s->width || !s->heads || !s->vocab || !s->hidden || !s->context)
-        return RSD_FAIL(RSD_EFORMAT,
-                        "config.json: layers %zu, width %zu, heads %zu, vocabulary %zu, hidden %zu, "
-                        "context %zu: none may be 0 or missing",
-                        s->layers, s->width, s->heads, s->vocab, s->hidden, s->context);
+        return RSD_FAIL(
+            RSD_EFORMAT,
+            "config.json: layers %zu, width %zu, heads %zu, vocabulary %zu, hidden %zu, "
+            "context %zu: none may be 0 or missing",
+            s->layers, s->width, s->heads, s->vocab, s->hidden, s->context);
     if (!s->kv_heads || s->heads % s->kv_heads)
-        return RSD_FAIL(RSD_EFORMAT, "config.json: %zu heads do not divide among %zu key-value heads",
-                        s->heads, s->kv_heads);
+        return RSD_FAIL(RSD_EFORMAT,
+                        "config.json: %zu heads do not divide among %zu key-value heads", s->heads,
+                        s->kv_heads);
     if (!s->head_size || s->rotary.dims > s->head_size || s->rotary.dims % 2)
         return RSD_FAIL(RSD_EFORMAT, "config.json: %zu of %zu dimensions of a head are rotated",
                         s->rotary.dims, s->head_size);

@@ -37,15 +37,15 @@ typedef struct {
     size_t context;   /* most tokens a window may have */
     rsd_norm_kind norm;
     double norm_eps;
-    bool parallel;      /* attention and MLP read the same residual stream (GPT-NeoX) */
-    bool gated;         /* MLP is down(act(gate x) * up x) */
-    bool tied;          /* the head is the token table */
-    bool positions;     /* learned position table */
+    bool parallel;  /* attention and MLP read the same residual stream (GPT-NeoX) */
+    bool gated;     /* MLP is down(act(gate x) * up x) */
+    bool tied;      /* the head is the token table */
+    bool positions; /* learned position table */
     rsd_qkv_layout qkv;
     rsd_activation activation;
     rsd_rotary_spec rotary; /* dims 0: none */
     double attention_scale;
-    size_t window;      /* keys that a local layer sees */
+    size_t window; /* keys that a local layer sees */
     bool local[RSD_LAYERS_MAX];
 } rsd_shape;
 
@@ -55,8 +55,8 @@ typedef struct {
     /* Names of the norms; % is the layer. */
     const char *norm1, *norm2, *final_norm;
 
-    /* Read the configuration into *out, which is zero before.  What is not implemented is refused by
-     * name.  Errors: RSD_EFORMAT. */
+    /* Read the configuration into *out, which is zero before.  What is not implemented is refused
+     * by name.  Errors: RSD_EFORMAT. */
     int (*configure)(rsd_config *config, rsd_shape *out);
 } rsd_arch;
 
@@ -64,8 +64,9 @@ typedef struct {
 extern const rsd_arch *const rsd_archs[];
 
 /* What several architectures read alike.  sizes: hidden_size, num_hidden_layers,
- * num_attention_heads, intermediate_size, vocab_size, max_position_embeddings; rope: rope_theta and rope_scaling (or rope_parameters), of
- * dims dimensions over the context; activation: the text under key. */
+ * num_attention_heads, intermediate_size, vocab_size, max_position_embeddings; rope: rope_theta and
+ * rope_scaling (or rope_parameters), of dims dimensions over the context; activation: the text
+ * under key. */
 RSD_CHECK int rsd_arch_read_sizes(rsd_config *c, rsd_shape *s);
 RSD_CHECK int rsd_arch_read_rope(rsd_config *c, size_t dims, size_t context, rsd_rotary_spec *out);
 RSD_CHECK int rsd_arch_read_activation(rsd_config *c, const char *key, const char *otherwise,

@@ -21,10 +21,7 @@ typedef struct {
     rsd_real *top, *sum, *delta; /* ROWS */
 } tile;
 
-static size_t tile_reals(void)
-{
-    return 2 * (size_t)ROWS * LINE + 3 * ROWS;
-}
+static size_t tile_reals(void) { return 2 * (size_t)ROWS * LINE + 3 * ROWS; }
 
 size_t rsd_attention_work(const rsd_attention *a)
 {
@@ -55,10 +52,7 @@ typedef struct {
     size_t first, rows, from, cols;
 } range;
 
-static size_t lesser(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
+static size_t lesser(size_t a, size_t b) { return a < b ? a : b; }
 
 /* First key that any query from i on sees. */
 static size_t first_key(const rsd_attention *a, size_t i)
@@ -75,10 +69,7 @@ static void visible(const rsd_attention *a, const range *r, size_t row, size_t *
 }
 
 /* Row m, head h. */
-static rsd_real *at(rsd_heads x, size_t m, size_t h)
-{
-    return x.x + m * x.row + h * x.head;
-}
+static rsd_real *at(rsd_heads x, size_t m, size_t h) { return x.x + m * x.row + h * x.head; }
 
 RSD_WIDEST static rsd_real largest(const rsd_real *s, size_t n, rsd_real top)
 {

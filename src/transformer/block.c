@@ -63,8 +63,12 @@ static qkv heads_of(const rsd_shape *s, rsd_real *q, rsd_real *k, rsd_real *v)
 static rsd_attention attention_of(const rsd_block *b, size_t layer)
 {
     const rsd_shape *s = &b->weights->shape;
-    return (rsd_attention){ .B = b->B, .T = b->T, .H = s->heads, .KV = s->kv_heads,
-                            .D = s->head_size, .scale = s->attention_scale,
+    return (rsd_attention){ .B = b->B,
+                            .T = b->T,
+                            .H = s->heads,
+                            .KV = s->kv_heads,
+                            .D = s->head_size,
+                            .scale = s->attention_scale,
                             .window = s->local[layer] ? s->window : 0 };
 }
 
@@ -201,10 +205,9 @@ static int linear_backward(const rsd_block *b, size_t layer, rsd_slot slot, cons
     if (!grad)
         return RSD_OK;
     const rsd_linear *g = &grad->block[layer].linear[slot];
-    return rsd_linear_backward_weight(b->mm, rsd_dense(dy, rows(b), out),
-                                      rsd_dense(x.x, rows(b), l->W.cols),
-                                      (rsd_real *)(uintptr_t)g->W.x,
-                                      (rsd_real *)(uintptr_t)g->bias);
+    return rsd_linear_backward_weight(
+        b->mm, rsd_dense(dy, rows(b), out), rsd_dense(x.x, rows(b), l->W.cols),
+        (rsd_real *)(uintptr_t)g->W.x, (rsd_real *)(uintptr_t)g->bias);
 }
 
 /* scratch.n becomes the gradient of norm2's output; dx is that of the block's output. */
@@ -246,8 +249,15 @@ static int attention_backward(const rsd_block *b, size_t layer, const rsd_block_
     rsd_real *dq = t->dq, *dk = dq + M * q, *dv = dk + M * kv;
     const qkv d = heads_of(s, dq, dk, dv);
     const rsd_attention_gradient g = {
-        .q = h.q, .k = h.k, .v = h.v, .o = { st->o, q, s->head_size },
-        .d_o = { t->d_o, q, s->head_size }, .lse = st->lse, .dq = d.q, .dk = d.k, .dv = d.v,
+        .q = h.q,
+        .k = h.k,
+        .v = h.v,
+        .o = { st->o, q, s->head_size },
+        .d_o = { t->d_o, q, s->head_size },
+        .lse = st->lse,
+        .dq = d.q,
+        .dk = d.k,
+        .dv = d.v,
     };
     RSD_TRY(rsd_attention_backward(&a, &g, t->attention));
     if (b->rotary) {
@@ -276,7 +286,8 @@ int rsd_block_backward(const rsd_block *b, size_t layer, const rsd_block_state *
     RSD_TRY(mlp_backward(b, layer, st, dx, grad));
     if (!s->parallel)
         norm_backward(b, &w->norm2, g ? &g->norm2 : NULL, t->n, st->x2, st->mean2, st->rstd2, dx);
-    const rsd_factor o = wants_inputs(b, grad) ? input_view(b, st->o, q_width(s)) : (rsd_factor){ 0 };
+    const rsd_factor o =
+        wants_inputs(b, grad) ? input_view(b, st->o, q_width(s)) : (rsd_factor){ 0 };
     RSD_TRY(linear_backward(b, layer, RSD_O, dx, s->width, o, t->d_o, false, grad));
     if (s->parallel) /* only now: both branches read the gradient of the output */
         norm_backward(b, &w->norm2, g ? &g->norm2 : NULL, t->n, st->x, st->mean2, st->rstd2, dx);

@@ -34,19 +34,20 @@ typedef struct {
  * fused. */
 typedef struct {
     rsd_real *x, *mean1, *rstd1, *q, *k, *v, *lse, *o;
-    rsd_real *x2, *mean2, *rstd2, *gate, *up; /* x2 is x where parallel; gate NULL where not gated */
+    rsd_real *x2, *mean2, *rstd2, *gate,
+        *up; /* x2 is x where parallel; gate NULL where not gated */
 } rsd_block_state;
 
 /* Memory that blocks share: contents do not outlive a call. */
 typedef struct {
-    rsd_real *n;      /* M x C: a norm's output, then its gradient */
-    rsd_real *wide;   /* M x F: the MLP's activation, then its gradient */
-    rsd_real *wide2;  /* M x F: gated only, or backward */
-    rsd_real *dq;     /* M x (q + k + v): backward only */
-    rsd_real *d_o;    /* M x (H d): backward only */
-    rsd_half *half;   /* bf16 only: M x max(C, F, H d) */
-    rsd_half *input;  /* bf16 and a hook that trains: the same, a layer's input on the way back */
-    void *attention;  /* rsd_attention_work */
+    rsd_real *n;     /* M x C: a norm's output, then its gradient */
+    rsd_real *wide;  /* M x F: the MLP's activation, then its gradient */
+    rsd_real *wide2; /* M x F: gated only, or backward */
+    rsd_real *dq;    /* M x (q + k + v): backward only */
+    rsd_real *d_o;   /* M x (H d): backward only */
+    rsd_half *half;  /* bf16 only: M x max(C, F, H d) */
+    rsd_half *input; /* bf16 and a hook that trains: the same, a layer's input on the way back */
+    void *attention; /* rsd_attention_work */
 } rsd_block_scratch;
 
 /* All that a block works with. */
@@ -54,7 +55,7 @@ typedef struct {
     const rsd_weights *weights;
     const rsd_rotary *rotary; /* NULL: none */
     rsd_matmul *mm;
-    const rsd_capture *capture; /* NULL: none */
+    const rsd_capture *capture;  /* NULL: none */
     const rsd_linear_hook *hook; /* NULL: none */
     rsd_block_scratch scratch;
     size_t B, T;
@@ -68,8 +69,8 @@ void rsd_block_state_carve(const rsd_shape *s, size_t M, rsd_real *memory, rsd_b
 RSD_CHECK int rsd_block_forward(const rsd_block *b, size_t layer, rsd_block_state *state,
                                 rsd_real *y);
 
-/* dx, on entry the gradient of y, becomes that of x.  grad: a weights struct of the same shape whose
- * numbers are the gradients (they accumulate), or NULL: all weights are frozen. */
+/* dx, on entry the gradient of y, becomes that of x.  grad: a weights struct of the same shape
+ * whose numbers are the gradients (they accumulate), or NULL: all weights are frozen. */
 RSD_CHECK int rsd_block_backward(const rsd_block *b, size_t layer, const rsd_block_state *state,
                                  rsd_real *dx, const rsd_weights *grad);
 

@@ -12,7 +12,10 @@ bool rsd_same_input(rsd_slot a, rsd_slot b)
 {
     /* what the slot reads: norm1, attention, norm2, activation */
     static const int reads[RSD_LINEARS] = {
-        [RSD_O] = 1, [RSD_GATE] = 2, [RSD_UP] = 2, [RSD_DOWN] = 3,
+        [RSD_O] = 1,
+        [RSD_GATE] = 2,
+        [RSD_UP] = 2,
+        [RSD_DOWN] = 3,
     };
     return reads[a] == reads[b];
 }

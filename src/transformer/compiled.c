@@ -17,7 +17,7 @@
 enum { PLACES = 256 };
 
 typedef struct {
-    rsd_shape key;
+    rsd_product_shape key;
     dnnl_primitive_t primitive; /* NULL: empty place */
     dnnl_memory_t A, B, C, bias, scratch;
     size_t scratch_bytes;
@@ -85,12 +85,9 @@ void rsd_compiled_free(rsd_compiled *c)
     free(c);
 }
 
-size_t rsd_compiled_bytes(const rsd_compiled *c)
-{
-    return c->scratch_bytes;
-}
+size_t rsd_compiled_bytes(const rsd_compiled *c) { return c->scratch_bytes; }
 
-static size_t hash(const rsd_shape *key)
+static size_t hash(const rsd_product_shape *key)
 {
     const unsigned char *byte = (const unsigned char *)key;
     uint64_t h = 14695981039346656037u; /* FNV-1a */
@@ -107,7 +104,7 @@ static dnnl_status_t describe(dnnl_memory_desc_t *md, int64_t rows, int64_t cols
     return dnnl_memory_desc_init_by_strides(md, 2, dims, type, strides);
 }
 
-static dnnl_status_t attributes(const rsd_shape *key, dnnl_primitive_attr_t *attr)
+static dnnl_status_t attributes(const rsd_product_shape *key, dnnl_primitive_attr_t *attr)
 {
     dnnl_post_ops_t sum = NULL;
     dnnl_status_t status = dnnl_primitive_attr_create(attr);
@@ -143,7 +140,7 @@ static dnnl_status_t attach(rsd_compiled *c, place *at, const dnnl_memory_desc_t
 
 static dnnl_status_t compile(rsd_compiled *c, place *at)
 {
-    const rsd_shape *key = &at->key;
+    const rsd_product_shape *key = &at->key;
     const dnnl_data_type_t type = key->half ? dnnl_bf16 : dnnl_f32;
     dnnl_memory_desc_t A, B, C, bias;
     dnnl_matmul_desc_t op;
@@ -196,7 +193,7 @@ static dnnl_status_t execute(rsd_compiled *c, place *at, const void *A, const vo
 }
 
 /* The place of a product, compiled if it held none or another. */
-static int look_up(rsd_compiled *c, const rsd_shape *key, place **out)
+static int look_up(rsd_compiled *c, const rsd_product_shape *key, place **out)
 {
     place *at = *out = &c->places[hash(key)];
     if (at->primitive && !memcmp(&at->key, key, sizeof *key))
@@ -220,7 +217,7 @@ static int look_up(rsd_compiled *c, const rsd_shape *key, place **out)
 
 /* A product is compiled for a number of threads, and must run with as many: oneDNN takes it from
  * OpenMP, whose setting is the calling thread's own. */
-int rsd_compiled_run(rsd_compiled *c, const rsd_shape *key, const void *A, const void *B,
+int rsd_compiled_run(rsd_compiled *c, const rsd_product_shape *key, const void *A, const void *B,
                      const void *bias, void *C)
 {
     place *at;
@@ -235,10 +232,7 @@ int rsd_compiled_run(rsd_compiled *c, const rsd_shape *key, const void *A, const
     return err;
 }
 
-static CBLAS_TRANSPOSE blas_op(bool transposed)
-{
-    return transposed ? CblasTrans : CblasNoTrans;
-}
+static CBLAS_TRANSPOSE blas_op(bool transposed) { return transposed ? CblasTrans : CblasNoTrans; }
 
 bool rsd_tile(bool transpose_A, bool transpose_B, size_t m, size_t n, size_t k, rsd_real alpha,
               const rsd_real *A, size_t lda, const rsd_real *B, size_t ldb, rsd_real beta,

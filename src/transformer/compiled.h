@@ -19,7 +19,7 @@ typedef struct {
     int32_t half; /* A and B are bfloat16 */
     int32_t bias; /* one is given; alpha is 1 */
     int32_t threads, zero;
-} rsd_shape;
+} rsd_product_shape;
 
 /* Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_compiled_alloc(rsd_compiled **out);
@@ -27,7 +27,7 @@ void rsd_compiled_free(rsd_compiled *c);
 size_t rsd_compiled_bytes(const rsd_compiled *c); /* of work memory */
 
 /* C = alpha op(A) op(B) + beta C + bias.  Errors: RSD_ENOMEM. */
-RSD_CHECK int rsd_compiled_run(rsd_compiled *c, const rsd_shape *key, const void *A, const void *B,
-                               const void *bias, void *C);
+RSD_CHECK int rsd_compiled_run(rsd_compiled *c, const rsd_product_shape *key, const void *A,
+                               const void *B, const void *bias, void *C);
 
 #endif

@@ -24,31 +24,39 @@ typedef struct {
 #define BIT(slot) (1u << (slot))
 #define LLAMA_NAMES                                                                                \
     .prefix = "model.", .embedding = "model.embed_tokens", .head = "lm_head",                      \
-    .linear = { [RSD_Q] = "model.layers.%.self_attn.q_proj",                                       \
-                [RSD_K] = "model.layers.%.self_attn.k_proj",                                       \
-                [RSD_V] = "model.layers.%.self_attn.v_proj",                                       \
-                [RSD_O] = "model.layers.%.self_attn.o_proj",                                       \
-                [RSD_GATE] = "model.layers.%.mlp.gate_proj",                                       \
-                [RSD_UP] = "model.layers.%.mlp.up_proj",                                           \
-                [RSD_DOWN] = "model.layers.%.mlp.down_proj" }
+    .linear = {                                                                                    \
+        [RSD_Q] = "model.layers.%.self_attn.q_proj", [RSD_K] = "model.layers.%.self_attn.k_proj",  \
+        [RSD_V] = "model.layers.%.self_attn.v_proj", [RSD_O] = "model.layers.%.self_attn.o_proj",  \
+        [RSD_GATE] = "model.layers.%.mlp.gate_proj", [RSD_UP] = "model.layers.%.mlp.up_proj",      \
+        [RSD_DOWN] = "model.layers.%.mlp.down_proj"                                                \
+    }
 
 static const naming namings[] = {
-    { .arch = "gpt_neox", .prefix = "gpt_neox.", .embedding = "gpt_neox.embed_in",
+    { .arch = "gpt_neox",
+      .prefix = "gpt_neox.",
+      .embedding = "gpt_neox.embed_in",
       .head = "embed_out",
       .linear = { [RSD_QKV] = "gpt_neox.layers.%.attention.query_key_value",
                   [RSD_O] = "gpt_neox.layers.%.attention.dense",
                   [RSD_UP] = "gpt_neox.layers.%.mlp.dense_h_to_4h",
                   [RSD_DOWN] = "gpt_neox.layers.%.mlp.dense_4h_to_h" },
       .biased = BIT(RSD_QKV) | BIT(RSD_O) | BIT(RSD_UP) | BIT(RSD_DOWN) },
-    { .arch = "gpt2", .prefix = "transformer.", .embedding = "transformer.wte",
-      .position = "transformer.wpe", .head = "lm_head",
+    { .arch = "gpt2",
+      .prefix = "transformer.",
+      .embedding = "transformer.wte",
+      .position = "transformer.wpe",
+      .head = "lm_head",
       .linear = { [RSD_QKV] = "transformer.h.%.attn.c_attn",
                   [RSD_O] = "transformer.h.%.attn.c_proj",
                   [RSD_UP] = "transformer.h.%.mlp.c_fc",
                   [RSD_DOWN] = "transformer.h.%.mlp.c_proj" },
-      .biased = BIT(RSD_QKV) | BIT(RSD_O) | BIT(RSD_UP) | BIT(RSD_DOWN), .turned = true },
-    { .arch = "gpt_neo", .prefix = "transformer.", .embedding = "transformer.wte",
-      .position = "transformer.wpe", .head = "lm_head",
+      .biased = BIT(RSD_QKV) | BIT(RSD_O) | BIT(RSD_UP) | BIT(RSD_DOWN),
+      .turned = true },
+    { .arch = "gpt_neo",
+      .prefix = "transformer.",
+      .embedding = "transformer.wte",
+      .position = "transformer.wpe",
+      .head = "lm_head",
       .linear = { [RSD_Q] = "transformer.h.%.attn.attention.q_proj",
                   [RSD_K] = "transformer.h.%.attn.attention.k_proj",
                   [RSD_V] = "transformer.h.%.attn.attention.v_proj",
@@ -87,7 +95,9 @@ static rsd_parameter *add(const lister *l, size_t rows, size_t cols, rsd_fill fi
                           const rsd_real *x)
 {
     rsd_parameter *p = &l->out->item[l->out->count++];
-    *p = (rsd_parameter){ .rows = rows, .cols = cols, .fill = fill,
+    *p = (rsd_parameter){ .rows = rows,
+                          .cols = cols,
+                          .fill = fill,
                           .x = l->w && x ? l->w->memory + (x - l->w->memory) : NULL };
     return p;
 }
@@ -107,8 +117,8 @@ static void add_linear(const lister *l, rsd_slot slot)
     const rsd_shape *s = l->shape;
     const size_t q = s->heads * s->head_size, kv = s->kv_heads * s->head_size;
     const size_t outs[RSD_LINEARS] = {
-        [RSD_Q] = q, [RSD_K] = kv, [RSD_V] = kv, [RSD_QKV] = q + 2 * kv, [RSD_O] = s->width,
-        [RSD_GATE] = s->hidden, [RSD_UP] = s->hidden, [RSD_DOWN] = s->width,
+        [RSD_Q] = q,        [RSD_K] = kv,           [RSD_V] = kv,         [RSD_QKV] = q + 2 * kv,
+        [RSD_O] = s->width, [RSD_GATE] = s->hidden, [RSD_UP] = s->hidden, [RSD_DOWN] = s->width,
     };
     const size_t in = slot == RSD_O ? q : slot == RSD_DOWN ? s->hidden : s->width;
     const rsd_fill fill = slot == RSD_O || slot == RSD_DOWN ? RSD_FILL_RESIDUAL : RSD_FILL_NORMAL;

@@ -82,8 +82,10 @@ static int evaluate_pass(const rsd_evaluate_job *job, size_t first, size_t count
     const rsd_real *hidden, *original = NULL;
     RSD_TRY(read_windows(job, first, count, p));
     RSD_TRY(rsd_transformer_forward(job->model, p->input, count, T, &hidden));
-    rsd_loss loss = { .M = M, .model = rsd_transformer_head(job->model, hidden),
-                      .target = p->target, .loss = p->loss };
+    rsd_loss loss = { .M = M,
+                      .model = rsd_transformer_head(job->model, hidden),
+                      .target = p->target,
+                      .loss = p->loss };
     if (job->original) {
         RSD_TRY(rsd_transformer_forward(job->original, p->input, count, T, &original));
         loss.teacher = rsd_transformer_head(job->original, original);

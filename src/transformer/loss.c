@@ -22,10 +22,7 @@ size_t rsd_loss_rows(const rsd_loss *l)
     return ((l->M + chunks - 1) / chunks + LEAST_ROWS - 1) / LEAST_ROWS * LEAST_ROWS;
 }
 
-static size_t doubles(size_t rows)
-{
-    return (rows + 7) / 8 * 8;
-} /* keeps what follows aligned */
+static size_t doubles(size_t rows) { return (rows + 7) / 8 * 8; } /* keeps what follows aligned */
 
 size_t rsd_loss_work(const rsd_loss *l)
 {
@@ -36,10 +33,7 @@ size_t rsd_loss_work(const rsd_loss *l)
 
 /* ---- one row of V logits; sums in float over a block, in double over blocks ---- */
 
-RSD_WIDEST static rsd_real row_top(const rsd_real *z, size_t V)
-{
-    return vector_top(z, V, z[0]);
-}
+RSD_WIDEST static rsd_real row_top(const rsd_real *z, size_t V) { return vector_top(z, V, z[0]); }
 
 RSD_WIDEST static rsd_real block_sum(const rsd_real *z, size_t n, rsd_real top)
 {
@@ -50,10 +44,7 @@ RSD_WIDEST static rsd_real block_sum(const rsd_real *z, size_t n, rsd_real top)
     return sum;
 }
 
-static size_t block(size_t first, size_t V)
-{
-    return V - first < BLOCK ? V - first : BLOCK;
-}
+static size_t block(size_t first, size_t V) { return V - first < BLOCK ? V - first : BLOCK; }
 
 static double row_log_sum(const rsd_real *z, size_t V, rsd_real top)
 {
@@ -132,15 +123,9 @@ typedef struct {
     rsd_real *z, *zt; /* rows x V; zt NULL: no teacher */
 } chunk;
 
-static bool counts(const rsd_loss *l, size_t m)
-{
-    return !l->target || l->target[m] >= 0;
-}
+static bool counts(const rsd_loss *l, size_t m) { return !l->target || l->target[m] >= 0; }
 
-static bool has_target(const rsd_loss *l)
-{
-    return l->target || l->rng;
-}
+static bool has_target(const rsd_loss *l) { return l->target || l->rng; }
 
 static void skip_row(const chunk *c, size_t i)
 {

@@ -59,10 +59,7 @@ void rsd_matmul_free(rsd_matmul *mm)
     free(mm);
 }
 
-rsd_precision rsd_matmul_precision(const rsd_matmul *mm)
-{
-    return mm->precision;
-}
+rsd_precision rsd_matmul_precision(const rsd_matmul *mm) { return mm->precision; }
 
 size_t rsd_matmul_bytes(const rsd_matmul *mm)
 {
@@ -157,7 +154,7 @@ static int multiply_float(rsd_matmul *mm, const rsd_product *p, size_t m, size_t
         RSD_TRY(as_real(&p->A, &mm->A, &A, &lda));
         RSD_TRY(as_real(&p->B, &mm->B, &B, &ldb));
     }
-    rsd_shape key;
+    rsd_product_shape key;
     memset(&key, 0, sizeof key);
     key.m = (int64_t)m;
     key.n = (int64_t)n;

@@ -11,11 +11,11 @@ struct rsd_transformer {
     rsd_rotary *rotary;
     rsd_keep keep;
     size_t rows, bytes;
-    rsd_block_state *state; /* one per layer, or one for all */
-    rsd_real *memory;       /* states, then what follows */
-    rsd_real *inputs;       /* KEEP_INPUTS: each block's input, layers x rows x C */
+    rsd_block_state *state;                /* one per layer, or one for all */
+    rsd_real *memory;                      /* states, then what follows */
+    rsd_real *inputs;                      /* KEEP_INPUTS: each block's input, layers x rows x C */
     rsd_real *last, *mean, *rstd, *hidden; /* the last block's output, its norm */
-    int32_t *tokens; /* of the last pass */
+    int32_t *tokens;                       /* of the last pass */
 };
 
 static const rsd_shape *shape(const rsd_transformer *t) { return &t->block.weights->shape; }
@@ -33,7 +33,7 @@ static size_t shared_size(const rsd_transformer *t)
     const rsd_shape *s = shape(t);
     const size_t M = t->rows, heads = s->heads * s->head_size;
     const bool back = t->keep != RSD_KEEP_NOTHING;
-    size_t n = 3 * M * s->width + 2 * M;                        /* last, hidden, norm; n */
+    size_t n = 3 * M * s->width + 2 * M; /* last, hidden, norm; n */
     n += M * larger(s->hidden, s->width) * (s->gated || back ? 2 : 1);
     if (back)
         n += M * larger(heads + 2 * s->kv_heads * s->head_size, s->width) + M * heads;
@@ -84,8 +84,12 @@ static size_t widest(const rsd_transformer *t)
 static int alloc_memory(rsd_transformer *t)
 {
     const rsd_shape *s = shape(t);
-    const rsd_attention a = { .B = 1, .T = t->rows, .H = s->heads, .KV = s->kv_heads,
-                              .D = s->head_size, .scale = s->attention_scale };
+    const rsd_attention a = { .B = 1,
+                              .T = t->rows,
+                              .H = s->heads,
+                              .KV = s->kv_heads,
+                              .D = s->head_size,
+                              .scale = s->attention_scale };
     RSD_TRY(rsd_attention_check(&a));
     const size_t state = (rsd_block_state_size(s, t->rows) + 15) / 16 * 16;
     const size_t count = states(t) * state + shared_size(t);
@@ -239,8 +243,8 @@ int rsd_transformer_backward(rsd_transformer *t, rsd_real *dhidden, const rsd_we
         RSD_TRY(rsd_block_backward(&t->block, i, st, dx, grad));
     }
     if (grad)
-        rsd_embedding_backward(&t->block.weights->embedding, t->tokens, t->block.B, t->block.T, 0, dx,
-                               (rsd_real *)(uintptr_t)grad->embedding.E,
+        rsd_embedding_backward(&t->block.weights->embedding, t->tokens, t->block.B, t->block.T, 0,
+                               dx, (rsd_real *)(uintptr_t)grad->embedding.E,
                                (rsd_real *)(uintptr_t)grad->embedding.P);
     return RSD_OK;
 }

@@ -103,7 +103,7 @@ static inline rsd_real vector_top(const rsd_real *x, size_t n, rsd_real top)
 
 /* The same for the number type at hand; in double libm's, speed is not asked for there. */
 #define vector_exp(x) _Generic((rsd_real)0, float : vector_exp_float, double : exp)(x)
-#define vector_tail(x, e) \
+#define vector_tail(x, e)                                                                          \
     _Generic((rsd_real)0, float : vector_tail_float, double : vector_tail_double)(x, e)
 
 #endif

@@ -8,8 +8,8 @@
 #include <string.h>
 
 static const char *const roles[RSD_LINEARS] = {
-    [RSD_Q] = "q", [RSD_K] = "k", [RSD_V] = "v", [RSD_QKV] = "qkv", [RSD_O] = "o",
-    [RSD_GATE] = "gate", [RSD_UP] = "up", [RSD_DOWN] = "down",
+    [RSD_Q] = "q", [RSD_K] = "k",       [RSD_V] = "v",   [RSD_QKV] = "qkv",
+    [RSD_O] = "o", [RSD_GATE] = "gate", [RSD_UP] = "up", [RSD_DOWN] = "down",
 };
 
 const char *rsd_slot_role(rsd_slot slot) { return roles[slot]; }
@@ -105,8 +105,8 @@ static void shape_of(const rsd_shape *s, rsd_slot slot, size_t *out, size_t *in)
 {
     const size_t q = s->heads * s->head_size, kv = s->kv_heads * s->head_size;
     const size_t outs[RSD_LINEARS] = {
-        [RSD_Q] = q, [RSD_K] = kv, [RSD_V] = kv, [RSD_QKV] = q + 2 * kv, [RSD_O] = s->width,
-        [RSD_GATE] = s->hidden, [RSD_UP] = s->hidden, [RSD_DOWN] = s->width,
+        [RSD_Q] = q,        [RSD_K] = kv,           [RSD_V] = kv,         [RSD_QKV] = q + 2 * kv,
+        [RSD_O] = s->width, [RSD_GATE] = s->hidden, [RSD_UP] = s->hidden, [RSD_DOWN] = s->width,
     };
     *out = outs[slot];
     *in = slot == RSD_O ? q : slot == RSD_DOWN ? s->hidden : s->width;
@@ -183,8 +183,9 @@ static int add_tables(loader *l)
     const rsd_tensor *head = find_role(l->model, "head");
     if (!tokens || (s->positions && !positions) || (!s->tied && !head))
         return RSD_FAIL(RSD_EFORMAT, "%s: no tensor for the %s", rsd_model_source(l->model),
-                        !tokens ? "token table" : s->positions && !positions ? "position table"
-                                                                             : "head");
+                        !tokens                      ? "token table"
+                        : s->positions && !positions ? "position table"
+                                                     : "head");
     w->embedding = (rsd_embedding){ .V = s->vocab, .C = s->width };
     w->head.W = rsd_dense(NULL, s->vocab, s->width);
     RSD_TRY(add_part(l, tokens, s->vocab, s->width, &w->embedding.E));
@@ -246,8 +247,8 @@ static int load(const rsd_model *model, bool frame, rsd_weights **out)
     *out = w;
     if (!w)
         return RSD_FAIL(RSD_ENOMEM, "weights of %s", rsd_model_source(model));
-    RSD_TRY_DONE(rsd_arch_configure(rsd_model_architecture(model), rsd_model_config(model), &w->arch,
-                                    &w->shape));
+    RSD_TRY_DONE(rsd_arch_configure(rsd_model_architecture(model), rsd_model_config(model),
+                                    &w->arch, &w->shape));
     w->block = calloc(w->shape.layers, sizeof *w->block);
     if (!w->block) {
         err = RSD_FAIL(RSD_ENOMEM, "%zu layers", w->shape.layers);

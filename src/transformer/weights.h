@@ -1,5 +1,5 @@
-/* The weights of a checkpoint as the forward pass takes them: which tensor is which layer is told by
- * io/roles.h, shapes are checked against the architecture's. */
+/* The weights of a checkpoint as the forward pass takes them: which tensor is which layer is told
+ * by io/roles.h, shapes are checked against the architecture's. */
 #ifndef RSD_TRANSFORMER_WEIGHTS_H
 #define RSD_TRANSFORMER_WEIGHTS_H
 
@@ -12,7 +12,15 @@
 
 /* The linear layers of a block; fused architectures have QKV, the others Q, K and V. */
 typedef enum {
-    RSD_Q, RSD_K, RSD_V, RSD_QKV, RSD_O, RSD_GATE, RSD_UP, RSD_DOWN, RSD_LINEARS
+    RSD_Q,
+    RSD_K,
+    RSD_V,
+    RSD_QKV,
+    RSD_O,
+    RSD_GATE,
+    RSD_UP,
+    RSD_DOWN,
+    RSD_LINEARS
 } rsd_slot;
 const char *rsd_slot_role(rsd_slot slot); /* "q": as io/roles.h says it */
 
@@ -27,7 +35,7 @@ typedef struct {
     rsd_shape shape;
     rsd_embedding embedding;
     rsd_norm final_norm;
-    rsd_linear head; /* V x C; the token table where tied */
+    rsd_linear head;          /* V x C; the token table where tied */
     rsd_block_weights *block; /* [shape.layers] */
 
     rsd_real *memory; /* every number above, in one block */

@@ -159,46 +159,19 @@ static float *xs, *ys, *zs, *ws, *stats;
 static rsd_rotary *rope;
 static const rsd_norm *norm;
 
-static void gelu(void)
-{
-    rsd_activation_forward(RSD_GELU, xs, ys, N);
-}
-static void gelu_back(void)
-{
-    rsd_activation_backward(RSD_GELU, zs, xs, ys, N);
-}
-static void gelu_tanh(void)
-{
-    rsd_activation_forward(RSD_GELU_TANH, xs, ys, N);
-}
-static void gelu_tanh_back(void)
-{
-    rsd_activation_backward(RSD_GELU_TANH, zs, xs, ys, N);
-}
-static void swiglu(void)
-{
-    rsd_gated_forward(RSD_SILU, xs, ys, zs, N);
-}
-static void swiglu_back(void)
-{
-    rsd_gated_backward(RSD_SILU, zs, xs, ys, ws, zs, N);
-}
-static void layernorm(void)
-{
-    rsd_layernorm_forward(norm, xs, M * 4, ys, stats, stats + M * 4);
-}
+static void gelu(void) { rsd_activation_forward(RSD_GELU, xs, ys, N); }
+static void gelu_back(void) { rsd_activation_backward(RSD_GELU, zs, xs, ys, N); }
+static void gelu_tanh(void) { rsd_activation_forward(RSD_GELU_TANH, xs, ys, N); }
+static void gelu_tanh_back(void) { rsd_activation_backward(RSD_GELU_TANH, zs, xs, ys, N); }
+static void swiglu(void) { rsd_gated_forward(RSD_SILU, xs, ys, zs, N); }
+static void swiglu_back(void) { rsd_gated_backward(RSD_SILU, zs, xs, ys, ws, zs, N); }
+static void layernorm(void) { rsd_layernorm_forward(norm, xs, M * 4, ys, stats, stats + M * 4); }
 static void layernorm_back(void)
 {
     rsd_layernorm_backward(norm, zs, xs, stats, stats + M * 4, M * 4, ys, NULL, NULL);
 }
-static void rotary(void)
-{
-    rsd_rotary_forward(rope, (rsd_heads){ xs, 3072, 64 }, 4, 512, 48, 0);
-}
-static void rounding(void)
-{
-    rsd_half_round(xs, N, 1, N, (rsd_half *)ys);
-}
+static void rotary(void) { rsd_rotary_forward(rope, (rsd_heads){ xs, 3072, 64 }, 4, 512, 48, 0); }
+static void rounding(void) { rsd_half_round(xs, N, 1, N, (rsd_half *)ys); }
 
 static void elements(void)
 {

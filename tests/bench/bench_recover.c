@@ -2,9 +2,9 @@
  * windows of 256 tokens a step, float32, two threads, on the models of shared/models.
  * bench_recover.py is the peer.
  *
- *   bench_recover MODEL BASE    one line, BASE 0 dense, 1 packed, 2 packed with the blocks run again
- *                               on the way back; without arguments all of them, each in its own
- *                               process, so that peak memory is its own */
+ *   bench_recover MODEL BASE    one line, BASE 0 dense, 1 packed, 2 packed with the blocks run
+ * again on the way back; without arguments all of them, each in its own process, so that peak
+ * memory is its own */
 #include "adapters/adapted.h"
 #include "par.h"
 #include "train/recover.h"
@@ -89,15 +89,19 @@ static int adapt(bench *b, bool packed, rsd_keep keep)
     for (size_t i = 0; i < b->w->shape.layers; i++)
         for (rsd_slot s = 0; s < RSD_LINEARS; s++)
             plan[i][s] = (rsd_adapter_plan){ .rank = b->w->block[i].tensor[s] ? RANK : 0,
-                                             .pool = 1, .scale = 2 };
+                                             .pool = 1,
+                                             .scale = 2 };
     RSD_TRY(rsd_adapters_alloc(b->w, RSD_LORA, (const rsd_adapter_plan(*)[RSD_LINEARS])plan,
                                &b->adapters));
     RSD_TRY(rsd_adapters_like(&b->adapters, &b->grad));
     for (size_t i = 0; i < b->adapters.count; i++) /* A and B alike: gradients of both */
         b->adapters.memory[i] = 0.01f * (float)((int)(i * 37 % 101) - 50) / 50;
     const rsd_adapted_options options = {
-        .weights = b->w, .base = packed ? &b->base : NULL, .adapters = &b->adapters,
-        .grad = &b->grad, .rows = BATCH * CONTEXT,
+        .weights = b->w,
+        .base = packed ? &b->base : NULL,
+        .adapters = &b->adapters,
+        .grad = &b->grad,
+        .rows = BATCH * CONTEXT,
     };
     RSD_TRY(rsd_transformer_alloc(b->w, RSD_PRECISION_F32, keep, BATCH * CONTEXT, &b->t));
     RSD_TRY(rsd_adapted_alloc(&options, rsd_transformer_mm(b->t), &b->adapted));
@@ -109,9 +113,14 @@ static int open_all(bench *b, const char *folder, size_t base)
     char path[4200];
     const bool packed = base > 0;
     const rsd_recover_options options = {
-        .context = CONTEXT, .batch = BATCH, .pass = BATCH,
-        .schedule = { .steps = STEPS, .warmup = 2, .peak = 1e-3 }, .adamw = rsd_adamw_defaults,
-        .clip = 1, .b_ratio = 1, .seed = 1,
+        .context = CONTEXT,
+        .batch = BATCH,
+        .pass = BATCH,
+        .schedule = { .steps = STEPS, .warmup = 2, .peak = 1e-3 },
+        .adamw = rsd_adamw_defaults,
+        .clip = 1,
+        .b_ratio = 1,
+        .seed = 1,
     };
     snprintf(path, sizeof path, "%s/train.tokens.u16", folder);
     RSD_TRY(rsd_model_open(folder, &b->model));
@@ -126,7 +135,7 @@ static int open_all(bench *b, const char *folder, size_t base)
 static int measure(const char *folder, const char *name, size_t base)
 {
     bench b = { 0 };
-    rsd_step s = { 0 };
+    rsd_grid_step s = { 0 };
     double best = 1e9;
     struct rusage use;
     RSD_TRY(open_all(&b, folder, base));

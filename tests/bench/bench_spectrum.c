@@ -17,7 +17,10 @@
 
 enum { SHAPES = 4, ROUNDS = 3 };
 static const size_t shape[SHAPES][2] = {
-    { 2304, 768 }, { 768, 768 }, { 3072, 768 }, { 768, 3072 },
+    { 2304, 768 },
+    { 768, 768 },
+    { 3072, 768 },
+    { 768, 3072 },
 };
 
 static void must(int err)

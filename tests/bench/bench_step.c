@@ -34,11 +34,10 @@ static const struct {
       "{\"model_type\":\"gpt_neox\",\"hidden_size\":768,\"num_hidden_layers\":12,"
       "\"num_attention_heads\":12,\"intermediate_size\":3072,\"vocab_size\":50304,"
       "\"max_position_embeddings\":2048,\"rotary_pct\":0.25,\"use_parallel_residual\":true}" },
-    { "stories15M",
-      "{\"model_type\":\"llama\",\"hidden_size\":288,\"num_hidden_layers\":6,"
-      "\"num_attention_heads\":6,\"num_key_value_heads\":6,\"intermediate_size\":768,"
-      "\"vocab_size\":32000,\"max_position_embeddings\":2048,\"rms_norm_eps\":1e-5,"
-      "\"tie_word_embeddings\":true}" },
+    { "stories15M", "{\"model_type\":\"llama\",\"hidden_size\":288,\"num_hidden_layers\":6,"
+                    "\"num_attention_heads\":6,\"num_key_value_heads\":6,\"intermediate_size\":768,"
+                    "\"vocab_size\":32000,\"max_position_embeddings\":2048,\"rms_norm_eps\":1e-5,"
+                    "\"tie_word_embeddings\":true}" },
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -119,8 +118,8 @@ static int make_adapters(const rsd_weights *w, rsd_adapters *adapters, rsd_adapt
         for (rsd_slot s = 0; s < RSD_LINEARS; s++)
             if (w->block[i].linear[s].W.rows)
                 plan[i][s] = (rsd_adapter_plan){ RANK, 1, 1 };
-    int err = rsd_adapters_alloc(w, RSD_LORA, (const rsd_adapter_plan(*)[RSD_LINEARS])plan,
-                                 adapters);
+    int err =
+        rsd_adapters_alloc(w, RSD_LORA, (const rsd_adapter_plan(*)[RSD_LINEARS])plan, adapters);
     if (!err)
         err = rsd_adapters_like(adapters, grad);
     free(plan);
@@ -181,15 +180,18 @@ static int step(bench *b, parts *p)
     RSD_TRY(rsd_adapted_refresh(b->adapted));
     RSD_TRY(rsd_transformer_forward(b->t, b->token, B, T, &hidden));
     const double forward = processor();
-    const rsd_loss l = { .M = M, .model = rsd_transformer_head(b->t, hidden),
-                         .target = b->token + 1, .ce_weight = 1.0 / M, .loss = b->loss,
+    const rsd_loss l = { .M = M,
+                         .model = rsd_transformer_head(b->t, hidden),
+                         .target = b->token + 1,
+                         .ce_weight = 1.0 / M,
+                         .loss = b->loss,
                          .dh = b->dh };
     RSD_TRY(rsd_loss_run(rsd_transformer_mm(b->t), &l, b->work));
     const double loss = processor();
     RSD_TRY(rsd_transformer_backward(b->t, b->dh, NULL));
     const double end = processor();
-    *p = (parts){ now() - clock, end - start, forward - start, loss - forward, end - loss,
-                  b->linear.time };
+    *p = (parts){ now() - clock,  end - start, forward - start,
+                  loss - forward, end - loss,  b->linear.time };
     return RSD_OK;
 }
 
@@ -197,7 +199,11 @@ static int step(bench *b, parts *p)
 
 static int attention_time(const rsd_shape *s, double *best)
 {
-    const rsd_attention a = { .B = B, .T = T, .H = s->heads, .KV = s->kv_heads, .D = s->head_size,
+    const rsd_attention a = { .B = B,
+                              .T = T,
+                              .H = s->heads,
+                              .KV = s->kv_heads,
+                              .D = s->head_size,
                               .scale = s->attention_scale };
     const size_t row = s->heads * s->head_size;
     rsd_real *x, *lse;
@@ -215,8 +221,14 @@ static int attention_time(const rsd_shape *s, double *best)
     for (int i = 0; i < REPEATS && !err; i++) {
         const double start = processor();
         err = rsd_attention_forward(&a, h[0], h[1], h[2], h[3], lse, work);
-        const rsd_attention_gradient g = { .q = h[0], .k = h[1], .v = h[2], .o = h[3],
-                                           .d_o = h[4], .lse = lse, .dq = h[5], .dk = h[6],
+        const rsd_attention_gradient g = { .q = h[0],
+                                           .k = h[1],
+                                           .v = h[2],
+                                           .o = h[3],
+                                           .d_o = h[4],
+                                           .lse = lse,
+                                           .dq = h[5],
+                                           .dk = h[6],
                                            .dv = h[7] };
         err = err ? err : rsd_attention_backward(&a, &g, work);
         *best = processor() - start < *best ? processor() - start : *best;
@@ -238,8 +250,10 @@ static int peak_gflops(rsd_precision precision, double *gflops)
     for (size_t i = 0; i < (size_t)3 * SQUARE * SQUARE; i++)
         x[i] = (rsd_real)(i % 7);
     rsd_product p = { .A = rsd_dense(x, SQUARE, SQUARE),
-                      .B = rsd_dense(x + SQUARE * SQUARE, SQUARE, SQUARE), .alpha = 1,
-                      .C = x + 2 * SQUARE * SQUARE, .ldc = SQUARE };
+                      .B = rsd_dense(x + SQUARE * SQUARE, SQUARE, SQUARE),
+                      .alpha = 1,
+                      .C = x + 2 * SQUARE * SQUARE,
+                      .ldc = SQUARE };
     RSD_TRY(rsd_matmul_prepare(mm, &p.A, &half[0]));
     RSD_TRY(rsd_matmul_prepare(mm, &p.B, &half[1]));
     double best = 1e9;
@@ -283,19 +297,20 @@ static int report(const bench *b, const char *name, rsd_precision precision, con
     work_of(b->w, &linear_work, &head_work, &attention_work);
     const double all = linear_work + head_work + attention_work, time = best->all;
     printf("%-12s %-5s %8.0f tokens/s  %6.2f s a step of %d x %d, %6.2f s of processor time  peak "
-           "%5ld MB%s\n", name, precision == RSD_PRECISION_F32 ? "f32" : "bf16", M / best->clock,
-           best->clock, B, T, time, use.ru_maxrss / 1024, b->base.layers ? "  (packed nf4)" : "");
+           "%5ld MB%s\n",
+           name, precision == RSD_PRECISION_F32 ? "f32" : "bf16", M / best->clock, best->clock, B,
+           T, time, use.ru_maxrss / 1024, b->base.layers ? "  (packed nf4)" : "");
     printf("  time: linear layers %.0f %%, attention %.0f %%, loss and head %.0f %%, rest %.0f %%; "
-           "forward %.2f s, loss %.2f s, backward %.2f s\n", 100 * best->linear / time,
-           100 * attention / time, 100 * best->loss / time,
+           "forward %.2f s, loss %.2f s, backward %.2f s\n",
+           100 * best->linear / time, 100 * attention / time, 100 * best->loss / time,
            100 * (time - best->linear - attention - best->loss) / time, best->forward, best->loss,
            best->backward);
     printf("  GFLOP/s a core: product of %d x %d %.0f; linear layers %.0f (%.0f %%), loss and head "
-           "%.0f (%.0f %%), attention %.0f (%.0f %%), step %.0f (%.0f %%)\n", SQUARE, SQUARE, peak,
-           linear_work / best->linear, 100 * linear_work / best->linear / peak,
-           head_work / best->loss, 100 * head_work / best->loss / peak,
-           attention_work / attention, 100 * attention_work / attention / peak, all / time,
-           100 * all / time / peak);
+           "%.0f (%.0f %%), attention %.0f (%.0f %%), step %.0f (%.0f %%)\n",
+           SQUARE, SQUARE, peak, linear_work / best->linear,
+           100 * linear_work / best->linear / peak, head_work / best->loss,
+           100 * head_work / best->loss / peak, attention_work / attention,
+           100 * attention_work / attention / peak, all / time, 100 * all / time / peak);
     return RSD_OK;
 }
 
@@ -305,8 +320,11 @@ static int prepare(bench *b, size_t shape, rsd_precision precision, bool packed)
     RSD_TRY(make_weights(shapes[shape].config, &b->w, packed ? &b->base : NULL));
     RSD_TRY(make_adapters(b->w, &b->adapters, &b->grad));
     RSD_TRY(rsd_transformer_alloc(b->w, precision, RSD_KEEP_ALL, M, &b->t));
-    const rsd_adapted_options o = { .weights = b->w, .base = packed ? &b->base : NULL,
-                                    .adapters = &b->adapters, .grad = &b->grad, .rows = M };
+    const rsd_adapted_options o = { .weights = b->w,
+                                    .base = packed ? &b->base : NULL,
+                                    .adapters = &b->adapters,
+                                    .grad = &b->grad,
+                                    .rows = M };
     RSD_TRY(rsd_adapted_alloc(&o, rsd_transformer_mm(b->t), &b->adapted));
     RSD_TRY(rsd_rng_alloc(1, "bench", &rng));
     for (size_t i = 0; i <= M; i++)

@@ -103,7 +103,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: make_shards FOLDER SHARDS MATRICES ROWS COLS\n");
         return 2;
     }
-    job j = { .folder = argv[1], .shards = strtoul(argv[2], NULL, 10),
+    job j = { .folder = argv[1],
+              .shards = strtoul(argv[2], NULL, 10),
               .matrices = strtoul(argv[3], NULL, 10) };
     const int err = run(&j, strtoul(argv[4], NULL, 10), strtoul(argv[5], NULL, 10));
     if (err)

@@ -53,8 +53,8 @@ static void put_real(json_t *json, const char *name, double value)
         if ((float)strtod(text, NULL) == (float)value)
             break;
     }
-    json_object_set_new(json, name, json_real((double)(float)value == value ? strtod(text, NULL)
-                                                                            : value));
+    json_object_set_new(json, name,
+                        json_real((double)(float)value == value ? strtod(text, NULL) : value));
 }
 
 /* Copies, where the file has the key. */
@@ -164,16 +164,21 @@ static int put_scaling(const writer *w, double theta)
 static int write_llama(const writer *w)
 {
     static const pair sizes[] = {
-        { "embedding_length", "hidden_size" }, { "block_count", "num_hidden_layers" },
+        { "embedding_length", "hidden_size" },
+        { "block_count", "num_hidden_layers" },
         { "attention.head_count", "num_attention_heads" },
         { "attention.head_count_kv", "num_key_value_heads" },
         { "feed_forward_length", "intermediate_size" },
-        { "context_length", "max_position_embeddings" }, { "attention.key_length", "head_dim" },
-        { "attention.sliding_window", "sliding_window" }, { "expert_count", "num_local_experts" },
-        { "expert_used_count", "num_experts_per_tok" }, { 0 },
+        { "context_length", "max_position_embeddings" },
+        { "attention.key_length", "head_dim" },
+        { "attention.sliding_window", "sliding_window" },
+        { "expert_count", "num_local_experts" },
+        { "expert_used_count", "num_experts_per_tok" },
+        { 0 },
     };
     static const pair reals[] = { { "attention.layer_norm_rms_epsilon", "rms_norm_eps" },
-                                  { "rope.freq_base", "rope_theta" }, { 0 } };
+                                  { "rope.freq_base", "rope_theta" },
+                                  { 0 } };
     double theta = 10000;
     size_t width = 0, heads = 1, size, rotated;
     RSD_TRY(copy_sizes(w, sizes));
@@ -198,9 +203,9 @@ static int write_llama(const writer *w)
 static int write_gpt2(const writer *w)
 {
     static const pair sizes[] = {
-        { "embedding_length", "n_embd" }, { "block_count", "n_layer" },
+        { "embedding_length", "n_embd" },     { "block_count", "n_layer" },
         { "attention.head_count", "n_head" }, { "feed_forward_length", "n_inner" },
-        { "context_length", "n_positions" }, { 0 },
+        { "context_length", "n_positions" },  { 0 },
     };
     static const pair reals[] = { { "attention.layer_norm_epsilon", "layer_norm_epsilon" }, { 0 } };
     RSD_TRY(copy_sizes(w, sizes));
@@ -220,13 +225,16 @@ static double share_of(size_t rotated, size_t size)
 static int write_gpt_neox(const writer *w)
 {
     static const pair sizes[] = {
-        { "embedding_length", "hidden_size" }, { "block_count", "num_hidden_layers" },
+        { "embedding_length", "hidden_size" },
+        { "block_count", "num_hidden_layers" },
         { "attention.head_count", "num_attention_heads" },
         { "feed_forward_length", "intermediate_size" },
-        { "context_length", "max_position_embeddings" }, { 0 },
+        { "context_length", "max_position_embeddings" },
+        { 0 },
     };
     static const pair reals[] = { { "attention.layer_norm_epsilon", "layer_norm_eps" },
-                                  { "rope.freq_base", "rotary_emb_base" }, { 0 } };
+                                  { "rope.freq_base", "rotary_emb_base" },
+                                  { 0 } };
     char key[KEY];
     bool parallel = true;
     size_t width = 0, heads = 0, rotated = 0;
@@ -246,7 +254,9 @@ static int write_gpt_neox(const writer *w)
 static const struct {
     const char *gguf;
     int (*write)(const writer *w);
-} architectures[] = { { "llama", write_llama }, { "qwen2", write_llama }, { "gpt2", write_gpt2 },
+} architectures[] = { { "llama", write_llama },
+                      { "qwen2", write_llama },
+                      { "gpt2", write_gpt2 },
                       { "gptneox", write_gpt_neox } };
 
 int rsd_gguf_config(const rsd_gguf *gguf, const uint8_t *data, const rsd_gguf_arch *arch,

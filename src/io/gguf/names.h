@@ -21,14 +21,14 @@ typedef struct {
     const char *gguf;
     const char *name; /* # is the expert's number: the file holds [experts][rows][columns] */
     rsd_gguf_order order;
-    bool transposed;  /* the checkpoint stores it in x out, the file out x in */
+    bool transposed; /* the checkpoint stores it in x out, the file out x in */
 } rsd_gguf_row;
 
 enum { RSD_GGUF_TABLES = 4 };
 
 typedef struct {
-    const char *gguf;       /* general.architecture */
-    const char *model_type; /* of config.json */
+    const char *gguf;                           /* general.architecture */
+    const char *model_type;                     /* of config.json */
     const rsd_gguf_row *table[RSD_GGUF_TABLES]; /* each ends in gguf == NULL; NULL: no more */
 } rsd_gguf_arch;
 

@@ -77,8 +77,8 @@ void rsd_vocabulary_classify(rsd_vocabulary *v, char note[RSD_GGUF_NOTE_MAX])
 {
     const json_t *model = json_object_get(v->tokenizer, "model");
     const json_t *pre_tokenizer = json_object_get(v->tokenizer, "pre_tokenizer");
-    const bool bpe = json_object_get(model, "merges") && (strcmp(type_of(model), "BPE") == 0 ||
-                                                           !json_object_get(model, "type"));
+    const bool bpe = json_object_get(model, "merges") &&
+                     (strcmp(type_of(model), "BPE") == 0 || !json_object_get(model, "type"));
     v->pre = "default";
     if (bpe && find_step(pre_tokenizer, "pretokenizers", "ByteLevel")) {
         v->kind = RSD_VOCABULARY_GPT2;
@@ -86,13 +86,15 @@ void rsd_vocabulary_classify(rsd_vocabulary *v, char note[RSD_GGUF_NOTE_MAX])
         if (pre)
             v->pre = pre;
         else
-            snprintf(note, RSD_GGUF_NOTE_MAX, "llama.cpp has no name known here for the expression "
+            snprintf(note, RSD_GGUF_NOTE_MAX,
+                     "llama.cpp has no name known here for the expression "
                      "that cuts this tokenizer's text: 'default' is written, and its tokens may "
                      "differ");
     } else if (bpe && is_sentencepiece(v->tokenizer)) {
         v->kind = RSD_VOCABULARY_LLAMA;
     } else {
-        snprintf(note, RSD_GGUF_NOTE_MAX, "tokenizer.json is neither byte-level nor "
+        snprintf(note, RSD_GGUF_NOTE_MAX,
+                 "tokenizer.json is neither byte-level nor "
                  "SentencePiece's byte-pair encoding: no vocabulary is written");
     }
 }
@@ -145,8 +147,7 @@ static bool is_added(const rsd_vocabulary *v, bool last, bool *known, uint32_t *
     const json_t *processor = json_object_get(v->tokenizer, "post_processor");
     const json_t *template = find_step(processor, "processors", "TemplateProcessing");
     if (!template)
-        return json_is_true(
-            json_object_get(v->settings, last ? "add_eos_token" : "add_bos_token"));
+        return json_is_true(json_object_get(v->settings, last ? "add_eos_token" : "add_bos_token"));
     if (!template_id(v, template, last, &put))
         return false;
     if (!*known)

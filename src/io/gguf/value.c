@@ -16,15 +16,30 @@ static int wrong_kind(const rsd_gguf_value *v, const char *want)
 static bool whole(const rsd_gguf_value *v, uint64_t i, int64_t *out)
 {
     switch (v->type) {
-    case RSD_GGUF_U8: *out = v->at[i]; return true;
-    case RSD_GGUF_I8: *out = (int8_t)v->at[i]; return true;
-    case RSD_GGUF_U16: *out = (uint16_t)rsd_gguf_little(v->at + 2 * i, 2); return true;
-    case RSD_GGUF_I16: *out = (int16_t)rsd_gguf_little(v->at + 2 * i, 2); return true;
-    case RSD_GGUF_U32: *out = (uint32_t)rsd_gguf_little(v->at + 4 * i, 4); return true;
-    case RSD_GGUF_I32: *out = (int32_t)rsd_gguf_little(v->at + 4 * i, 4); return true;
+    case RSD_GGUF_U8:
+        *out = v->at[i];
+        return true;
+    case RSD_GGUF_I8:
+        *out = (int8_t)v->at[i];
+        return true;
+    case RSD_GGUF_U16:
+        *out = (uint16_t)rsd_gguf_little(v->at + 2 * i, 2);
+        return true;
+    case RSD_GGUF_I16:
+        *out = (int16_t)rsd_gguf_little(v->at + 2 * i, 2);
+        return true;
+    case RSD_GGUF_U32:
+        *out = (uint32_t)rsd_gguf_little(v->at + 4 * i, 4);
+        return true;
+    case RSD_GGUF_I32:
+        *out = (int32_t)rsd_gguf_little(v->at + 4 * i, 4);
+        return true;
     case RSD_GGUF_U64: /* beyond int64 it comes out negative, and is refused as such */
-    case RSD_GGUF_I64: *out = (int64_t)rsd_gguf_little(v->at + 8 * i, 8); return true;
-    default: return false;
+    case RSD_GGUF_I64:
+        *out = (int64_t)rsd_gguf_little(v->at + 8 * i, 8);
+        return true;
+    default:
+        return false;
     }
 }
 

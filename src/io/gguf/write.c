@@ -2,8 +2,8 @@
  * before them, so nothing is written until both are complete. */
 #include "io/gguf_write.h"
 
+#include "alloc.h"
 #include "io/file.h"
-#include "grow.h"
 #include "io/intern.h"
 
 #include <stdlib.h>
@@ -27,7 +27,7 @@ struct rsd_gguf_writer {
     size_t offset;          /* of the next tensor to declare, from the first one's */
     size_t current, filled; /* tensor being filled, bytes so far */
     bool begun;
-    rsd_writer file;        /* open from begin to commit */
+    rsd_writer file; /* open from begin to commit */
 };
 
 int rsd_gguf_writer_alloc(rsd_gguf_writer **out)

@@ -88,8 +88,8 @@ static json_t *take(rsd_config *c, const char *key)
 static int wrong_type(const char *key, const json_t *j, const char *want)
 {
     char *text = json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY);
-    const int err = RSD_FAIL(RSD_EFORMAT, "config.json: %s is %.60s, not %s", key,
-                             text ? text : "?", want);
+    const int err =
+        RSD_FAIL(RSD_EFORMAT, "config.json: %s is %.60s, not %s", key, text ? text : "?", want);
     free(text);
     return err;
 }
@@ -198,7 +198,8 @@ static bool is_harmless(const rsd_config *c, const char *key)
 /* null, false, 0, "", [] and {} ask for nothing. */
 static bool asks_for_nothing(const json_t *j)
 {
-    return json_is_null(j) || json_is_false(j) || (json_is_number(j) && json_number_value(j) == 0) ||
+    return json_is_null(j) || json_is_false(j) ||
+           (json_is_number(j) && json_number_value(j) == 0) ||
            (json_is_string(j) && json_string_length(j) == 0) ||
            (json_is_array(j) && json_array_size(j) == 0) ||
            (json_is_object(j) && json_object_size(j) == 0);
@@ -208,8 +209,11 @@ int rsd_config_finish(const rsd_config *c)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(c->json, key, value)
-        if (!is_harmless(c, key) && !asks_for_nothing(value))
-            return wrong_type(key, value, "something that this program implements");
+    json_object_foreach(
+        c->json, key,
+        value) if (!is_harmless(c, key) &&
+                   !asks_for_nothing(
+                       value)) return wrong_type(key, value,
+                                                 "something that this program implements");
     return RSD_OK;
 }

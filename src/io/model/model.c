@@ -1,7 +1,7 @@
 #include "io/model.h"
 
-#include "io/read.h"
 #include "io/model/sources.h"
+#include "io/read.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,7 +19,7 @@ static const char *base_name(const char *path)
 
 static int natural_order(const void *a, const void *b)
 {
-    const rsd_slot *p = a, *q = b;
+    const rsd_entry *p = a, *q = b;
     if (p->tensor.role.layer != q->tensor.role.layer)
         return p->tensor.role.layer < q->tensor.role.layer ? -1 : 1;
     if (p->file != q->file)
@@ -33,7 +33,7 @@ static int natural_order(const void *a, const void *b)
 
 static int name_order(const void *a, const void *b)
 {
-    const rsd_slot *const *p = a, *const *q = b;
+    const rsd_entry *const *p = a, *const *q = b;
     return strcmp((*p)->tensor.name, (*q)->tensor.name);
 }
 
@@ -42,12 +42,12 @@ static int sort(rsd_model *model)
     RSD_TRY(rsd_array_alloc(model->count, 1, sizeof *model->by_name, &model->by_name));
     if (!model->count)
         return RSD_OK;
-    qsort(model->slot, model->count, sizeof *model->slot, natural_order);
+    qsort(model->entry, model->count, sizeof *model->entry, natural_order);
     for (size_t i = 0; i < model->count; i++)
-        model->by_name[i] = &model->slot[i];
+        model->by_name[i] = &model->entry[i];
     qsort(model->by_name, model->count, sizeof *model->by_name, name_order);
     for (size_t i = 1; i < model->count; i++) {
-        const rsd_slot *p = model->by_name[i - 1], *q = model->by_name[i];
+        const rsd_entry *p = model->by_name[i - 1], *q = model->by_name[i];
         if (strcmp(p->tensor.name, q->tensor.name) == 0)
             return RSD_FAIL(RSD_EFORMAT, "%s: tensor '%s' is in two shards, %s and %s",
                             model->source, p->tensor.name, base_name(model->file[p->file].path),
@@ -56,10 +56,10 @@ static int sort(rsd_model *model)
     return RSD_OK;
 }
 
-static const rsd_slot *find(const rsd_model *model, const char *name)
+static const rsd_entry *find(const rsd_model *model, const char *name)
 {
-    const rsd_slot key = { .tensor.name = name }, *at = &key;
-    const rsd_slot **hit = NULL;
+    const rsd_entry key = { .tensor.name = name }, *at = &key;
+    const rsd_entry **hit = NULL;
     if (model->count)
         hit = bsearch(&at, model->by_name, model->count, sizeof *model->by_name, name_order);
     return hit ? *hit : NULL;
@@ -71,7 +71,7 @@ static int check_index(const rsd_model *model, const rsd_st_index *index)
 {
     for (size_t i = 0; i < index->count; i++) {
         const char *tensor = index->entry[i].tensor, *file = index->entry[i].file;
-        const rsd_slot *s = find(model, tensor);
+        const rsd_entry *s = find(model, tensor);
         const char *there = s ? base_name(model->file[s->file].path) : NULL;
         if (!s || strcmp(there, file) != 0)
             return RSD_FAIL(RSD_EFORMAT, "%s: the index puts tensor '%s' in %s, it is in %s",
@@ -158,12 +158,12 @@ void rsd_model_close(rsd_model *model)
     if (!model)
         return;
     for (size_t i = 0; i < model->count; i++) {
-        free((char *)model->slot[i].tensor.name);
-        free(model->slot[i].packing);
+        free((char *)model->entry[i].tensor.name);
+        free(model->entry[i].packing);
     }
     for (size_t i = 0; i < model->files; i++)
         rsd_map_close(&model->file[i]);
-    free(model->slot);
+    free(model->entry);
     free(model->by_name);
     free(model->file);
     free(model->source);
@@ -193,8 +193,8 @@ size_t rsd_model_parameters(const rsd_model *model)
 {
     size_t sum = 0;
     for (size_t i = 0; i < model->count; i++)
-        if (rsd_dtype_is_real(model->slot[i].tensor.dtype))
-            sum += model->slot[i].tensor.elements;
+        if (rsd_dtype_is_real(model->entry[i].tensor.dtype))
+            sum += model->entry[i].tensor.elements;
     return sum;
 }
 
@@ -203,21 +203,21 @@ size_t rsd_model_count(const rsd_model *model) { return model->count; }
 const rsd_tensor *rsd_model_tensor(const rsd_model *model, size_t i)
 {
     assert(i < model->count);
-    return &model->slot[i].tensor;
+    return &model->entry[i].tensor;
 }
 
 const rsd_tensor *rsd_model_find(const rsd_model *model, const char *name)
 {
-    const rsd_slot *s = find(model, name);
+    const rsd_entry *s = find(model, name);
     return s ? &s->tensor : NULL;
 }
 
 /* ---- reading ---- */
 
-static const rsd_slot *slot_of(const rsd_model *model, const rsd_tensor *t)
+static const rsd_entry *entry_of(const rsd_model *model, const rsd_tensor *t)
 {
-    const rsd_slot *s = (const rsd_slot *)t;
-    assert(model->slot <= s && s < model->slot + model->count);
+    const rsd_entry *s = (const rsd_entry *)t;
+    assert(model->entry <= s && s < model->entry + model->count);
     return s;
 }
 
@@ -225,7 +225,7 @@ static const rsd_slot *slot_of(const rsd_model *model, const rsd_tensor *t)
  * itself how it lies. */
 int rsd_model_read(const rsd_model *model, const rsd_tensor *t, rsd_mat W)
 {
-    const rsd_slot *s = slot_of(model, t);
+    const rsd_entry *s = entry_of(model, t);
     assert(t->matrix && W.m == t->rows && W.n == t->cols);
     if (model->generated)
         return rsd_synthetic_fill(&model->synthetic, s->offset, W);
@@ -237,7 +237,7 @@ int rsd_model_read(const rsd_model *model, const rsd_tensor *t, rsd_mat W)
 }
 
 /* A packing gives out x in: turn it for who wants it as the checkpoint of its name stores it. */
-static int read_packed_flat(const rsd_model *model, const rsd_slot *s, float *x)
+static int read_packed_flat(const rsd_model *model, const rsd_entry *s, float *x)
 {
     const rsd_tensor *t = &s->tensor;
     const size_t n = t->ndim ? t->shape[t->ndim - 1] : 1, m = n ? t->elements / n : 0;
@@ -255,7 +255,7 @@ static int read_packed_flat(const rsd_model *model, const rsd_slot *s, float *x)
 
 int rsd_model_read_flat(const rsd_model *model, const rsd_tensor *t, float *x)
 {
-    const rsd_slot *s = slot_of(model, t);
+    const rsd_entry *s = entry_of(model, t);
     assert(rsd_dtype_is_real(t->dtype));
     if (model->generated)
         return rsd_synthetic_fill(&model->synthetic, s->offset,
@@ -267,7 +267,7 @@ int rsd_model_read_flat(const rsd_model *model, const rsd_tensor *t, float *x)
 
 const void *rsd_model_bytes(const rsd_model *model, const rsd_tensor *t, size_t *bytes)
 {
-    const rsd_slot *s = slot_of(model, t);
+    const rsd_entry *s = entry_of(model, t);
     *bytes = s->bytes;
     if (model->generated || s->packing)
         return NULL;

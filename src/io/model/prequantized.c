@@ -89,28 +89,28 @@ static int parse_config(const char *config, rsd_quantized_config *out)
 
 /* ---- the arrays of a layer ---- */
 
-/* The model's slots by name; entries that were used are marked. */
+/* The model's entries by name; entries that were used are marked. */
 typedef struct {
     const rsd_model *model;
-    rsd_slot **sorted;
-    bool *used; /* [model->count], by the slot's number */
+    rsd_entry **sorted;
+    bool *used; /* [model->count], by the entry's number */
 } lookup;
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp((*(rsd_slot *const *)a)->tensor.name, (*(rsd_slot *const *)b)->tensor.name);
+    return strcmp((*(rsd_entry *const *)a)->tensor.name, (*(rsd_entry *const *)b)->tensor.name);
 }
 
 /* The array module.name, marked as used; NULL where there is none. */
-static rsd_slot *take(const lookup *l, const char *module, const char *name)
+static rsd_entry *take(const lookup *l, const char *module, const char *name)
 {
     char full[1024];
     if ((size_t)snprintf(full, sizeof full, "%s.%s", module, name) >= sizeof full)
         return NULL;
-    rsd_slot key = { .tensor.name = full }, *at = &key;
-    rsd_slot **hit = bsearch(&at, l->sorted, l->model->count, sizeof *l->sorted, by_name);
+    rsd_entry key = { .tensor.name = full }, *at = &key;
+    rsd_entry **hit = bsearch(&at, l->sorted, l->model->count, sizeof *l->sorted, by_name);
     if (hit)
-        l->used[*hit - l->model->slot] = true;
+        l->used[*hit - l->model->entry] = true;
     return hit ? *hit : NULL;
 }
 
@@ -118,7 +118,7 @@ static const char *const states[] = { "weight.quant_state.bitsandbytes__nf4",
                                       "weight.quant_state.bitsandbytes__fp4" };
 
 /* The array whose presence tells that a layer is quantized, and so its name; NULL: none. */
-static char *module_of(const rsd_slot *s)
+static char *module_of(const rsd_entry *s)
 {
     static const char *const marks[] = { ".qweight", ".SCB" };
     const char *name = s->tensor.name;
@@ -137,7 +137,7 @@ static int missing(const char *module, const char *what, const char *with)
 }
 
 static int layout_of(const lookup *l, const char *module, const rsd_quantized_config *config,
-                     rsd_quantized_arrays *a, rsd_slot *out)
+                     rsd_quantized_arrays *a, rsd_entry *out)
 {
     *a = (rsd_quantized_arrays){ .module = module };
     if ((a->qweight = take(l, module, "qweight"))) {
@@ -160,16 +160,18 @@ static int layout_of(const lookup *l, const char *module, const rsd_quantized_co
     a->nested_absmax = take(l, module, "weight.nested_absmax");
     a->nested_map = take(l, module, "weight.nested_quant_map");
     if (!a->weight || !a->absmax || !a->quant_map)
-        return missing(module, "quant_state", !a->weight ? "weight"
-                                              : !a->absmax ? "weight.absmax" : "weight.quant_map");
+        return missing(module, "quant_state",
+                       !a->weight   ? "weight"
+                       : !a->absmax ? "weight.absmax"
+                                    : "weight.quant_map");
     return rsd_layout_bnb4(a, l->model->file, out);
 }
 
 static size_t bytes_of(const rsd_quantized_arrays *a)
 {
-    const rsd_slot *const all[] = { a->qweight,    a->qzeros, a->scales,    a->g_idx,
-                                    a->weight,     a->absmax, a->quant_map, a->nested_absmax,
-                                    a->nested_map, a->scb };
+    const rsd_entry *const all[] = { a->qweight,    a->qzeros, a->scales,    a->g_idx,
+                                     a->weight,     a->absmax, a->quant_map, a->nested_absmax,
+                                     a->nested_map, a->scb };
     size_t sum = 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         sum += all[i] ? all[i]->bytes : 0;
@@ -178,13 +180,13 @@ static size_t bytes_of(const rsd_quantized_arrays *a)
 
 /* One matrix in the place of its codes. */
 static int fold_layer(const lookup *l, const char *module, const rsd_quantized_config *config,
-                      rsd_slot *out)
+                      rsd_entry *out)
 {
     rsd_quantized_arrays a;
-    *out = (rsd_slot){ .tensor = { .dtype = RSD_F32, .ndim = 2 } };
+    *out = (rsd_entry){ .tensor = { .dtype = RSD_F32, .ndim = 2 } };
     int err = layout_of(l, module, config, &a, out);
     if (!err) {
-        const rsd_slot *codes = a.qweight ? a.qweight : a.weight;
+        const rsd_entry *codes = a.qweight ? a.qweight : a.weight;
         rsd_tensor *t = &out->tensor;
         char *name = NULL;
         out->file = codes->file;
@@ -205,23 +207,23 @@ static int fold_layer(const lookup *l, const char *module, const rsd_quantized_c
 
 /* ---- all of them ---- */
 
-/* Take the used slots out and put the folded ones in. */
-static int replace(rsd_model *model, const bool *used, const rsd_slot *folded, size_t count)
+/* Take the used entries out and put the folded ones in. */
+static int replace(rsd_model *model, const bool *used, const rsd_entry *folded, size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < model->count; i++)
         if (used[i])
-            free((char *)(uintptr_t)model->slot[i].tensor.name);
+            free((char *)(uintptr_t)model->entry[i].tensor.name);
         else
-            model->slot[kept++] = model->slot[i];
+            model->entry[kept++] = model->entry[i];
     model->count = kept;
     RSD_TRY(rsd_source_room(model, count));
     for (size_t i = 0; i < count; i++)
-        model->slot[model->count++] = folded[i];
+        model->entry[model->count++] = folded[i];
     return RSD_OK;
 }
 
-static void free_folded(rsd_slot *folded, size_t count)
+static void free_folded(rsd_entry *folded, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         free((char *)(uintptr_t)folded[i].tensor.name);
@@ -229,11 +231,11 @@ static void free_folded(rsd_slot *folded, size_t count)
     }
 }
 
-static int fold_all(const lookup *l, const rsd_quantized_config *config, rsd_slot *folded,
+static int fold_all(const lookup *l, const rsd_quantized_config *config, rsd_entry *folded,
                     size_t *count)
 {
     for (size_t i = 0; i < l->model->count; i++) {
-        char *module = module_of(&l->model->slot[i]);
+        char *module = module_of(&l->model->entry[i]);
         if (!module)
             continue;
         const int err = fold_layer(l, module, config, &folded[*count]);
@@ -248,7 +250,7 @@ int rsd_prequantized_fold(rsd_model *model)
 {
     rsd_quantized_config config;
     lookup l = { .model = model };
-    rsd_slot *folded = NULL;
+    rsd_entry *folded = NULL;
     size_t count = 0;
     int err = parse_config(model->config, &config);
     if (err || !model->count)
@@ -258,7 +260,7 @@ int rsd_prequantized_fold(rsd_model *model)
     RSD_TRY_DONE(rsd_array_alloc(model->count, 1, sizeof *l.used, &l.used));
     memset(l.used, 0, model->count * sizeof *l.used);
     for (size_t i = 0; i < model->count; i++)
-        l.sorted[i] = &model->slot[i];
+        l.sorted[i] = &model->entry[i];
     qsort(l.sorted, model->count, sizeof *l.sorted, by_name);
     RSD_TRY_DONE(fold_all(&l, &config, folded, &count));
     if (count) {

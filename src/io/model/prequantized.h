@@ -24,9 +24,9 @@
 #include "err.h"
 #include "io/model/sources.h"
 
-/* Replace the arrays of every quantized layer among the model's slots by the matrix that they are.
- * Errors: RSD_EFORMAT, naming layer and numbers: a method, format or number of bits that is not
- * read, arrays that are missing or whose shapes disagree; RSD_ENOMEM. */
+/* Replace the arrays of every quantized layer among the model's entries by the matrix that they
+ * are. Errors: RSD_EFORMAT, naming layer and numbers: a method, format or number of bits that is
+ * not read, arrays that are missing or whose shapes disagree; RSD_ENOMEM. */
 RSD_CHECK int rsd_prequantized_fold(rsd_model *model);
 
 #endif

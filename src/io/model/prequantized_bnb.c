@@ -15,10 +15,10 @@ enum { WINDOW = 4 << 20, CODES = 16, NESTED_CODES = 256 };
 
 typedef struct {
     rsd_packing base;
-    size_t file, codes;                      /* offset of the bytes */
-    size_t block, blocks;                    /* elements of a block; scales */
-    size_t absmax_file, absmax;              /* F32, or where nested: U8 */
-    size_t nested_block, nested_blocks;      /* 0: not nested */
+    size_t file, codes;                 /* offset of the bytes */
+    size_t block, blocks;               /* elements of a block; scales */
+    size_t absmax_file, absmax;         /* F32, or where nested: U8 */
+    size_t nested_block, nested_blocks; /* 0: not nested */
     size_t nested_file, nested;
     float offset;
     float map[CODES], nested_map[NESTED_CODES];
@@ -104,7 +104,7 @@ static int parse_state(const char *module, const json_t *j, bool nested, bnb4 *b
 static int read_state(const rsd_quantized_arrays *a, const rsd_map *file, bnb4 *b, rsd_tensor *t)
 {
     json_error_t why;
-    const rsd_slot *s = a->state;
+    const rsd_entry *s = a->state;
     RSD_TRY(rsd_map_check(&file[s->file]));
     const char *text = (const char *)file[s->file].data + s->offset;
     json_t *j = json_loadb(s->bytes ? text : "", s->bytes, JSON_REJECT_DUPLICATES, &why);
@@ -116,7 +116,7 @@ static int read_state(const rsd_quantized_arrays *a, const rsd_map *file, bnb4 *
 }
 
 /* An array of `count` numbers of a type. */
-static int expect(const char *module, const rsd_slot *s, const char *name, rsd_dtype dtype,
+static int expect(const char *module, const rsd_entry *s, const char *name, rsd_dtype dtype,
                   size_t count)
 {
     if (!s)
@@ -164,13 +164,13 @@ static int fill_bnb4(const rsd_quantized_arrays *a, const rsd_map *file, bnb4 *b
                          b->nested_map);
 }
 
-int rsd_layout_bnb4(const rsd_quantized_arrays *a, const rsd_map *file, rsd_slot *out)
+int rsd_layout_bnb4(const rsd_quantized_arrays *a, const rsd_map *file, rsd_entry *out)
 {
     bnb4 *b = calloc(1, sizeof *b);
     if (!b)
         return RSD_FAIL(RSD_ENOMEM, "%s: description", a->module);
     b->base.read = read_bnb4;
-    out->packing = &b->base; /* freed with the slot, also after a failure */
+    out->packing = &b->base; /* freed with the entry, also after a failure */
     return fill_bnb4(a, file, b, &out->tensor);
 }
 
@@ -204,13 +204,15 @@ static int read_bnb8(const rsd_packing *self, const rsd_map *file, rsd_mat W)
     return err;
 }
 
-int rsd_layout_bnb8(const rsd_quantized_arrays *a, rsd_slot *out)
+int rsd_layout_bnb8(const rsd_quantized_arrays *a, rsd_entry *out)
 {
     const rsd_tensor *w = &a->weight->tensor, *s = &a->scb->tensor;
     if (w->dtype != RSD_I8 || w->ndim != 2 || s->dtype != RSD_F32 || s->elements != w->shape[0])
-        return RSD_FAIL(RSD_EFORMAT, "%s: weight is %s in %zu dimensions, SCB %zu numbers of %s: "
-                        "I8 out x in and F32 per output are read", a->module,
-                        rsd_dtype_name(w->dtype), w->ndim, s->elements, rsd_dtype_name(s->dtype));
+        return RSD_FAIL(RSD_EFORMAT,
+                        "%s: weight is %s in %zu dimensions, SCB %zu numbers of %s: "
+                        "I8 out x in and F32 per output are read",
+                        a->module, rsd_dtype_name(w->dtype), w->ndim, s->elements,
+                        rsd_dtype_name(s->dtype));
     bnb8 *b = malloc(sizeof *b);
     if (!b)
         return RSD_FAIL(RSD_ENOMEM, "%s: description", a->module);

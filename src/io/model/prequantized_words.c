@@ -70,8 +70,8 @@ static void read_zeros(const words *w, const rsd_map *file, float *zero)
 static int read_groups(const words *w, const rsd_map *file, uint32_t *group)
 {
     for (size_t i = 0; i < w->in; i++) {
-        const uint32_t g = w->has_g_idx ? word(row_at(file, &w->g_idx, 0) + 4 * i)
-                                        : (uint32_t)(i / w->group);
+        const uint32_t g =
+            w->has_g_idx ? word(row_at(file, &w->g_idx, 0) + 4 * i) : (uint32_t)(i / w->group);
         if (g >= w->groups)
             return RSD_FAIL(RSD_EFORMAT, "g_idx puts input %zu in group %d of %zu", i, (int32_t)g,
                             w->groups);
@@ -148,7 +148,7 @@ static int read_words(const rsd_packing *self, const rsd_map *file, rsd_mat W)
 
 /* ---- shapes ---- */
 
-static int take_array(const char *module, const char *name, const rsd_slot *s, array *out)
+static int take_array(const char *module, const char *name, const rsd_entry *s, array *out)
 {
     const rsd_tensor *t = &s->tensor;
     if (t->dtype != RSD_I32 || t->ndim != (strcmp(name, "g_idx") ? 2 : 1))
@@ -206,7 +206,7 @@ static int check_config(const char *module, const rsd_quantized_config *c, words
     return RSD_OK;
 }
 
-int rsd_layout_words(const rsd_quantized_arrays *a, const rsd_quantized_config *c, rsd_slot *out)
+int rsd_layout_words(const rsd_quantized_arrays *a, const rsd_quantized_config *c, rsd_entry *out)
 {
     words w = { .base = { read_words }, .zeros_plus_one = c->zeros_plus_one };
     const rsd_tensor *scales = &a->scales->tensor;

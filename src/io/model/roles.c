@@ -7,10 +7,10 @@
 #include <strings.h>
 
 typedef enum {
-    OUTSIDE,   /* not in a block, not a table */
-    LINEAR,    /* y = W x in a block, stored out x in */
-    CONV1D,    /* the same, stored in x out by the Conv1D families, out x in by the others */
-    EMBEDDING  /* token or position table, or the head */
+    OUTSIDE,  /* not in a block, not a table */
+    LINEAR,   /* y = W x in a block, stored out x in */
+    CONV1D,   /* the same, stored in x out by the Conv1D families, out x in by the others */
+    EMBEDDING /* token or position table, or the head */
 } kind;
 
 /* Names without their last ".weight".  % is the block's number, # any other number; a pattern

@@ -5,12 +5,12 @@
 #include <stdbool.h>
 
 typedef struct {
-    const char *role;  /* q k v qkv o gate up down (linear layers of a block), embedding position
-                          head norm bias other */
-    int layer;         /* block number from 0, -1 outside the blocks */
-    bool linear;       /* weight of a linear layer of a block: analyzed by default */
-    bool embedding;    /* token or position table, or the head: analyzed with --embeddings */
-    bool transposed;   /* stored in x out (GPT-2's Conv1D) */
+    const char *role; /* q k v qkv o gate up down (linear layers of a block), embedding position
+                         head norm bias other */
+    int layer;        /* block number from 0, -1 outside the blocks */
+    bool linear;      /* weight of a linear layer of a block: analyzed by default */
+    bool embedding;   /* token or position table, or the head: analyzed with --embeddings */
+    bool transposed;  /* stored in x out (GPT-2's Conv1D) */
 } rsd_role;
 
 /* architecture: model_type of config.json ("gpt_neox", "gpt2", "llama", "mistral", "qwen2",

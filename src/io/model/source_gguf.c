@@ -71,7 +71,7 @@ static int read_blocks(const rsd_packing *self, const rsd_map *file, rsd_mat W)
     return err;
 }
 
-/* ---- tensors as slots ---- */
+/* ---- tensors as entries ---- */
 
 /* A part of the model that is being opened. */
 typedef struct {
@@ -114,7 +114,7 @@ static int check_order(const part *p, const char *name, rsd_gguf_order order, co
     return RSD_OK;
 }
 
-static int pack(const part *p, const rsd_gguf_tensor *t, const rsd_gguf_row *row, rsd_slot *s)
+static int pack(const part *p, const rsd_gguf_tensor *t, const rsd_gguf_row *row, rsd_entry *s)
 {
     const rsd_gguf_order order = row ? row->order : RSD_ROWS_SAME;
     rsd_tensor *to = &s->tensor;
@@ -136,12 +136,12 @@ static int pack(const part *p, const rsd_gguf_tensor *t, const rsd_gguf_row *row
 }
 
 /* The tensor, or the e-th of the matrices that a stack of experts holds. */
-static int add_slot(const part *p, const rsd_gguf_tensor *t, const rsd_gguf_row *row, size_t e,
-                    size_t experts)
+static int add_entry(const part *p, const rsd_gguf_tensor *t, const rsd_gguf_row *row, size_t e,
+                     size_t experts)
 {
-    rsd_slot *s = &p->model->slot[p->model->count];
+    rsd_entry *s = &p->model->entry[p->model->count];
     const size_t first = experts ? 1 : 0, bytes = t->bytes / (experts ? experts : 1);
-    *s = (rsd_slot){ .file = p->file, .offset = t->offset + e * bytes, .bytes = bytes };
+    *s = (rsd_entry){ .file = p->file, .offset = t->offset + e * bytes, .bytes = bytes };
     rsd_tensor *to = &s->tensor;
     to->name = row ? rsd_gguf_rename(row, t->name, e) : strdup(t->name);
     if (!to->name)
@@ -173,7 +173,7 @@ static int add_tensors(const part *p)
         const size_t experts = row && stacked ? t->shape[0] : 0;
         RSD_TRY(rsd_source_room(p->model, experts ? experts : 1));
         for (size_t e = 0; e < (experts ? experts : 1); e++)
-            RSD_TRY(add_slot(p, t, row, e, experts));
+            RSD_TRY(add_entry(p, t, row, e, experts));
     }
     rsd_map_release(&p->model->file[p->file], 0, g->tensors ? g->tensor[0].offset : 0);
     return RSD_OK;

@@ -13,10 +13,10 @@ int rsd_model_no_memory(const rsd_model *model)
 
 int rsd_source_room(rsd_model *model, size_t more)
 {
-    rsd_slot *grown = realloc(model->slot, (model->count + more + 1) * sizeof *grown);
+    rsd_entry *grown = realloc(model->entry, (model->count + more + 1) * sizeof *grown);
     if (!grown)
         return rsd_model_no_memory(model);
-    model->slot = grown;
+    model->entry = grown;
     return RSD_OK;
 }
 
@@ -30,8 +30,8 @@ static void set_stored(rsd_tensor *t, size_t bytes)
 /* Takes over the entry's name. */
 static void add_entry(rsd_model *model, size_t file, rsd_st_entry *e)
 {
-    rsd_slot *s = &model->slot[model->count++];
-    *s = (rsd_slot){ .file = file, .offset = e->offset, .bytes = e->bytes };
+    rsd_entry *s = &model->entry[model->count++];
+    *s = (rsd_entry){ .file = file, .offset = e->offset, .bytes = e->bytes };
     s->tensor = (rsd_tensor){ .name = e->name, .dtype = e->dtype, .ndim = e->ndim, .elements = 1 };
     e->name = NULL;
     set_stored(&s->tensor, e->bytes);
@@ -72,10 +72,10 @@ static int add_npy(rsd_model *model)
         return RSD_FAIL(RSD_EFORMAT, "%s: npy: elements are %s, weights are float", map->path,
                         rsd_dtype_name(npy.dtype));
     RSD_TRY(rsd_source_room(model, 1));
-    rsd_slot *s = &model->slot[0];
-    *s = (rsd_slot){ .offset = npy.offset,
-                     .bytes = map->size - npy.offset,
-                     .fortran = npy.fortran };
+    rsd_entry *s = &model->entry[0];
+    *s = (rsd_entry){ .offset = npy.offset,
+                      .bytes = map->size - npy.offset,
+                      .fortran = npy.fortran };
     s->tensor = (rsd_tensor){ .name = strdup(model->name),
                               .dtype = npy.dtype,
                               .ndim = 2,
@@ -107,9 +107,9 @@ void rsd_source_roles(rsd_model *model)
 {
     const char *naming = model->architecture;
     for (size_t i = 0; i < model->count && !naming; i++)
-        naming = rsd_role_architecture(model->slot[i].tensor.name);
+        naming = rsd_role_architecture(model->entry[i].tensor.name);
     for (size_t i = 0; i < model->count; i++) {
-        rsd_tensor *t = &model->slot[i].tensor;
+        rsd_tensor *t = &model->entry[i].tensor;
         t->role = rsd_role_of(naming, t->name);
         t->matrix = t->ndim == 2 && t->elements && rsd_dtype_is_real(t->dtype);
         if (!t->matrix)
@@ -207,9 +207,9 @@ int rsd_source_synthetic(rsd_model *model, const char *text)
         char *name;
         if (asprintf(&name, "layers.%zu.weight", i) < 0)
             return rsd_model_no_memory(model);
-        rsd_slot *slot = &model->slot[model->count++];
-        *slot = (rsd_slot){ .offset = i };
-        slot->tensor = (rsd_tensor){
+        rsd_entry *entry = &model->entry[model->count++];
+        *entry = (rsd_entry){ .offset = i };
+        entry->tensor = (rsd_tensor){
             .name = name,
             .dtype = RSD_F32,
             .ndim = 2,
@@ -220,7 +220,7 @@ int rsd_source_synthetic(rsd_model *model, const char *text)
             .matrix = true,
             .elements = elements,
         };
-        set_stored(&slot->tensor, 0);
+        set_stored(&entry->tensor, 0);
     }
     return RSD_OK;
 }

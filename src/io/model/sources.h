@@ -5,8 +5,8 @@
 
 #include "io/file.h"
 #include "io/model.h"
-#include "io/safetensors.h"
 #include "io/model/synthetic.h"
+#include "io/safetensors.h"
 
 /* How a tensor becomes numbers where that is more than converting a type: blocks, codes and scales,
  * rows in another order.  The first member of a struct that knows the rest. */
@@ -22,7 +22,7 @@ typedef struct {
     size_t file, offset, bytes; /* offset: number of the matrix where the model is generated */
     bool fortran;
     rsd_packing *packing; /* NULL: plain numbers; allocated in one piece */
-} rsd_slot;
+} rsd_entry;
 
 struct rsd_model {
     char *source, *name;
@@ -30,13 +30,13 @@ struct rsd_model {
     size_t files;
     rsd_map *file;
     size_t count;
-    rsd_slot *slot;           /* in natural order, once sorted */
-    const rsd_slot **by_name; /* the same, sorted by name */
-    bool generated;           /* by: */
+    rsd_entry *entry;          /* in natural order, once sorted */
+    const rsd_entry **by_name; /* the same, sorted by name */
+    bool generated;            /* by: */
     rsd_synthetic synthetic;
 };
 
-/* Each maps the source's files, reads their headers, appends the tensors to model->slot with roles
+/* Each maps the source's files, reads their headers, appends the tensors to model->entry with roles
  * and shapes, and sets architecture and config where the source has them.  What is there after a
  * failure belongs to the model as well. */
 RSD_CHECK int rsd_source_file(rsd_model *model, const char *path);
@@ -48,7 +48,7 @@ RSD_CHECK int rsd_source_gguf(rsd_model *model);
 
 /* Shared by the sources. */
 RSD_CHECK int rsd_source_map(rsd_model *model, const char *path); /* one more file */
-RSD_CHECK int rsd_source_room(rsd_model *model, size_t more);     /* for so many more slots */
+RSD_CHECK int rsd_source_room(rsd_model *model, size_t more);     /* for so many more entries */
 void rsd_source_roles(rsd_model *model); /* names tell roles; roles and shapes tell W's shape */
 
 /* RSD_ENOMEM, naming the source. */

@@ -9,7 +9,11 @@
 #include <string.h>
 
 static const rsd_synthetic defaults = {
-    .rows = 768, .cols = 768, .strength = 1, .spike = 2, .count = 1,
+    .rows = 768,
+    .cols = 768,
+    .strength = 1,
+    .spike = 2,
+    .count = 1,
 };
 
 /* clang-format off */

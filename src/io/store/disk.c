@@ -222,10 +222,7 @@ static const H5FD_class_t driver = {
     .truncate = disk_truncate,
 };
 
-hid_t rsd_disk_register(void)
-{
-    return H5FDregister(&driver);
-}
+hid_t rsd_disk_register(void) { return H5FDregister(&driver); }
 
 hid_t rsd_disk_access(hid_t id, rsd_disk *disk)
 {

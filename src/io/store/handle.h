@@ -66,8 +66,8 @@ int rsd_store_fail_at(const char *file, int line, const rsd_store *s, const char
  * the disk's failure, which HDF5 is not told. */
 RSD_CHECK int rsd_store_drop(const rsd_store *s, const char *path, int err, const hid_t *ids,
                              size_t count);
-#define STORE_DROP(s, path, err, ...)                                  \
-    rsd_store_drop((s), (path), (err), (const hid_t[]){ __VA_ARGS__ }, \
+#define STORE_DROP(s, path, err, ...)                                                              \
+    rsd_store_drop((s), (path), (err), (const hid_t[]){ __VA_ARGS__ },                             \
                    sizeof((const hid_t[]){ __VA_ARGS__ }) / sizeof(hid_t))
 
 /* Properties of every object: no times, so that the same input gives the same bytes; and attributes

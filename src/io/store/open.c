@@ -218,7 +218,4 @@ int rsd_store_close(rsd_store *s)
     return err;
 }
 
-const char *rsd_store_path(const rsd_store *store)
-{
-    return store->path;
-}
+const char *rsd_store_path(const rsd_store *store) { return store->path; }

@@ -22,10 +22,7 @@ static void *take(size_t size, void *list)
     return b->data;
 }
 
-static void keep(void *memory, void *list)
-{
-    (void)memory, (void)list;
-}
+static void keep(void *memory, void *list) { (void)memory, (void)list; }
 
 static char *take_text(const char *text, void *list)
 {

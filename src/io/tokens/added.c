@@ -1,6 +1,6 @@
 #include "io/tokens/added.h"
 
-#include "grow.h"
+#include "alloc.h"
 
 #include <stdlib.h>
 #include <string.h>

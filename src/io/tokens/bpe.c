@@ -1,7 +1,7 @@
 #include "io/tokens/bpe.h"
 
+#include "alloc.h"
 #include "io/tokens/bpe_merge.h"
-#include "grow.h"
 #include "io/tokens/text.h"
 
 #include <stdlib.h>

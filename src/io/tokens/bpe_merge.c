@@ -1,6 +1,6 @@
 #include "io/tokens/bpe_merge.h"
 
-#include "grow.h"
+#include "alloc.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 #include "io/bpe_train.h"
 
-#include "io/tokens/documents.h"
+#include "alloc.h"
 #include "io/file.h"
-#include "grow.h"
 #include "io/intern.h"
+#include "io/tokens/documents.h"
 #include "io/tokens/pretokenize.h"
 
 #include <jansson.h>

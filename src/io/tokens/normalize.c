@@ -1,6 +1,6 @@
 #include "io/tokens/normalize.h"
 
-#include "grow.h"
+#include "alloc.h"
 #include "io/json.h"
 #include "io/tokens/regex.h"
 
@@ -196,10 +196,7 @@ static int parse_sequence(const json_t *json, rsd_normalizer *n, step *s)
     (void)s;
     if (!json_is_array(list))
         return RSD_FAIL(RSD_EFORMAT, "normalizer Sequence: 'normalizers' is not an array");
-    json_array_foreach(list, k, item)
-    {
-        RSD_TRY(parse_step(item, n));
-    }
+    json_array_foreach(list, k, item) { RSD_TRY(parse_step(item, n)); }
     return RSD_OK;
 }
 

@@ -1,4 +1,4 @@
-#include "grow.h"
+#include "alloc.h"
 #include "io/json.h"
 #include "io/tokens/pretokenize_steps.h"
 
@@ -145,10 +145,7 @@ static int parse_sequence(const json_t *json, rsd_pretokenizer *p)
     size_t k;
     if (!json_is_array(list))
         return RSD_FAIL(RSD_EFORMAT, "pre_tokenizer Sequence: 'pretokenizers' is not an array");
-    json_array_foreach(list, k, item)
-    {
-        RSD_TRY(parse_step(item, p));
-    }
+    json_array_foreach(list, k, item) { RSD_TRY(parse_step(item, p)); }
     return RSD_OK;
 }
 

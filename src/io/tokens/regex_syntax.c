@@ -7,8 +7,8 @@
 /* Facts about Oniguruma were read off its answers for every code point: \s is White_Space (PCRE2's
  * also has U+180E), \w is Alphabetic, M, Nd, Pc and, outside of classes only, the superscripts and
  * fractions of Latin-1; \p{Han} is the script (PCRE2's: script extensions).  Without brackets. */
-#define SPACES                                                                                   \
-    "\\t-\\r\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}" \
+#define SPACES                                                                                     \
+    "\\t-\\r\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}"   \
     "\\x{3000}"
 #define WORDS     "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
 #define FRACTIONS "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
@@ -28,10 +28,7 @@ static void put(translation *t, const char *s, size_t n)
     t->size += n;
 }
 
-static void put_text(translation *t, const char *s)
-{
-    put(t, s, strlen(s));
-}
+static void put_text(translation *t, const char *s) { put(t, s, strlen(s)); }
 
 /* Pass n bytes of the pattern on. */
 static void pass(translation *t, size_t n)
@@ -54,14 +51,8 @@ static int refuse(const translation *t, size_t n, const char *why)
                     (size_t)(t->at - t->pattern), why);
 }
 
-static bool is_digit(char c)
-{
-    return '0' <= c && c <= '9';
-}
-static bool is_letter(char c)
-{
-    return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z');
-}
+static bool is_digit(char c) { return '0' <= c && c <= '9'; }
+static bool is_letter(char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); }
 static bool is_hex(char c)
 {
     return is_digit(c) || ('a' <= c && c <= 'f') || ('A' <= c && c <= 'F');

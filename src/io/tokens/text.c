@@ -1,6 +1,6 @@
 #include "io/tokens/text.h"
 
-#include "grow.h"
+#include "alloc.h"
 
 #include <stdlib.h>
 #include <string.h>

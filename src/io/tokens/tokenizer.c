@@ -1,6 +1,6 @@
 #include "io/tokenizer.h"
 
-#include "grow.h"
+#include "alloc.h"
 #include "io/tokens/tokenizer_parts.h"
 
 #include <stdlib.h>
@@ -22,10 +22,7 @@ void rsd_tokenizer_free(rsd_tokenizer *t)
     free(t);
 }
 
-size_t rsd_tokenizer_vocab(const rsd_tokenizer *t)
-{
-    return t->vocab;
-}
+size_t rsd_tokenizer_vocab(const rsd_tokenizer *t) { return t->vocab; }
 
 bool rsd_tokenizer_find(const rsd_tokenizer *t, const char *token, int32_t *id)
 {

@@ -1,5 +1,5 @@
+#include "alloc.h"
 #include "io/file.h"
-#include "grow.h"
 #include "io/json.h"
 #include "io/tokens/tokenizer_parts.h"
 
@@ -44,10 +44,7 @@ static int parse_merges(const json_t *merges, rsd_bpe *bpe)
     size_t rank;
     if (!json_is_array(merges))
         return RSD_FAIL(RSD_EFORMAT, "model: 'merges' is missing or not an array");
-    json_array_foreach(merges, rank, merge)
-    {
-        RSD_TRY(parse_merge(merge, rank, bpe));
-    }
+    json_array_foreach(merges, rank, merge) { RSD_TRY(parse_merge(merge, rank, bpe)); }
     return RSD_OK;
 }
 
@@ -160,10 +157,7 @@ static int parse_all_added(const json_t *list, rsd_tokenizer *t)
     size_t k;
     if (list && !json_is_null(list) && !json_is_array(list))
         return RSD_FAIL(RSD_EFORMAT, "'added_tokens' is not an array");
-    json_array_foreach(list, k, item)
-    {
-        RSD_TRY(parse_added(item, t));
-    }
+    json_array_foreach(list, k, item) { RSD_TRY(parse_added(item, t)); }
     RSD_TRY(rsd_added_finish(&t->raw));
     return rsd_added_finish(&t->normalized);
 }

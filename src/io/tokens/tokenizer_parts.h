@@ -2,11 +2,11 @@
 #ifndef RSD_IO_TOKENIZER_PRIVATE_H
 #define RSD_IO_TOKENIZER_PRIVATE_H
 
+#include "io/tokenizer.h"
 #include "io/tokens/added.h"
 #include "io/tokens/bpe.h"
 #include "io/tokens/normalize.h"
 #include "io/tokens/pretokenize.h"
-#include "io/tokenizer.h"
 
 /* Ids are int32 in every token stream. */
 enum { RSD_ID_MOST = INT32_MAX - 1 };

@@ -1,4 +1,4 @@
-#include "grow.h"
+#include "alloc.h"
 #include "io/json.h"
 #include "io/tokens/tokenizer_parts.h"
 
@@ -101,10 +101,7 @@ static int parse_processors(const json_t *json, rsd_tokenizer *t)
     size_t k;
     if (!json_is_array(list))
         return RSD_FAIL(RSD_EFORMAT, "post_processor Sequence: 'processors' is not an array");
-    json_array_foreach(list, k, item)
-    {
-        RSD_TRY(parse_processor(item, t));
-    }
+    json_array_foreach(list, k, item) { RSD_TRY(parse_processor(item, t)); }
     return RSD_OK;
 }
 

@@ -1,10 +1,10 @@
 #include "io/tokens.h"
 
-#include "io/tokens/documents.h"
 #include "io/dtype.h"
 #include "io/file.h"
-#include "io/tokens/megatron.h"
 #include "io/npy.h"
+#include "io/tokens/documents.h"
+#include "io/tokens/megatron.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -202,18 +202,9 @@ void rsd_tokens_close(rsd_tokens *t)
     free(t);
 }
 
-const char *rsd_tokens_format(const rsd_tokens *t)
-{
-    return t->format->name;
-}
-size_t rsd_tokens_count(const rsd_tokens *t)
-{
-    return t->count;
-}
-bool rsd_tokens_has_bytes(const rsd_tokens *t)
-{
-    return t->text.count > 0;
-}
+const char *rsd_tokens_format(const rsd_tokens *t) { return t->format->name; }
+size_t rsd_tokens_count(const rsd_tokens *t) { return t->count; }
+bool rsd_tokens_has_bytes(const rsd_tokens *t) { return t->text.count > 0; }
 
 static int check_range(const rsd_tokens *t, size_t first, size_t n)
 {

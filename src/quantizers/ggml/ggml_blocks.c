@@ -90,7 +90,7 @@ static void encode_weighted(const rsd_ggml_blocks *how, const float *x, const fl
 {
     const float levels = (float)(1 << (how->bits - 1));
     const rsd_pair_search pair = { 2 * levels - 1, -0.9f, 0.05f, 36, 0 };
-    rsd_tile t;
+    rsd_lane_tile t;
     rsd_lanes code[N], min = lanes_of(0);
     for (size_t b = 0; b < blocks; b += RSD_LANE_COUNT) {
         tile_load_weighted(&t, x + b * N, weight + b * N, N, blocks - b, sigma2);

@@ -27,7 +27,7 @@ static const rsd_opt options[] = {
 /* clang-format on */
 
 /* Four blocks side by side; sigma^2 is twice each one's own mean of x^2. */
-static void load(const float *x, const float *weight, size_t blocks, rsd_tile *t)
+static void load(const float *x, const float *weight, size_t blocks, rsd_lane_tile *t)
 {
     tile_load_squares(t, x, N, blocks);
     if (!weight)
@@ -46,7 +46,7 @@ static void encode(const void *how, const float *x, const float *weight, size_t 
     rsd_q4_0 *out = blocks;
     for (size_t at = 0; at < n; at += N * RSD_LANE_COUNT) {
         const size_t count = (n - at) / N;
-        rsd_tile t;
+        rsd_lane_tile t;
         rsd_lanes first;
         load(x + at, weight ? weight + at : NULL, count, &t);
         const rsd_lanes scale = rsd_search_iq4(&t, N, trials, &first);
@@ -76,10 +76,7 @@ static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
 }
 
 /* The first scale puts the largest weight on the end level: levels fit themselves exactly. */
-static bool idempotent(const void *p)
-{
-    return ((const params *)p)->trials == 0;
-}
+static bool idempotent(const void *p) { return ((const params *)p)->trials == 0; }
 
 const rsd_quantizer rsd_quantizer_iq4_nl = {
     .name = "iq4_nl",

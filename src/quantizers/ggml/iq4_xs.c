@@ -8,7 +8,7 @@ static void search(const float *x, const float *weight, float scale[8])
 {
     const float sigma2 = 2.0f / RSD_GGML_SUPER * rsd_ggml_sumsq(x, RSD_GGML_SUPER);
     for (size_t g = 0; g < 2; g++) {
-        rsd_tile t;
+        rsd_lane_tile t;
         rsd_lanes first;
         if (weight)
             tile_load_weighted(&t, x + 128 * g, weight + 128 * g, 32, 4, sigma2);

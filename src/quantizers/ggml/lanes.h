@@ -21,27 +21,18 @@ enum { RSD_LANE_COUNT = sizeof(rsd_lanes) / sizeof(float) };
 /* x[i][l]: weight i of sub-block l; w its importance. */
 typedef struct {
     rsd_lanes x[RSD_SUB_MAX], w[RSD_SUB_MAX];
-} rsd_tile;
+} rsd_lane_tile;
 
-static inline rsd_lanes lanes_of(float a)
-{
-    return (rsd_lanes){ a, a, a, a };
-}
+static inline rsd_lanes lanes_of(float a) { return (rsd_lanes){ a, a, a, a }; }
 
 static inline rsd_lanes lanes_select(rsd_lane_mask m, rsd_lanes a, rsd_lanes b)
 {
     return (rsd_lanes)((m & (rsd_lane_mask)a) | (~m & (rsd_lane_mask)b));
 }
 
-static inline int lanes_any(rsd_lane_mask m)
-{
-    return (m[0] | m[1] | m[2] | m[3]) != 0;
-}
+static inline int lanes_any(rsd_lane_mask m) { return (m[0] | m[1] | m[2] | m[3]) != 0; }
 
-static inline rsd_lanes lanes_abs(rsd_lanes a)
-{
-    return (rsd_lanes)((rsd_lane_mask)a & INT32_MAX);
-}
+static inline rsd_lanes lanes_abs(rsd_lanes a) { return (rsd_lanes)((rsd_lane_mask)a & INT32_MAX); }
 
 /* In this form both compilers find the one instruction; a NaN becomes the bound. */
 static inline rsd_lanes lanes_min(rsd_lanes a, float bound)
@@ -99,8 +90,8 @@ static inline void lanes_codes(const rsd_lanes *code, size_t n, size_t subs, uin
 }
 
 /* x and w = weight sqrt(sigma2 + x^2): the importance that ggml gives a weight of an input. */
-static inline void tile_load_weighted(rsd_tile *t, const float *x, const float *weight, size_t n,
-                                      size_t subs, float sigma2)
+static inline void tile_load_weighted(rsd_lane_tile *t, const float *x, const float *weight,
+                                      size_t n, size_t subs, float sigma2)
 {
     lanes_transpose(x, n, subs, t->x);
     lanes_transpose(weight, n, subs, t->w);
@@ -109,7 +100,7 @@ static inline void tile_load_weighted(rsd_tile *t, const float *x, const float *
 }
 
 /* x and w = x^2. */
-static inline void tile_load_squares(rsd_tile *t, const float *x, size_t n, size_t subs)
+static inline void tile_load_squares(rsd_lane_tile *t, const float *x, size_t n, size_t subs)
 {
     lanes_transpose(x, n, subs, t->x);
     for (size_t i = 0; i < n; i++)

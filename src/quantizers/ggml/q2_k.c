@@ -3,7 +3,10 @@
 #include "quantizers/ggml/super.h"
 
 static const rsd_super_pairs pairs = {
-    .sub = 16, .scale_top = 15, .plain = { 3, -0.5f, 0.1f, 15, 1 }, .sigma = 1,
+    .sub = 16,
+    .scale_top = 15,
+    .plain = { 3, -0.5f, 0.1f, 15, 1 },
+    .sigma = 1,
 };
 
 static void encode(const void *how, const float *x, const float *weight, size_t n, void *blocks)

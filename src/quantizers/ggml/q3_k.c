@@ -5,9 +5,9 @@
 #include <string.h>
 
 /* The sixteen scales with their importances: a sub-block themselves, in one lane. */
-static float search_scales(const float *scale, const rsd_tile tiles[4], uint8_t *code)
+static float search_scales(const float *scale, const rsd_lane_tile tiles[4], uint8_t *code)
 {
-    rsd_tile t;
+    rsd_lane_tile t;
     rsd_lanes l[16];
     memset(&t, 0, sizeof t);
     for (size_t s = 0; s < 16; s++) {
@@ -37,7 +37,7 @@ static float round_scales(const float *scale, uint8_t *code)
 
 static void encode_block(const float *x, const float *weight, rsd_q3_K *out)
 {
-    rsd_tile tiles[4];
+    rsd_lane_tile tiles[4];
     float scale[16], d;
     uint8_t code[RSD_GGML_SUPER], factor[16];
     const float sigma2 = weight ? 2 * rsd_ggml_sumsq(x, RSD_GGML_SUPER) / RSD_GGML_SUPER : 0;

@@ -3,7 +3,10 @@
 #include "quantizers/ggml/super.h"
 
 static const rsd_super_pairs pairs = {
-    .sub = 32, .scale_top = 63, .plain = { 15, -1, 0.1f, 20, 0 }, .sigma = 2,
+    .sub = 32,
+    .scale_top = 63,
+    .plain = { 15, -1, 0.1f, 20, 0 },
+    .sigma = 2,
 };
 
 static void encode(const void *how, const float *x, const float *weight, size_t n, void *blocks)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Importances are taken as they are given, without the weight's own size. */
-static void load(const float *x, const float *weight, rsd_tile tiles[4])
+static void load(const float *x, const float *weight, rsd_lane_tile tiles[4])
 {
     for (size_t g = 0; g < 4; g++) {
         tile_load_squares(&tiles[g], x + 64 * g, 16, 4);
@@ -16,7 +16,7 @@ static void load(const float *x, const float *weight, rsd_tile tiles[4])
 
 static void encode_block(const float *x, const float *weight, rsd_q6_K *out)
 {
-    rsd_tile tiles[4];
+    rsd_lane_tile tiles[4];
     float scale[16];
     uint8_t code[RSD_GGML_SUPER];
     load(x, weight, tiles);

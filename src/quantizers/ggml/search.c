@@ -5,7 +5,7 @@
 
 static const float too_small = 1e-15f;
 
-rsd_lanes rsd_lanes_extreme(const rsd_tile *t, size_t n, rsd_lanes *magnitude)
+rsd_lanes rsd_lanes_extreme(const rsd_lane_tile *t, size_t n, rsd_lanes *magnitude)
 {
     rsd_lanes top = lanes_of(0), at = top;
     for (size_t i = 0; i < n; i++) {
@@ -39,7 +39,7 @@ static inline void symmetric_sums(const rsd_lanes *x, const rsd_lanes *w, const 
 }
 
 /* Codes for a scale, 0 where the sub-block is too small. */
-static void symmetric_codes(const rsd_tile *t, size_t n, float levels, rsd_lanes inverse,
+static void symmetric_codes(const rsd_lane_tile *t, size_t n, float levels, rsd_lanes inverse,
                             rsd_lane_mask keep, rsd_lanes *code)
 {
     for (size_t i = 0; i < n; i++) {
@@ -48,7 +48,7 @@ static void symmetric_codes(const rsd_tile *t, size_t n, float levels, rsd_lanes
     }
 }
 
-rsd_lanes rsd_search_symmetric(const rsd_tile *t, size_t n, float levels, rsd_lanes *code)
+rsd_lanes rsd_search_symmetric(const rsd_lane_tile *t, size_t n, float levels, rsd_lanes *code)
 {
     rsd_lanes magnitude, wx[RSD_SUB_MAX], xl, ll;
     const rsd_lanes max = rsd_lanes_extreme(t, n, &magnitude);
@@ -98,7 +98,7 @@ static rsd_lane_mask descend(const rsd_lanes *x, const rsd_lanes *w, size_t n, f
 }
 
 /* A sub-block whose pass changed nothing is left alone by the passes that others still need. */
-rsd_lanes rsd_search_descent(const rsd_tile *t, size_t n, float levels, rsd_lanes *code)
+rsd_lanes rsd_search_descent(const rsd_lane_tile *t, size_t n, float levels, rsd_lanes *code)
 {
     rsd_lanes magnitude, xl = lanes_of(0), ll = xl, w[RSD_SUB_MAX];
     const rsd_lanes inverse = -levels / rsd_lanes_extreme(t, n, &magnitude);
@@ -122,7 +122,7 @@ typedef struct {
     rsd_lanes min, max, w, wx;
 } pair_sums;
 
-static pair_sums pair_start(const rsd_tile *t, size_t n)
+static pair_sums pair_start(const rsd_lane_tile *t, size_t n)
 {
     pair_sums s = { t->x[0], t->x[0], t->w[0], t->w[0] * t->x[0] };
     for (size_t i = 1; i < n; i++) {
@@ -135,8 +135,8 @@ static pair_sums pair_start(const rsd_tile *t, size_t n)
     return s;
 }
 
-static inline rsd_lanes pair_error(const rsd_tile *t, const rsd_lanes *code, size_t n, int absolute,
-                                   rsd_lanes scale, rsd_lanes min)
+static inline rsd_lanes pair_error(const rsd_lane_tile *t, const rsd_lanes *code, size_t n,
+                                   int absolute, rsd_lanes scale, rsd_lanes min)
 {
     rsd_lanes error = lanes_of(0);
     for (size_t i = 0; i < n; i++) {
@@ -169,7 +169,7 @@ static inline rsd_lanes pair_code(rsd_lanes x, const pair_grid *g, float top)
 }
 
 /* Codes of one trial, and their fit.  Inlined for each n. */
-static inline rsd_lane_mask pair_trial(const rsd_tile *t, size_t n, const pair_sums *s,
+static inline rsd_lane_mask pair_trial(const rsd_lane_tile *t, size_t n, const pair_sums *s,
                                        const pair_grid *g, float top, rsd_lanes *code,
                                        rsd_lanes *scale, rsd_lanes *min)
 {
@@ -185,8 +185,9 @@ static inline rsd_lane_mask pair_trial(const rsd_tile *t, size_t n, const pair_s
 }
 
 /* A better fit's min is where the trials after it start from. */
-static inline rsd_lanes search_pair(const rsd_pair_search *how, int absolute, const rsd_tile *t,
-                                    size_t n, rsd_lanes *code, rsd_lanes *lowest)
+static inline rsd_lanes search_pair(const rsd_pair_search *how, int absolute,
+                                    const rsd_lane_tile *t, size_t n, rsd_lanes *code,
+                                    rsd_lanes *lowest)
 {
     const pair_sums s = pair_start(t, n);
     const rsd_lane_mask keep = s.max > s.min;
@@ -214,8 +215,8 @@ static inline rsd_lanes search_pair(const rsd_pair_search *how, int absolute, co
     return lanes_select(keep, scale, lanes_of(0));
 }
 
-rsd_lanes rsd_search_pair(const rsd_pair_search *how, const rsd_tile *t, size_t n, rsd_lanes *code,
-                          rsd_lanes *min)
+rsd_lanes rsd_search_pair(const rsd_pair_search *how, const rsd_lane_tile *t, size_t n,
+                          rsd_lanes *code, rsd_lanes *min)
 {
     if (n == 16)
         return how->absolute ? search_pair(how, 1, t, 16, code, min)

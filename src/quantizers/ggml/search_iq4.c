@@ -28,8 +28,8 @@ static inline rsd_lanes nearest_level(rsd_lanes x)
 }
 
 /* (sum w q) x and (sum w q) q over the levels q that 1/scale = inverse gives. */
-static inline void level_sums(const rsd_tile *t, size_t n, rsd_lanes inverse, rsd_lanes *sum_xq,
-                              rsd_lanes *sum_qq)
+static inline void level_sums(const rsd_lane_tile *t, size_t n, rsd_lanes inverse,
+                              rsd_lanes *sum_xq, rsd_lanes *sum_qq)
 {
     rsd_lanes xq = lanes_of(0), qq = xq;
     for (size_t i = 0; i < n; i++) {
@@ -41,7 +41,7 @@ static inline void level_sums(const rsd_tile *t, size_t n, rsd_lanes inverse, rs
     *sum_qq = qq;
 }
 
-rsd_lanes rsd_search_iq4(const rsd_tile *t, size_t n, int trials, rsd_lanes *first)
+rsd_lanes rsd_search_iq4(const rsd_lane_tile *t, size_t n, int trials, rsd_lanes *first)
 {
     rsd_lanes magnitude, xq, qq;
     const rsd_lanes max = rsd_lanes_extreme(t, n, &magnitude);

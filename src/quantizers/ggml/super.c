@@ -3,7 +3,7 @@
 #include "quantizers/ggml/ggml.h"
 
 /* Importances of a tile for which none are given. */
-static void weigh(rsd_tile *t, size_t n, int absolute)
+static void weigh(rsd_lane_tile *t, size_t n, int absolute)
 {
     rsd_lanes sum = lanes_of(0);
     for (size_t i = 0; i < n && !absolute; i++)
@@ -45,7 +45,7 @@ void rsd_super_encode_pairs(const rsd_super_pairs *how, const float *x, const fl
     const float sigma2 =
         weight ? how->sigma * rsd_ggml_sumsq(x, RSD_GGML_SUPER) / RSD_GGML_SUPER : 0;
     for (size_t s = 0; s < count; s += RSD_LANE_COUNT) {
-        rsd_tile t;
+        rsd_lane_tile t;
         rsd_lanes code[RSD_SUB_MAX], lowest, sum = lanes_of(0);
         if (weight) {
             tile_load_weighted(&t, x + s * sub, weight + s * sub, sub, RSD_LANE_COUNT, sigma2);
@@ -74,7 +74,7 @@ void rsd_super_encode_pairs(const rsd_super_pairs *how, const float *x, const fl
     recode_pairs(x, sub, how->plain.top, d, dmin, out);
 }
 
-void rsd_super_search_symmetric(const rsd_tile tiles[4], rsd_super_search how, float levels,
+void rsd_super_search_symmetric(const rsd_lane_tile tiles[4], rsd_super_search how, float levels,
                                 float scale[16], uint8_t *code)
 {
     for (size_t g = 0; g < 4; g++) {

@@ -29,7 +29,7 @@ void rsd_super_encode_pairs(const rsd_super_pairs *how, const float *x, const fl
 
 /* Sixteen sub-blocks x ~ scale[s] (code - levels), four in each tile (q3_K, q6_K): the search. */
 typedef enum { RSD_SUPER_DESCENT, RSD_SUPER_TRIALS } rsd_super_search;
-void rsd_super_search_symmetric(const rsd_tile tiles[4], rsd_super_search how, float levels,
+void rsd_super_search_symmetric(const rsd_lane_tile tiles[4], rsd_super_search how, float levels,
                                 float scale[16], uint8_t *code);
 
 /* code = x / d[s] + levels within its range, where d[s] is not 0. */

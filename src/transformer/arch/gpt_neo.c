@@ -14,8 +14,10 @@ static int read_layers(rsd_config *c, rsd_shape *s)
     for (size_t i = 0; i < s->layers; i++) {
         s->local[i] = strcmp(kinds[i], "local") == 0;
         if (!s->local[i] && strcmp(kinds[i], "global") != 0)
-            return RSD_FAIL(RSD_EFORMAT, "config.json: attention '%s' of layer %zu; global and "
-                            "local are implemented", kinds[i], i);
+            return RSD_FAIL(RSD_EFORMAT,
+                            "config.json: attention '%s' of layer %zu; global and "
+                            "local are implemented",
+                            kinds[i], i);
     }
     return RSD_OK;
 }

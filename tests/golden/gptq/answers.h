@@ -25,7 +25,10 @@ static const struct {
     const char *spec, *file;
     double rtn, scaled, clipped; /* mean squared output errors */
 } awq_answers[] = {
-    { "awq:bits=3,group=128,scale=f32", "awq_b3_g128.npy", 0.03615949203, 0.0192482684, 0.01184352002 },
-    { "awq:bits=4,group=128,scale=f32", "awq_b4_g128.npy", 0.008089304233, 0.004282400324, 0.003496240632 },
-    { "awq:bits=4,group=64,scale=f32", "awq_b4_g64.npy", 0.006083762334, 0.002988568438, 0.002352944478 },
+    { "awq:bits=3,group=128,scale=f32", "awq_b3_g128.npy", 0.03615949203, 0.0192482684,
+      0.01184352002 },
+    { "awq:bits=4,group=128,scale=f32", "awq_b4_g128.npy", 0.008089304233, 0.004282400324,
+      0.003496240632 },
+    { "awq:bits=4,group=64,scale=f32", "awq_b4_g64.npy", 0.006083762334, 0.002988568438,
+      0.002352944478 },
 };
