@@ -5,14 +5,6 @@ demo=$srcdir/data/demo
 data="--tokens $demo/train.tokens.u16 --context 32 --threads 1 --precision f32"
 recover="$RESIDUUM recover $demo $data --eval-tokens $demo/eval.tokens.u16 --max-eval-tokens 1025 --steps 0"
 
-# field RUN-TEXT NAME of FILE's runs table; loss of an eval; number KEY in the file out
-field() {
-    $RESIDUUM export $1 recovery/runs --format json | grep -F -- "$2" | head -n 1 |
-        sed -n "s/.*\"$3\":\"\{0,1\}\([^,\"}]*\).*/\1/p"
-}
-number() { sed -n "s/.*\"$1\": \([0-9.e-]*\),*$/\1/p" out | tail -n 1; }
-calc() { awk "BEGIN { exit !($1) }"; result $? "$2"; }
-err_says() { grep -qF -- "$1" err; result $? "$2"; }
 
 ok 'calibrated' $RESIDUUM calibrate $demo $data --max-tokens 1025 --quiet -o cal.h5
 know='--calibration cal.h5'
@@ -21,18 +13,18 @@ know='--calibration cal.h5'
 mixed='-q nf2 -q nf2:block=32 -q nf3 -q nf4 --target-bpw 3'
 eval="$RESIDUUM eval $demo --tokens $demo/eval.tokens.u16 --max-tokens 1025 --context 32 --threads 1 --precision f32 --json"
 ok 'three bits for all' $eval -q nf2:block=32
-uniform=$(number loss)
+uniform=$(value loss)
 ok 'spread by predicted loss' $eval $mixed $know
-chosen=$(number loss)
-calc "$(number bits_per_weight) <= 3 && $(number bits_per_weight) > 2.9" 'keeps the budget'
+chosen=$(value loss)
+calc "$(value bits_per_weight) <= 3 && $(value bits_per_weight) > 2.9" 'keeps the budget'
 calc "$chosen < $uniform" 'and is better than the uniform choice of its size'
 ok 'quantize' $RESIDUUM quantize $demo $mixed $know -o mixed --json
 err_says 'nf:bits=2,block=32 everywhere' 'says what the best single quantizer would lose'
-calc "$(number bits_per_weight) <= 3" 'within the budget too'
+calc "$(value bits_per_weight) <= 3" 'within the budget too'
 [ "$(grep -c '"spec": "nf:bits=[234]' out)" = 16 ] && [ "$(grep -o 'nf:bits=.' out | sort -u | wc -l)" -gt 1 ]
 result $? 'with several quantizers'
 ok 'what it wrote' $RESIDUUM eval mixed --tokens $demo/eval.tokens.u16 --max-tokens 1025 --context 32 --threads 1 --precision f32 --json
-calc "($(number loss) - $chosen) ^ 2 < 1e-12" 'has that loss'
+calc "($(value loss) - $chosen) ^ 2 < 1e-12" 'has that loss'
 ok 'recover' $recover $mixed $know --rank 2 --init kfac -o bits.h5
 calc "$(field bits.h5 demo_map bits_per_weight) <= 3" 'within the budget as well'
 calc "($(field bits.h5 demo_map loss_q) - $chosen) ^ 2 < 1e-12" 'has that loss, too'
@@ -59,9 +51,9 @@ fails 2 '--calibration' 'no moments' $recover -q nf2 --rank-budget
 # --- what quantizers are told ---
 ok 'gptq is told H' $RESIDUUM quantize $demo -q gptq:bits=3 $know -o gptq --quiet
 ok 'its loss' $RESIDUUM eval gptq --tokens $demo/eval.tokens.u16 --max-tokens 1025 --context 32 --threads 1 --precision f32 --json
-told=$(number loss)
+told=$(value loss)
 ok 'that of eval' $eval -q gptq:bits=3 $know
-calc "($(number loss) - $told) ^ 2 < 1e-12" 'is the same'
+calc "($(value loss) - $told) ^ 2 < 1e-12" 'is the same'
 
 # An importance matrix: every other input of the first layer matters.
 le32() { printf "\\$(printf %o $(($1 % 256)))\\$(printf %o $(($1 / 256 % 256)))\\0\\0"; }
@@ -80,9 +72,9 @@ matrix() { # matrix NAME INPUTS WEIGHT (of even inputs: float32, in octal; of th
 one='--include *.0.attention.dense.weight'
 matrix blk.0.attn_output.weight 128 '\0\0\310\102' >important
 ok 'without importance' $RESIDUUM quantize $demo -q q4_0 $one -o plain --json
-plain=$(number relative_error)
+plain=$(value relative_error)
 ok 'with it' $RESIDUUM quantize $demo -q q4_0 $one --imatrix important -o weighted --json
-calc "$(number relative_error) != $plain" "codes are chosen for these inputs"
+calc "$(value relative_error) != $plain" "codes are chosen for these inputs"
 ok 'as a GGUF file' $RESIDUUM quantize $demo -q q4_0 $one --imatrix important -o weighted.gguf --json
 says '"spec": "q4_0' 'too'
 ok 'in eval' $RESIDUUM eval $demo --tokens $demo/eval.tokens.u16 --max-tokens 257 --context 32 --threads 1 -q q4_0 $one --imatrix important --json

@@ -4,9 +4,7 @@
 tiny=$srcdir/tests/golden/transformers
 run="$RESIDUUM calibrate"
 
-err_says() { grep -qF -- "$1" err; result $? "$2"; }
 err_lacks() { ! grep -qF -- "$1" err; result $? "$2"; }
-peak() { sed -n 's/^peak memory \([0-9]*\) MB.*/\1/p' err; }
 
 # 19 tokens below 19, again and again: 38912 and twice that
 i=0

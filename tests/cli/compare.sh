@@ -2,7 +2,6 @@
 # residuum eval --one-at-a-time and compare: what is measured, what is joined, what is said.
 . "$srcdir/tests/cli/lib.sh"
 m=$srcdir/tests/golden/transformers/llama
-err_says() { grep -qF -- "$1" err; result $? "$2"; }
 json() { # json EXPRESSION DESCRIPTION: jq is no dependency; the keys are looked for as text
     grep -qE -- "$1" out; result $? "$2"
 }

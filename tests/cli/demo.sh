@@ -4,7 +4,6 @@
 demo=$srcdir/data/demo
 run="$RESIDUUM eval $demo --tokens $demo/eval.tokens.u16 --max-tokens 16385 --precision f32 --json"
 
-value() { sed -n "s/.*\"$1\": \([-0-9.e]*\),*/\1/p" out; }
 within() { awk -v x="$(value "$1")" -v a="$2" -v b="$3" 'BEGIN { exit !(x != "" && x >= a && x <= b) }'; }
 
 total=$(cat $demo/* | wc -c)

@@ -8,8 +8,6 @@ run="$RESIDUUM eval"
 i=0
 while [ $i -lt 41 ]; do printf "\\$(printf %03o $((i * 7 % 19)))\0"; i=$((i + 1)); done >t.u16
 
-value() { sed -n "s/.*\"$1\": \([-0-9.e]*\),*/\1/p" out; }
-near() { awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; exit !(a != "" && d < t && -d < t) }'; }
 
 for m in gpt_neox gpt2 llama mistral qwen2 gpt_neo llama3-rope; do
     ok "$m" $run $tiny/$m --tokens t.u16 --context 8 --json --precision f32

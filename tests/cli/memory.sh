@@ -2,7 +2,6 @@
 # Peak memory of analyze is bounded by the largest matrix, not by the model.
 . "$srcdir/tests/cli/lib.sh"
 
-peak() { sed -n 's/^peak memory \([0-9]*\) MB.*/\1/p' err; }
 
 if [ -n "${RSD_SANITIZED-}" ]; then
     skip 'peak memory' 'sanitizers keep shadow memory'

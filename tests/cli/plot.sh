@@ -9,8 +9,8 @@ analyze m=synthetic:rows=48,cols=64,noise=1,spikes=2,spike=3,count=3 -q nf4 -q i
 $RESIDUUM export m.h5 curves >curves.csv
 $RESIDUUM export m.h5 spectra --format json >spectra.json
 
-# value FILE PANEL ROW COLUMN: of a .tsv, counted from 1 (row 0 names the columns)
-value() {
+# cell FILE PANEL ROW COLUMN: of a .tsv, counted from 1 (row 0 names the columns)
+cell() {
     awk -F'\t' -v panel="$2" -v row="$3" -v column="$4" '
         $0 == "" { if (!gap) block++; gap = 1; row_no = -1; next }
         { if (NR == 1) { block = 1; row_no = -1 } gap = 0; row_no++ }
@@ -77,41 +77,41 @@ done
 
 # --- the numbers are those of the file ---
 t=png/cumulative-m-other-nf4.tsv
-[ "$(value $t 1 0 2)" = W ] && [ "$(value $t 1 0 4)" = R ]; result $? 'columns are named'
-close "$(value $t 2 10 2)" "$(curve 1 W ,W, 10 1)"; result $? 'cumulative sum of W, layer 1, rank 10'
-close "$(value $t 3 5 4)" "$(curve 2 R nf:bits=4 5 1)"; result $? 'cumulative sum of R, layer 2, rank 5'
-close "$(value $t 1 48 3)" 1; result $? 'all of W_q at full rank'
-close "$(value $t 4 4 2)" 1; result $? 'the control is in the last panel and has rank 4'
-close "$(value png/energy-m-other-nf4.tsv 1 7 3)" "$(curve 0 Wq nf:bits=4 7 0)"
+[ "$(cell $t 1 0 2)" = W ] && [ "$(cell $t 1 0 4)" = R ]; result $? 'columns are named'
+close "$(cell $t 2 10 2)" "$(curve 1 W ,W, 10 1)"; result $? 'cumulative sum of W, layer 1, rank 10'
+close "$(cell $t 3 5 4)" "$(curve 2 R nf:bits=4 5 1)"; result $? 'cumulative sum of R, layer 2, rank 5'
+close "$(cell $t 1 48 3)" 1; result $? 'all of W_q at full rank'
+close "$(cell $t 4 4 2)" 1; result $? 'the control is in the last panel and has rank 4'
+close "$(cell png/energy-m-other-nf4.tsv 1 7 3)" "$(curve 0 Wq nf:bits=4 7 0)"
 result $? 'energy of W_q, layer 0, rank 7'
-close "$(value png/spectrum-m-other-int3-group-16.tsv 2 3 4)" "$(curve 1 R int:bits=3 3 2)"
+close "$(cell png/spectrum-m-other-int3-group-16.tsv 2 3 4)" "$(curve 1 R int:bits=3 3 2)"
 result $? 'third singular value of R, layer 1'
-close "$(value png/spectrum-m-other-int3-group-16.tsv 2 3 8)" "$(number 1 R int:bits=3 mp_edge)"
+close "$(cell png/spectrum-m-other-int3-group-16.tsv 2 3 8)" "$(number 1 R int:bits=3 mp_edge)"
 result $? 'its Marchenko-Pastur edge'
 t=png/rank_error-m-other.tsv
-close "$(value $t 1 1 3)" "$(number 0 R nf:bits=4 relative_error)"; result $? 'rank 0 leaves the relative error'
-close "$(value $t 1 1 2)" 1; result $? 'and of W itself everything'
-awk -v got="$(value $t 3 9 4)" -v e="$(curve 2 R int:bits=3 8 0)" -v q="$(number 2 R int:bits=3 relative_error)" \
+close "$(cell $t 1 1 3)" "$(number 0 R nf:bits=4 relative_error)"; result $? 'rank 0 leaves the relative error'
+close "$(cell $t 1 1 2)" 1; result $? 'and of W itself everything'
+awk -v got="$(cell $t 3 9 4)" -v e="$(curve 2 R int:bits=3 8 0)" -v q="$(number 2 R int:bits=3 relative_error)" \
     'BEGIN { want = q * sqrt(1 - e); d = got - want; exit !(d * d < 1e-16) }'
 result $? 'rank 8 leaves the square root of the energy beyond it'
-close "$(value png/layers-m-effective_rank.tsv 1 3 2)" "$(number 2 W '"spec":""' effective_rank)"
+close "$(cell png/layers-m-effective_rank.tsv 1 3 2)" "$(number 2 W '"spec":""' effective_rank)"
 result $? 'effective rank of W, layer 2'
 t=png/quantizers-m.tsv
-close "$(value $t 1 2 3)" "$(number 1 R int:bits=3 relative_error)"; result $? 'error of int3, layer 1'
-close "$(value $t 1 2 4)" "$(number 1 R nf:bits=4 bits_per_weight)"; result $? 'bits of nf4, layer 1'
+close "$(cell $t 1 2 3)" "$(number 1 R int:bits=3 relative_error)"; result $? 'error of int3, layer 1'
+close "$(cell $t 1 2 4)" "$(number 1 R nf:bits=4 bits_per_weight)"; result $? 'bits of nf4, layer 1'
 
 # --- options ---
 ok 'the first 10 ranks' $RESIDUUM plot m.h5 cumulative --top 10 --spec nf4 -o top --tables
 [ "$(ls top/*.png)" = top/cumulative-m-other-nf4.png ]; result $? 'one quantizer, by its short name'
-[ -n "$(value top/cumulative-m-other-nf4.tsv 3 10 1)" ] && [ -z "$(value top/cumulative-m-other-nf4.tsv 3 11 1)" ]
+[ -n "$(cell top/cumulative-m-other-nf4.tsv 3 10 1)" ] && [ -z "$(cell top/cumulative-m-other-nf4.tsv 3 11 1)" ]
 result $? 'rank 10 is the last'
 ok 'a quantizer by its canonical text' $RESIDUUM plot m.h5 energy --spec 'int:bits=3*' -o spec
 [ "$(ls spec)" = energy-m-other-int3-group-16.png ]; result $? 'alone'
 ok 'globs over tensors' $RESIDUUM plot m.h5 layers --include 'layers.[12].*' --exclude '*.2.*' -o glob --tables
-[ "$(value glob/layers-m-effective_rank.tsv 1 1 1)" = 1 ] && [ -z "$(value glob/layers-m-effective_rank.tsv 1 2 1)" ]
+[ "$(cell glob/layers-m-effective_rank.tsv 1 1 1)" = 1 ] && [ -z "$(cell glob/layers-m-effective_rank.tsv 1 2 1)" ]
 result $? 'layer 1 alone is left'
 ok 'a metric of R alone' $RESIDUUM plot m.h5 layers --metric leak -o metric --tables
-close "$(value metric/layers-m-leak.tsv 1 1 2)" "$(number 0 R nf:bits=4 leak)"; result $? 'is drawn for R'
+close "$(cell metric/layers-m-leak.tsv 1 1 2)" "$(number 0 R nf:bits=4 leak)"; result $? 'is drawn for R'
 ok 'the control by name' $RESIDUUM plot m.h5 cumulative --model control -o control
 [ "$(ls control | wc -l)" -eq 2 ] && [ -s control/cumulative-control-other-nf4.png ]
 result $? 'has pages of its own'

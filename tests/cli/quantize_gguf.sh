@@ -8,8 +8,6 @@ i=0
 while [ $i -lt 41 ]; do printf "\\$(printf %03o $((i * 7 % 19)))\0"; i=$((i + 1)); done >t.u16
 tokens='--tokens t.u16 --context 8 --json --precision f32'
 
-value() { sed -n "s/.*\"$1\": \([-0-9.e]*\),*/\1/p" out; }
-near() { awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; exit !(a != "" && b != "" && d <= t && -d <= t) }'; }
 
 # round_trip MODEL SPEC NAME: the loss of the file is that of the model quantized in memory.
 round_trip() {

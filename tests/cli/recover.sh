@@ -6,13 +6,6 @@ data="--tokens $demo/train.tokens.u16 --eval-tokens $demo/eval.tokens.u16 --max-
 common="$demo $data --context 32 --batch 2 --threads 1 --precision f32 --eval-every 4"
 run="$RESIDUUM recover $common --steps 8"
 
-# load FILE, then field RUN-TEXT NAME: a number or text of its runs table
-load() { $RESIDUUM export $1 recovery/runs --format json >runs.json; }
-field() {
-    grep -F -- "$1" runs.json | head -n 1 | sed -n "s/.*\"$2\":\"\{0,1\}\([^,\"}]*\).*/\1/p"
-}
-calc() { awk "BEGIN { exit !($1) }"; result $? "$2"; }
-near() { awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; exit !(a != "" && b != "" && d <= t && -d <= t) }'; }
 # What must agree: everything but time and memory.
 numbers() {
     $RESIDUUM export $1 recovery/runs --format json |
@@ -20,7 +13,6 @@ numbers() {
     $RESIDUUM export $1 recovery/curves
     $RESIDUUM export $1 recovery/layers
 }
-err_says() { grep -qF -- "$1" err; result $? "$2"; }
 
 # --- a sweep ---
 sweep="$run -q nf2 --rank 2 --init zero,lorc"
@@ -28,26 +20,26 @@ ok 'a sweep' $sweep -o whole.h5
 says 'recovered %' 'prints a table'
 says '(original)' 'with the control'
 err_says 'MB in bfloat16' 'and says what memory it took'
-load whole.h5
+file=whole.h5
 lorc=nf2_r2_lorc
-calc "$(field $lorc loss_fp) < $(field $lorc loss_init) && $(field $lorc loss_init) < $(field $lorc loss_q)" \
+calc "$(field $file $lorc loss_fp) < $(field $file $lorc loss_init) && $(field $file $lorc loss_init) < $(field $file $lorc loss_q)" \
     'a correction starts between the original and the quantized model'
-[ "$(field nf2_r2_zero loss_init)" = "$(field nf2_r2_zero loss_q)" ]; result $? 'zero starts as quantized'
+[ "$(field $file nf2_r2_zero loss_init)" = "$(field $file nf2_r2_zero loss_q)" ]; result $? 'zero starts as quantized'
 for r in nf2_r2_zero $lorc; do
-    calc "$(field $r loss_trained) < $(field $r loss_init)" "$r: training helps"
-    near "$(field $r recovered_fraction)" \
-        "$(awk "BEGIN { print ($(field $r loss_q) - $(field $r loss_trained)) / ($(field $r loss_q) - $(field $r loss_fp)) }")" 1e-5
+    calc "$(field $file $r loss_trained) < $(field $file $r loss_init)" "$r: training helps"
+    near "$(field $file $r recovered_fraction)" \
+        "$(awk "BEGIN { print ($(field $file $r loss_q) - $(field $file $r loss_trained)) / ($(field $file $r loss_q) - $(field $file $r loss_fp)) }")" 1e-5
     result $? "$r: the share is what losses say"
-    calc "$(field $r recovered_fraction_se) > 0 && $(field $r recovered_fraction_se) < 0.2" "$r: with its error"
-    [ "$(field $r loss_control)" = "$(field original_r2 loss_trained)" ]; result $? "$r: its control is that run"
+    calc "$(field $file $r recovered_fraction_se) > 0 && $(field $file $r recovered_fraction_se) < 0.2" "$r: with its error"
+    [ "$(field $file $r loss_control)" = "$(field $file original_r2 loss_trained)" ]; result $? "$r: its control is that run"
 done
-near "$(field $lorc bits_per_weight)" 2.5 1e-9; result $? 'bits of the base'
-near "$(field $lorc bits_per_weight_total)" "$(awk "BEGIN { print 2.5 + 16 * $(field $lorc adapter_numbers) / ($(field $lorc bf16_bytes) / 2) }")" 1e-5
+near "$(field $file $lorc bits_per_weight)" 2.5 1e-9; result $? 'bits of the base'
+near "$(field $file $lorc bits_per_weight_total)" "$(awk "BEGIN { print 2.5 + 16 * $(field $file $lorc adapter_numbers) / ($(field $file $lorc bf16_bytes) / 2) }")" 1e-5
 result $? 'and of base and adapters'
-[ "$(field $lorc tokens)" = 512 ]; result $? 'tokens trained on'
+[ "$(field $file $lorc tokens)" = 512 ]; result $? 'tokens trained on'
 $RESIDUUM export whole.h5 recovery/curves | grep "$lorc" >curve
 [ "$(grep -c train_loss curve)" = 8 ] && [ "$(grep -c eval_loss curve)" = 3 ]; result $? 'curves: 8 steps, 3 evaluations'
-near "$(grep eval_loss curve | tail -n 1 | sed 's/.*,//')" "$(field $lorc loss_trained)" 1e-12
+near "$(grep eval_loss curve | tail -n 1 | sed 's/.*,//')" "$(field $file $lorc loss_trained)" 1e-12
 result $? 'the last evaluation is loss_trained'
 $RESIDUUM export whole.h5 recovery/layers --format json >layers
 [ "$(grep -c '"run"' layers)" = 48 ]; result $? 'sixteen layers of three runs'
@@ -61,8 +53,8 @@ ok 'packed' $sweep -o packed.h5 --base packed
 numbers whole.h5 >whole
 numbers packed.h5 >packed
 ok 'the same numbers' cmp whole packed
-load packed.h5
-calc "3 * $(field $lorc base_bytes) < $(field $lorc bf16_bytes)" 'in less than a third of bfloat16'
+file=packed.h5
+calc "3 * $(field $file $lorc base_bytes) < $(field $file $lorc bf16_bytes)" 'in less than a third of bfloat16'
 ok 'activations computed again, moments in a file' $sweep -o less.h5 --checkpoint-activations --optimizer-state moments
 numbers less.h5 >less
 ok 'the same numbers too' cmp whole less
@@ -70,30 +62,29 @@ ok 'the same numbers too' cmp whole less
 # --- stopping ---
 long="$RESIDUUM recover $common --steps 16 --checkpoint-every 1 -q nf2 --rank 2 --init zero,lorc --quiet"
 ok 'uninterrupted' $long -o steady.h5
-begun() { # until a state is there that is newer than the mark
-    tries=0
-    while [ -z "$(find killed.h5.part -name '*.state' -newer mark 2>/dev/null)" ] && [ $tries -lt 200 ]; do
-        sleep 0.02
-        tries=$((tries + 1))
-    done
-}
-kills=0
-while [ $kills -lt 3 ]; do
+begin() { # a run in the background, until it has kept a state or ended
     touch mark
     $long -o killed.h5 >out 2>err &
     pid=$!
-    begun
+    await newer '*.state' killed.h5.part
+}
+for kill in 1 2 3; do
+    begin
     kill -KILL $pid 2>/dev/null
     wait $pid 2>/dev/null
-    kills=$((kills + 1))
 done
-touch mark
-$long -o killed.h5 >out 2>err &
-pid=$!
-begun
-kill -INT $pid 2>/dev/null
-wait $pid
-[ $? -eq 130 ]; result $? 'SIGINT exits 130'
+# A signal between two runs leaves no state, and one that comes late finds nothing to stop: again then.
+stops=0
+while [ $stops -lt 20 ]; do
+    begin
+    kill -INT $pid 2>/dev/null
+    wait $pid
+    status=$?
+    [ -n "$(find killed.h5.part -name '*.state' 2>/dev/null)" ] && break
+    [ $status -eq 0 ] && rm -f killed.h5
+    stops=$((stops + 1))
+done
+[ $status -eq 130 ]; result $? 'SIGINT exits 130'
 ok 'finished after three SIGKILLs and a SIGINT' $RESIDUUM recover $common --steps 16 --checkpoint-every 1 -q nf2 --rank 2 --init zero,lorc -o killed.h5
 err_says 'going on after step' 'from a state'
 numbers steady.h5 >steady
@@ -131,23 +122,23 @@ result $? 'neither loses what the other wrote'
 one="$run --rank 2 --no-control"
 ok 'a gap under its own error' $one -q float:format=fp16 -o fp16.h5
 says 'is undefined for 1 run' 'has no recovered share'
-load fp16.h5
-[ "$(field fp16 recovered_fraction)" = null ]; result $? 'nor has the file'
+file=fp16.h5
+[ "$(field $file fp16 recovered_fraction)" = null ]; result $? 'nor has the file'
 fails 1 'calibration' 'a start without what it needs' $one -q nf2 --init qera_exact,zero -o failed.h5 --quiet
-load failed.h5
-[ "$(field qera_exact status)" = failed ] && [ "$(field nf2_r2_zero status)" = ok ]; result $? 'is recorded, the other is done'
+file=failed.h5
+[ "$(field $file qera_exact status)" = failed ] && [ "$(field $file nf2_r2_zero status)" = ok ]; result $? 'is recorded, the other is done'
 ok 'calibrated' $RESIDUUM calibrate $demo --tokens $demo/train.tokens.u16 --max-tokens 1025 --context 32 --threads 1 --quiet -o cal.h5
 ok 'now it starts' $one -q nf2 --init qera_exact,zero --calibration cal.h5 -o cal.h5
-load cal.h5
-calc "$(field qera_exact loss_init) < $(field nf2_r2_zero loss_init)" 'and knows the data'
-side=$(field qera_exact loss_init)
+file=cal.h5
+calc "$(field $file qera_exact loss_init) < $(field $file nf2_r2_zero loss_init)" 'and knows the data'
+side=$(field $file qera_exact loss_init)
 before="$RESIDUUM recover $common --rank 2 --no-control -q nf2 --calibration cal.h5 --steps 0"
 ok 'one layer after the other' $before --init qera_exact,zero --sequence 2048 -o line.h5
 says 'on the first 2048 tokens' 'says so'
-load line.h5
-calc "$(field qera_exact loss_init) < $side" 'starts better'
-[ "$(field qera_exact loss_trained)" = "$(field qera_exact loss_init)" ]; result $? 'and no step is taken'
-[ "$(field nf2_r2_zero loss_init)" = "$(field nf2_r2_zero loss_q)" ]; result $? 'what does not correct starts as quantized'
+file=line.h5
+calc "$(field $file qera_exact loss_init) < $side" 'starts better'
+[ "$(field $file qera_exact loss_trained)" = "$(field $file qera_exact loss_init)" ]; result $? 'and no step is taken'
+[ "$(field $file nf2_r2_zero loss_init)" = "$(field $file nf2_r2_zero loss_q)" ]; result $? 'what does not correct starts as quantized'
 short="$before --sequence 256 --init qera_exact"
 ok 'on few tokens' $short -o shortline.h5
 err_says 'are few for layers of 512 inputs' 'is warned of'
@@ -159,30 +150,30 @@ ok 'the same numbers' cmp shortline packedline
 fails 2 "'sequence=2048', this command says 'sequence=512'" 'other tokens for the same file' $before --init qera_exact,zero --sequence 512 -o line.h5 --quiet
 fails 2 'fills no window' 'less than a window' $before --sequence 31
 ok 'one matrix alone' $one --map '*.0.attention.dense.weight=nf2' --targets '*.0.attention.dense.weight' -o map.h5
-load map.h5
-[ "$(field demo_map adapter_numbers)" = 512 ] && [ "$(field demo_map bf16_bytes)" = 32768 ]; result $? 'is quantized and has an adapter'
+file=map.h5
+[ "$(field $file demo_map adapter_numbers)" = 512 ] && [ "$(field $file demo_map bf16_bytes)" = 32768 ]; result $? 'is quantized and has an adapter'
 ok 'dora and adalora' $one -q nf2 --variant dora,adalora --target-rank 1 --budget-begin 1 --budget-end 2 -o variants.h5
-load variants.h5
-[ "$(field adalora rank_sum)" = 16 ]; result $? 'adalora keeps its budget: rank 1 a layer'
-calc "$(field dora loss_trained) < $(field dora loss_q)" 'dora learns'
+file=variants.h5
+[ "$(field $file adalora rank_sum)" = 16 ]; result $? 'adalora keeps its budget: rank 1 a layer'
+calc "$(field $file dora loss_trained) < $(field $file dora loss_q)" 'dora learns'
 ok 'merged' $one -q nf2 --init lorc --merge plain -o plain.h5
-load plain.h5
-near "$(field lorc loss_merged)" "$(field lorc loss_trained)" 1e-5; result $? 'it is the same model'
+file=plain.h5
+near "$(field $file lorc loss_merged)" "$(field $file lorc loss_trained)" 1e-5; result $? 'it is the same model'
 ok 'through the quantizer' $one -q nf2 --init lorc --merge requantize --quantization-aware -o grid.h5
-load grid.h5
-near "$(field lorc loss_merged)" "$(field lorc loss_trained)" 1e-5; result $? 'what was trained is the grid itself'
+file=grid.h5
+near "$(field $file lorc loss_merged)" "$(field $file lorc loss_trained)" 1e-5; result $? 'what was trained is the grid itself'
 ok 'qalora' $one -q int:bits=3,group=32,scheme=affine_real --variant qalora --merge requantize -o qalora.h5
-load qalora.h5
-near "$(field qalora loss_merged)" "$(field qalora loss_trained)" 1e-5; result $? 'merges into zero points exactly'
+file=qalora.h5
+near "$(field $file qalora loss_merged)" "$(field $file qalora loss_trained)" 1e-5; result $? 'merges into zero points exactly'
 ok 'to the original distribution' $one -q nf2 --objective kl -o kl.h5
-load kl.h5
-calc "$(field nf2 loss_trained) < $(field nf2 loss_q)" 'lowers the loss as well'
+file=kl.h5
+calc "$(field $file nf2 loss_trained) < $(field $file nf2 loss_q)" 'lowers the loss as well'
 ok 'several seeds' $one -q nf2 --init gaussian --seeds 2 --json
 [ "$(grep -c '"run"' out)" = 2 ]; result $? 'are several runs, without a file too'
 
 # --- adapters ---
 ok 'saved' $one -q nf2 --init lorc --save-adapters adapters -o saved.h5
-load saved.h5
+file=saved.h5
 ok 'read back' $RESIDUUM eval $demo --tokens $demo/eval.tokens.u16 --max-tokens 513 --context 32 --precision f32 -q nf2 --adapter adapters/demo_nf2_r2_lorc_lora_s0 --json
-near "$(sed -n 's/.*"loss": \([0-9.]*\),*/\1/p' out)" "$(field lorc loss_trained)" 1e-5; result $? 'the loss is that of the run'
+near "$(sed -n 's/.*"loss": \([0-9.]*\),*/\1/p' out)" "$(field $file lorc loss_trained)" 1e-5; result $? 'the loss is that of the run'
 finish
