@@ -196,9 +196,10 @@ static int load_moments(work *w, journal *j)
     if (!w->item->moments || w->item->sources == 0)
         return RSD_OK;
     RSD_TRY(moment_roots_load(w->item->moments, j, w->matrix_path, t->rows, t->cols, &w->roots));
-    const known from = { .store = w->item->moments->store, .model = (char *)w->item->entry->name };
+    const calibration from = { .store = w->item->moments->store,
+                               .model = (char *)w->item->entry->name };
     journal_lock(j);
-    const int err = known_read(&from, t, &w->known);
+    const int err = calibration_read(&from, t, &w->calibration);
     journal_unlock(j);
     RSD_TRY(err);
     return rsd_mat_alloc(t->rows, t->cols, &w->seen);
@@ -240,7 +241,7 @@ int measure_matrix(const measure_item *item, journal *j)
     }
     err = measure_all(&w, j);
     moment_roots_free(&w.roots);
-    known_layer_free(&w.known);
+    layer_calibration_free(&w.calibration);
     rsd_mat_free(&w.seen);
     rsd_mat_free(&w.R); /* before the journal waits for its turn */
     rsd_mat_free(&w.W);

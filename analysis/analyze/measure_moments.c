@@ -1,7 +1,7 @@
 #include "analyze/measure_moments.h"
 
 #include "linalg/roots.h"
-#include "result/known.h"
+#include "result/calibration_file.h"
 
 #include <stdlib.h>
 
@@ -13,8 +13,8 @@ const char *const moment_metrics[MOMENT_METRICS] = {
 
 bool moments_there(const moment_source *from, const char *matrix_path)
 {
-    return from && from->store && known_has_moment(from->store, matrix_path, "H") &&
-           known_has_moment(from->store, matrix_path, "G");
+    return from && from->store && calibration_has_moment(from->store, matrix_path, "H") &&
+           calibration_has_moment(from->store, matrix_path, "G");
 }
 
 size_t moment_bytes(size_t rows, size_t cols)
@@ -32,11 +32,11 @@ int moment_roots_load(const moment_source *from, journal *j, const char *matrix_
     size_t clamped;
     *out = (moment_roots){ .m = rows, .n = cols };
     journal_lock(j);
-    int err = known_tokens(from->store, matrix_path, "G", &out->tokens);
+    int err = calibration_tokens(from->store, matrix_path, "G", &out->tokens);
     if (!err)
-        err = known_array(from->store, matrix_path, "H", "moment", cols, &out->root_h);
+        err = calibration_array(from->store, matrix_path, "H", "moment", cols, &out->root_h);
     if (!err)
-        err = known_array(from->store, matrix_path, "G", "moment", rows, &out->root_g);
+        err = calibration_array(from->store, matrix_path, "G", "moment", rows, &out->root_g);
     journal_unlock(j);
     RSD_TRY(err);
     RSD_TRY(rsd_array_alloc(cols, 1, sizeof *out->diagonal, &out->diagonal));

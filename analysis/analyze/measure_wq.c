@@ -43,7 +43,7 @@ int measure_wq(work *w, const measure_source *source, rsd_quant_stats *stats)
     *stats = (rsd_quant_stats){ 0 };
     if (!source->spec)
         return read_checkpoint(w, source, stats);
-    const int err =
-        rsd_quantize(source->spec, w->W, w->known.any ? &w->known.c : NULL, w->R, stats, NULL);
+    const int err = rsd_quantize(source->spec, w->W, w->calibration.any ? &w->calibration.c : NULL,
+                                 w->R, stats, NULL);
     return err ? rsd_fail_prefix(err, "%s", source->text) : RSD_OK;
 }

@@ -5,7 +5,7 @@
 
 #include "analyze/measure.h"
 #include "analyze/measure_null.h"
-#include "result/known.h"
+#include "result/calibration_file.h"
 
 /* A spectrum and what is said of it. */
 typedef struct {
@@ -26,7 +26,7 @@ typedef struct {
     rsd_mat W, R; /* R holds W_q first */
     rsd_mat seen; /* R in one of the metrics */
     moment_roots roots;
-    known_layer known; /* the same calibration, for quantizers that take one */
+    layer_calibration calibration; /* the same calibration, for quantizers that take one */
     measured w;
     quantized *q;       /* [item->sources] */
     char message[1024]; /* why the matrix failed */

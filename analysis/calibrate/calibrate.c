@@ -24,7 +24,7 @@ static const rsd_opt options[] = {
 };
 /* clang-format on */
 
-static int open_model(calibration *c, const char *argument)
+static int open_model(collection *c, const char *argument)
 {
     const char *name;
     size_t len;
@@ -45,16 +45,16 @@ static int open_model(calibration *c, const char *argument)
     return rsd_model_sha256(c->model, c->entry.sha256);
 }
 
-static size_t token_count(const calibration *c) { return c->stream.windows * c->stream.context; }
+static size_t token_count(const collection *c) { return c->stream.windows * c->stream.context; }
 
-static const char *precision_name(const calibration *c)
+static const char *precision_name(const collection *c)
 {
     const rsd_precision p = (rsd_precision)c->params->stream.precision;
     const bool bf16 = p == RSD_PRECISION_BF16 || (p == RSD_PRECISION_AUTO && rsd_bf16_native());
     return bf16 ? "bf16" : "f32";
 }
 
-static char *about_path(const calibration *c)
+static char *about_path(const collection *c)
 {
     char *model = rsd_store_escape(c->name), *path = NULL;
     if (model && asprintf(&path, "/calibration/%s", model) < 0)
@@ -64,7 +64,7 @@ static char *about_path(const calibration *c)
 }
 
 /* What the file holds must have been made alike, unless --force forgets it. */
-static int open_file(calibration *c)
+static int open_file(collection *c)
 {
     const char *file = strrchr(c->params->stream.tokens, '/');
     bool found;
@@ -90,7 +90,7 @@ static int open_file(calibration *c)
     return err;
 }
 
-static bool is_done(const calibration *c, const char *matrix)
+static bool is_done(const collection *c, const char *matrix)
 {
     static const char *const what[] = { "H", "G" };
     bool done = c->file.old && !c->forget;
@@ -102,7 +102,7 @@ static bool is_done(const calibration *c, const char *matrix)
     return done;
 }
 
-static int add_layer(calibration *c, size_t block, rsd_slot slot, size_t *skipped)
+static int add_layer(collection *c, size_t block, rsd_slot slot, size_t *skipped)
 {
     const rsd_tensor *t = c->weights->block[block].tensor[slot];
     if (!t || !select_takes(&c->params->select, c->model, t))
@@ -127,7 +127,7 @@ static int add_layer(calibration *c, size_t block, rsd_slot slot, size_t *skippe
     return RSD_OK;
 }
 
-static int add_layers(calibration *c)
+static int add_layers(collection *c)
 {
     const size_t blocks = c->weights->shape.layers, most = blocks * RSD_LINEARS;
     size_t skipped = 0;
@@ -145,7 +145,7 @@ static int add_layers(calibration *c)
     return RSD_OK;
 }
 
-static size_t memory_limit(const calibration *c)
+static size_t memory_limit(const collection *c)
 {
     if (c->params->memory > 0)
         return (size_t)(c->params->memory * 1e6);
@@ -153,7 +153,7 @@ static size_t memory_limit(const calibration *c)
 }
 
 /* Moments fill one pass over the tokens after the other.  Says what it will take. */
-static int plan(calibration *c)
+static int plan(collection *c)
 {
     const size_t limit = memory_limit(c);
     size_t used = 0, most = 0, stored = 0, widest = 0;
@@ -169,7 +169,7 @@ static int plan(calibration *c)
         u->pass = c->passes;
         used += bytes;
         most = used > most ? used : most;
-        stored += calibrated_stored_bytes(u->n);
+        stored += moment_group_bytes(u->n);
         widest = u->n > widest ? u->n : widest;
     }
     c->passes++;
@@ -185,7 +185,7 @@ static int plan(calibration *c)
 }
 
 /* All blocks' activations are kept where they take no more than a quarter of what moments may. */
-static int open_pass(calibration *c)
+static int open_pass(collection *c)
 {
     const rsd_shape *s = &c->weights->shape;
     const size_t rows = c->stream.batch * c->stream.context;
@@ -199,7 +199,7 @@ static int open_pass(calibration *c)
     return RSD_OK;
 }
 
-static int write_about(const calibration *c)
+static int write_about(const collection *c)
 {
     rsd_store *to = c->file.to;
     char *path = about_path(c);
@@ -224,7 +224,7 @@ done:
     return err;
 }
 
-static int compute(calibration *c)
+static int compute(collection *c)
 {
     const size_t batches = (c->stream.windows + c->stream.batch - 1) / c->stream.batch;
     console_progress_begin("pass", batches * c->passes, (double)(c->stream.windows * c->passes));
@@ -235,7 +235,7 @@ static int compute(calibration *c)
     return err;
 }
 
-static void report(const calibration *c, double seconds)
+static void report(const collection *c, double seconds)
 {
     size_t clamped = 0, values = 0;
     for (size_t i = 0; i < c->units; i++) {
@@ -248,7 +248,7 @@ static void report(const calibration *c, double seconds)
     console_detail("peak memory %zu MB", console_peak_memory() / 1000000);
 }
 
-static int calibrate(calibration *c, const char *argument)
+static int calibrate(collection *c, const char *argument)
 {
     const double start = console_seconds();
     RSD_TRY(open_model(c, argument));
@@ -269,11 +269,11 @@ static int calibrate(calibration *c, const char *argument)
 
 static int run(const void *params, const rsd_arguments *arguments)
 {
-    calibration c = { .params = params, .command_line = arguments->text, .file = { .lock = -1 } };
+    collection c = { .params = params, .command_line = arguments->text, .file = { .lock = -1 } };
     const int err = calibrate(&c, arguments->words.item[0]);
     amend_close(&c.file);
     for (size_t i = 0; i < c.units; i++)
-        calibrated_free(&c.unit[i].c);
+        moment_spectrum_free(&c.unit[i].c);
     for (size_t i = 0; i < c.layers; i++)
         free(c.layer[i].path);
     rsd_transformer_free(c.pass);

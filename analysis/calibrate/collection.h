@@ -6,7 +6,7 @@
 #include "cli/select.h"
 #include "cli/stream.h"
 #include "result/amend.h"
-#include "result/calibrate_write.h"
+#include "result/moment_group.h"
 #include "transformer/calibrate.h"
 
 typedef struct {
@@ -30,7 +30,7 @@ typedef struct {
 typedef struct {
     size_t layer, n, pass;
     const char *what; /* "H" or "G" */
-    calibrated c;
+    moment_spectrum c;
     int code; /* of its own failure */
     char message[512];
 } unit;
@@ -52,10 +52,10 @@ typedef struct {
     unit *unit;
     size_t *measured, measured_count; /* units of the pass at hand */
     rsd_block_moments *moments;
-} calibration;
+} collection;
 
 /* Collect the moments of one pass over the tokens and write them.  Errors: those of the forward
  * pass and of the file; RSD_ESTOPPED after a signal, with nothing written. */
-RSD_CHECK int calibrate_pass(calibration *c, size_t pass);
+RSD_CHECK int calibrate_pass(collection *c, size_t pass);
 
 #endif

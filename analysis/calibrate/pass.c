@@ -12,7 +12,7 @@
 static void progress(void *context, size_t done)
 {
     (void)done;
-    console_progress_step("", (double)((const calibration *)context)->stream.batch);
+    console_progress_step("", (double)((const collection *)context)->stream.batch);
 }
 
 static bool should_stop(void *context)
@@ -21,7 +21,7 @@ static bool should_stop(void *context)
     return stop_requested();
 }
 
-static int collect(calibration *c, size_t pass)
+static int collect(collection *c, size_t pass)
 {
     size_t done;
     memset(c->moments, 0, c->weights->shape.layers * sizeof *c->moments);
@@ -57,35 +57,35 @@ static int collect(calibration *c, size_t pass)
     return RSD_ESTOPPED;
 }
 
-static char *unit_path(const calibration *c, const unit *u, size_t of_layer)
+static char *unit_path(const collection *c, const unit *u, size_t of_layer)
 {
     char *path;
     return asprintf(&path, "%s/%s", c->layer[of_layer].path, u->what) < 0 ? NULL : path;
 }
 
-static int write_moment(calibration *c, unit *u)
+static int write_moment(collection *c, unit *u)
 {
     const int finished = rsd_moment_finish(&u->c.moment);
     if (finished)
         return rsd_fail_prefix(finished, "%s of %s", u->what, c->layer[u->layer].tensor->name);
     char *path = unit_path(c, u, u->layer);
-    const int err = path ? calibrated_write_moment(c->file.to, path, &u->c)
+    const int err = path ? moment_group_write_moment(c->file.to, path, &u->c)
                          : RSD_FAIL(RSD_ENOMEM, "path of a moment");
     free(path);
     return err;
 }
 
 /* For the layer itself, and for those that share its input. */
-static int write_spectrum(calibration *c, const unit *u)
+static int write_spectrum(collection *c, const unit *u)
 {
     char *own = unit_path(c, u, u->layer);
-    int err = own ? calibrated_write_spectrum(c->file.to, own, &u->c, NULL)
+    int err = own ? moment_group_write_spectrum(c->file.to, own, &u->c, NULL)
                   : RSD_FAIL(RSD_ENOMEM, "path of a moment");
     for (size_t i = u->layer + 1; !err && *u->what == 'H' && i < c->layers; i++) {
         if (c->layer[i].leader != u->layer)
             continue;
         char *path = unit_path(c, u, i);
-        err = path ? calibrated_write_spectrum(c->file.to, path, &u->c, own)
+        err = path ? moment_group_write_spectrum(c->file.to, path, &u->c, own)
                    : RSD_FAIL(RSD_ENOMEM, "path of a moment");
         free(path);
     }
@@ -102,16 +102,16 @@ static size_t unit_bytes(void *context, size_t i)
 
 static void measure_unit(void *context, size_t i)
 {
-    calibration *c = context;
+    collection *c = context;
     unit *u = &c->unit[c->measured[i]];
-    u->code = calibrated_measure(&u->c);
+    u->code = moment_spectrum_compute(&u->c);
     if (u->code)
         snprintf(u->message, sizeof u->message, "%s", rsd_errmsg());
 }
 
 /* Matrices are written before their eigenvalues are computed, which destroys them: no second copy
  * is needed. */
-int calibrate_pass(calibration *c, size_t pass)
+int calibrate_pass(collection *c, size_t pass)
 {
     RSD_TRY(collect(c, pass));
     const rsd_par_work work = { .count = c->measured_count,

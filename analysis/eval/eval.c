@@ -12,7 +12,7 @@
 #include "mat.h"
 #include "par.h"
 #include "quantize/budget.h"
-#include "result/known.h"
+#include "result/calibration_file.h"
 #include "transformer/evaluate.h"
 
 #include <jansson.h>
@@ -42,7 +42,7 @@ static const rsd_opt options[] = {
       "--one-at-a-time" },
     { "map", 0, RSD_OPT_LIST, AT(map), 0, 0, "GLOB=SPEC",
       "this quantizer for the matrices whose name matches; the first rule counts" },
-    KNOWN_OPTIONS(AT(calibration)),
+    CALIBRATION_OPTIONS(AT(calibration)),
     { "adapter", 0, RSD_OPT_STRING, AT(adapter), 0, 0, "DIR",
       "add the adapters of this folder in PEFT's format, on the quantized model with -q" },
     { "target-bpw", 0, RSD_OPT_REAL, AT(target_bpw), 0, 64, "BITS",
@@ -68,7 +68,7 @@ typedef struct {
     rsd_adapters adapters;
     rsd_adapted *hook; /* NULL: no adapters */
     stream stream;
-    known known;
+    calibration calibration;
     select_specs specs;
     double weights, bytes; /* that were quantized */
     rsd_evaluation result;
@@ -82,12 +82,12 @@ static int quantize_tensor(evaluation *e, const rsd_tensor *t, const rsd_spec *s
         return RSD_OK; /* a matrix that the forward pass does not use */
     rsd_mat W = { x, t->rows, t->cols, t->cols }, Wq;
     rsd_quant_stats stats;
-    known_layer k;
+    layer_calibration k;
     RSD_TRY(rsd_mat_alloc(t->rows, t->cols, &Wq));
-    int err = known_read(&e->known, t, &k);
+    int err = calibration_read(&e->calibration, t, &k);
     if (!err)
         err = rsd_quantize(spec, W, k.any ? &k.c : NULL, Wq, &stats, NULL);
-    known_layer_free(&k);
+    layer_calibration_free(&k);
     if (!err) {
         rsd_mat_copy(Wq, W);
         e->weights += (double)t->elements;
@@ -102,7 +102,7 @@ static int choose_within_budget(evaluation *e)
 {
     const budget_job job = { .model = e->model,
                              .select = &e->params->select,
-                             .known = &e->known,
+                             .calibration = &e->calibration,
                              .bits = e->params->target_bpw };
     return budget_choose(&job, &e->specs);
 }
@@ -311,7 +311,7 @@ static int measure_singly(evaluation *e, const char *command_line)
                                   .rank = c.rank,
                                   .ranks = c.ranks,
                                   .damping = p->damping,
-                                  .known = &e->known,
+                                  .calibration = &e->calibration,
                                   .seed = p->common.seed };
     const eval_single_options o = { .output = p->common.output,
                                     .force = p->common.force,
@@ -345,7 +345,7 @@ static int evaluate(evaluation *e, const char *source, const char *command_line)
     RSD_TRY(rsd_model_open(source, &e->model));
     RSD_TRY(rsd_weights_load(e->model, &e->original));
     RSD_TRY(stream_open(&e->params->stream, e->model, &e->original->shape, &e->stream));
-    RSD_TRY(known_open(e->params->calibration, e->model, &e->known));
+    RSD_TRY(calibration_open(e->params->calibration, e->model, &e->calibration));
     RSD_TRY(select_specs_parse(&e->params->specs, &e->params->map, &e->specs));
     if (e->params->one_at_a_time)
         return measure_singly(e, command_line);
@@ -370,7 +370,7 @@ static int run(const void *params, const rsd_arguments *arguments)
     rsd_weights_free(e.quantized);
     rsd_weights_free(e.original);
     stream_close(&e.stream);
-    known_close(&e.known);
+    calibration_close(&e.calibration);
     rsd_model_close(e.model);
     select_specs_free(&e.specs);
     return err;

@@ -116,12 +116,12 @@ static bool is_done(const run *r, const choice *c)
 static int replace(const run *r, const choice *c, rsd_mat W, rsd_mat Wq)
 {
     const rsd_calibration *data = NULL;
-    known_layer layer = { 0 };
+    layer_calibration layer = { 0 };
     rsd_init_result start = { .Wq = Wq };
     rsd_mat C = { 0 };
     int err = RSD_OK;
-    if (r->job->known) {
-        RSD_TRY_DONE(known_read(r->job->known, c->tensor, &layer));
+    if (r->job->calibration) {
+        RSD_TRY_DONE(calibration_read(r->job->calibration, c->tensor, &layer));
         data = layer.any ? &layer.c : NULL;
     }
     if (!c->init) {
@@ -146,7 +146,7 @@ done:
     rsd_mat_free(&start.B);
     rsd_mat_free(&start.A);
     rsd_mat_free(&C);
-    known_layer_free(&layer);
+    layer_calibration_free(&layer);
     return err;
 }
 

@@ -6,7 +6,7 @@
 #include "adapters/init.h"
 #include "cli/select.h"
 #include "cli/stream.h"
-#include "result/known.h"
+#include "result/calibration_file.h"
 #include "result/sensitivity_table.h"
 #include "transformer/transformer.h"
 
@@ -23,7 +23,7 @@ typedef struct {
     const size_t *rank; /* [ranks] */
     size_t ranks;
     double damping;
-    const known *known; /* calibration, or NULL */
+    const calibration *calibration; /* calibration, or NULL */
     uint64_t seed;
     const sensitivity_row *done; /* [dones] rows that need not be measured again */
     size_t dones;

@@ -40,7 +40,7 @@ static bool is_bound(const select_specs *specs, const char *tensor)
 
 /* ---- what candidates cost ---- */
 
-static int try_spec(const rsd_spec *spec, rsd_mat W, const known_layer *k, rsd_mat Wq,
+static int try_spec(const rsd_spec *spec, rsd_mat W, const layer_calibration *k, rsd_mat Wq,
                     rsd_option *out)
 {
     rsd_quant_stats stats;
@@ -55,10 +55,10 @@ static int try_spec(const rsd_spec *spec, rsd_mat W, const known_layer *k, rsd_m
 static int try_all(run *r, const rsd_tensor *t, const rsd_spec *spec, size_t count,
                    rsd_option *option)
 {
-    known_layer k = { 0 };
+    layer_calibration k = { 0 };
     rsd_mat W = { 0 }, Wq = { 0 };
     int err = RSD_OK;
-    RSD_TRY_DONE(known_read(r->job->known, t, &k));
+    RSD_TRY_DONE(calibration_read(r->job->calibration, t, &k));
     if (!k.c.H || !k.c.G) {
         err = RSD_FAIL(RSD_EUSAGE, "no H and G of this matrix: residuum calibrate");
         goto done;
@@ -71,7 +71,7 @@ static int try_all(run *r, const rsd_tensor *t, const rsd_spec *spec, size_t cou
 done:
     rsd_mat_free(&W);
     rsd_mat_free(&Wq);
-    known_layer_free(&k);
+    layer_calibration_free(&k);
     return err ? rsd_fail_prefix(err, "%s", t->name) : RSD_OK;
 }
 
@@ -201,7 +201,7 @@ int budget_choose(const budget_job *job, select_specs *specs)
 {
     run r = { .job = job, .specs = specs };
     result chosen = { .uniform_loss = NAN };
-    if (!job->known || !job->known->store)
+    if (!job->calibration || !job->calibration->store)
         return RSD_FAIL(RSD_EUSAGE, "--target-bpw predicts losses from H and G: --calibration "
                                     "FILE.h5");
     if (specs->specs < 2)

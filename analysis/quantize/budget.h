@@ -6,12 +6,12 @@
 
 #include "cli/select.h"
 #include "io/model.h"
-#include "result/known.h"
+#include "result/calibration_file.h"
 
 typedef struct {
     const rsd_model *model;
     const select_options *select;
-    const known *known;
+    const calibration *calibration;
     double bits; /* per weight, over the matrices that are selected */
 } budget_job;
 

@@ -72,16 +72,16 @@ static int quantize_one(const quantize_job *job, const rsd_model *model, const r
 {
     rsd_mat W;
     rsd_quant_stats stats;
-    known_layer k = { 0 };
+    layer_calibration k = { 0 };
     int err = RSD_OK;
     RSD_TRY(rsd_mat_alloc(t->rows, t->cols, &W));
     RSD_TRY_DONE(rsd_mat_alloc(t->rows, t->cols, Wq));
     RSD_TRY_DONE(rsd_model_read(model, t, W));
-    RSD_TRY_DONE(known_read(job->known, t, &k));
+    RSD_TRY_DONE(calibration_read(job->calibration, t, &k));
     RSD_TRY_DONE(rsd_quantize(spec, W, k.any ? &k.c : NULL, *Wq, &stats, packed));
     job->report(job->context, t, spec, &stats, sqrt(rsd_mat_sumsq(W)));
 done:
-    known_layer_free(&k);
+    layer_calibration_free(&k);
     rsd_mat_free(&W);
     return err ? rsd_fail_prefix(err, "%s", t->name) : RSD_OK;
 }
@@ -92,17 +92,17 @@ static int declare_matrix(const quantize_job *job, const rsd_model *model, const
 {
     rsd_mat W;
     rsd_packed packed = { 0 };
-    known_layer k = { 0 };
+    layer_calibration k = { 0 };
     int err = RSD_OK;
     RSD_TRY(rsd_mat_alloc(t->rows, t->cols, &W));
     RSD_TRY_DONE(rsd_model_read(model, t, W));
-    RSD_TRY_DONE(known_read(job->known, t, &k));
+    RSD_TRY_DONE(calibration_read(job->calibration, t, &k));
     RSD_TRY_DONE(rsd_pack(spec, W, k.any ? &k.c : NULL, &packed));
     RSD_TRY_DONE(rsd_st_writer_declare(main, t->name, "F32", t->ndim, t->shape,
                                        t->elements * sizeof(float)));
     err = declare_sections(packed_writer, t, spec, &packed);
 done:
-    known_layer_free(&k);
+    layer_calibration_free(&k);
     rsd_packed_free(&packed);
     rsd_mat_free(&W);
     return err ? rsd_fail_prefix(err, "%s", t->name) : RSD_OK;

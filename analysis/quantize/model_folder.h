@@ -5,12 +5,12 @@
 #include "cli/select.h"
 #include "io/model.h"
 #include "quantizers/quantizer.h"
-#include "result/known.h"
+#include "result/calibration_file.h"
 
 typedef struct {
     const select_options *select;
     const select_specs *specs;
-    const known *known; /* for quantizers that take it */
+    const calibration *calibration; /* for quantizers that take it */
     const char *output;
     /* Called for each matrix when it is done; norm is ||W||_F. */
     void (*report)(void *context, const rsd_tensor *t, const rsd_spec *spec,

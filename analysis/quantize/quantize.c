@@ -12,7 +12,7 @@
 #include "quantize/model_folder.h"
 #include "quantize/to_gguf.h"
 #include "quantizers/quantizer.h"
-#include "result/known.h"
+#include "result/calibration_file.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -39,7 +39,7 @@ static const rsd_opt options[] = {
       "--target-bpw" },
     { "map", 0, RSD_OPT_LIST, AT(map), 0, 0, "GLOB=SPEC",
       "this quantizer for the matrices whose name matches; the first rule counts" },
-    KNOWN_OPTIONS(AT(calibration)),
+    CALIBRATION_OPTIONS(AT(calibration)),
     { "target-bpw", 0, RSD_OPT_REAL, AT(target_bpw), 0, 64, "BITS",
       "give each matrix the -q with the least predicted loss within so many bits per weight" },
     SELECT_OPTIONS(AT(select)),
@@ -103,7 +103,7 @@ static bool ends_with(const char *s, const char *end)
 typedef struct {
     const quantize_params *params;
     rsd_model *model;
-    known known;
+    calibration calibration;
     select_specs specs;
     report report;
 } quantization;
@@ -122,9 +122,10 @@ static int check_output(const quantize_params *p)
 static int choose_specs(quantization *q)
 {
     const quantize_params *p = q->params;
-    const budget_job job = {
-        .model = q->model, .select = &p->select, .known = &q->known, .bits = p->target_bpw
-    };
+    const budget_job job = { .model = q->model,
+                             .select = &p->select,
+                             .calibration = &q->calibration,
+                             .bits = p->target_bpw };
     if (p->target_bpw > 0)
         return budget_choose(&job, &q->specs);
     if (q->specs.specs > 1)
@@ -140,7 +141,7 @@ static int write_output(quantization *q)
     const char *output = q->params->common.output;
     const quantize_job job = { .select = &q->params->select,
                                .specs = &q->specs,
-                               .known = &q->known,
+                               .calibration = &q->calibration,
                                .output = output,
                                .report = report_matrix,
                                .context = &q->report };
@@ -159,7 +160,7 @@ static int quantize(quantization *q, const char *input)
     if (q->specs.specs + q->specs.rules == 0)
         return RSD_FAIL(RSD_EUSAGE, "say how: -q SPEC, or --map GLOB=SPEC");
     RSD_TRY(rsd_model_open(input, &q->model));
-    RSD_TRY(known_open(p->calibration, q->model, &q->known));
+    RSD_TRY(calibration_open(p->calibration, q->model, &q->calibration));
     RSD_TRY(choose_specs(q));
     RSD_TRY(write_output(q));
     return !p->common.quiet || p->common.json
@@ -172,7 +173,7 @@ static int run(const void *params, const rsd_arguments *arguments)
     quantization q = { .params = params, .report.rows = json_array() };
     const int err = quantize(&q, arguments->words.item[0]);
     select_specs_free(&q.specs);
-    known_close(&q.known);
+    calibration_close(&q.calibration);
     rsd_model_close(q.model);
     json_decref(q.report.rows);
     return err;

@@ -52,10 +52,10 @@ static int put_quantized(const gguf_plan *p, rsd_gguf_writer *w, const gguf_item
     rsd_mat Wq;
     rsd_quant_stats stats;
     rsd_packed packed = { 0 };
-    known_layer k = { 0 };
+    layer_calibration k = { 0 };
     int err = RSD_OK;
     RSD_TRY(rsd_mat_alloc(W.m, W.n, &Wq));
-    RSD_TRY_DONE(known_read(p->job->known, it->tensor, &k));
+    RSD_TRY_DONE(calibration_read(p->job->calibration, it->tensor, &k));
     k.c.G = NULL;
     RSD_TRY_DONE(rsd_quantize(&it->spec, W, k.any ? &k.c : NULL, Wq, &stats, &packed));
     assert(packed.sections == 1); /* asked by gguf_type_of */
@@ -63,7 +63,7 @@ static int put_quantized(const gguf_plan *p, rsd_gguf_writer *w, const gguf_item
     p->job->report(p->job->context, it->tensor, &it->spec, &stats, sqrt(rsd_mat_sumsq(W)));
     console_progress_step(it->tensor->name, 1);
 done:
-    known_layer_free(&k);
+    layer_calibration_free(&k);
     rsd_packed_free(&packed);
     rsd_mat_free(&Wq);
     return err;

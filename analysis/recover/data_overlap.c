@@ -62,11 +62,11 @@ int recover_overlap_data(const sweep *s, const rsd_tensor *t, rsd_mat R, measure
 {
     const double damping = s->params->numbers.damping;
     rsd_weighting metric = { 0 };
-    known_layer k = { 0 };
+    layer_calibration k = { 0 };
     int err = RSD_OK;
-    if (!s->known.store || !(rsd_mat_sumsq(R) > 0))
+    if (!s->calibration.store || !(rsd_mat_sumsq(R) > 0))
         return RSD_OK;
-    RSD_TRY_DONE(known_read(&s->known, t, &k));
+    RSD_TRY_DONE(calibration_read(&s->calibration, t, &k));
     if (!k.c.H)
         goto done;
     RSD_TRY_DONE(rsd_side_full(k.c.H, t->cols, damping, &metric.H));
@@ -79,6 +79,6 @@ int recover_overlap_data(const sweep *s, const rsd_tensor *t, rsd_mat R, measure
     err = overlap_best(&metric, R, l, &l->row.overlap_GRH_left, &l->row.overlap_GRH_right);
 done:
     rsd_metric_free(&metric);
-    known_layer_free(&k);
+    layer_calibration_free(&k);
     return err;
 }

@@ -34,7 +34,7 @@ static int correct(void *context, size_t layer, rsd_slot slot, rsd_mat target,
     layer_job *j = l->job;
     while (j->layer != layer || j->slot != slot)
         j++;
-    const layer_sequence q = { .target = target, .known = of_inputs, .corrected = W };
+    const layer_sequence q = { .target = target, .calibration = of_inputs, .corrected = W };
     const int err = layer_make(j, j->spec ? &q : NULL);
     return err ? rsd_fail_prefix(err, "%s", j->tensor->name) : RSD_OK;
 }

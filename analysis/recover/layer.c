@@ -10,9 +10,9 @@
 typedef struct {
     rsd_mat W, Wq, B, A, pooled; /* W: what is to be approximated; pooled: A over sums of inputs */
     rsd_packed packed;
-    known_layer file;
-    rsd_calibration known;
-    bool any; /* something is known */
+    layer_calibration file;
+    rsd_calibration calibration;
+    bool any; /* the file has something of it */
 } layer_memory;
 
 static void layer_memory_free(layer_memory *w)
@@ -23,7 +23,7 @@ static void layer_memory_free(layer_memory *w)
     rsd_mat_free(&w->A);
     rsd_mat_free(&w->pooled);
     rsd_packed_free(&w->packed);
-    known_layer_free(&w->file);
+    layer_calibration_free(&w->file);
 }
 
 static rsd_adapter *adapter_of(const layer_job *j)
@@ -36,7 +36,7 @@ static rsd_init_task task_of(const layer_job *j, const layer_memory *w)
 {
     return (rsd_init_task){ .W = w->W,
                             .quantizer = j->spec,
-                            .known = w->any ? &w->known : NULL,
+                            .known = w->any ? &w->calibration : NULL,
                             .rank = w->B.n,
                             .damping = j->to->sweep->params->numbers.damping,
                             .seed = rsd_seed(j->to->run->seed, j->tensor->name) };
@@ -103,7 +103,7 @@ static int quantize_layer(const layer_job *j, layer_memory *w)
         rsd_mat_copy(w->W, w->Wq);
         return RSD_OK;
     }
-    return rsd_quantize(j->spec, w->W, w->any ? &w->known : NULL, w->Wq, &stats, &w->packed);
+    return rsd_quantize(j->spec, w->W, w->any ? &w->calibration : NULL, w->Wq, &stats, &w->packed);
 }
 
 /* ||W - Wq||^2 and ||W - Wq - C||^2; W becomes the residual. */
@@ -152,21 +152,21 @@ static int keep_layer(layer_job *j, layer_memory *w)
 static int know(const layer_job *j, const layer_sequence *q, layer_memory *w)
 {
     int err;
-#pragma omp critical(recover_known)
-    err = known_read(&j->to->sweep->known, j->tensor, &w->file);
+#pragma omp critical(recover_calibration)
+    err = calibration_read(&j->to->sweep->calibration, j->tensor, &w->file);
     RSD_TRY(err);
-    w->known = w->file.c;
+    w->calibration = w->file.c;
     w->any = w->file.any;
     if (!q)
         return RSD_OK;
-    const size_t n = q->known->n;
+    const size_t n = q->calibration->n;
     free(w->file.square);
     RSD_TRY(rsd_array_alloc(n, 1, sizeof *w->file.square, &w->file.square));
     for (size_t i = 0; i < n; i++)
-        w->file.square[i] = q->known->H[i * n + i];
-    w->known = *q->known;
-    w->known.G = w->file.G;
-    w->known.square = w->file.square;
+        w->file.square[i] = q->calibration->H[i * n + i];
+    w->calibration = *q->calibration;
+    w->calibration.G = w->file.G;
+    w->calibration.square = w->file.square;
     w->any = true;
     return RSD_OK;
 }

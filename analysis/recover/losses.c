@@ -65,13 +65,13 @@ static int packed_base(const student *s, const rsd_base_layer *b, const rsd_tens
     if (!s->run->init->init->trains_only)
         return RSD_FAIL(RSD_EUSAGE, "--merge requantize: with qalora and %s, use --base packed",
                         s->run->init->text);
-    known_layer k;
-    int err = known_read(&s->sweep->known, t, &k);
+    layer_calibration k;
+    int err = calibration_read(&s->sweep->calibration, t, &k);
     if (!err)
         err = rsd_model_read(s->sweep->model, t, W);
     if (!err)
         err = rsd_pack(&b->spec, W, k.any ? &k.c : NULL, out);
-    known_layer_free(&k);
+    layer_calibration_free(&k);
     return err;
 }
 
@@ -92,15 +92,15 @@ static int merge_pooled(const student *s, const rsd_adapter *a, const rsd_base_l
 /* W on its quantizer's grid. */
 static int requantize(const student *s, const rsd_base_layer *b, const rsd_tensor *t, rsd_mat W)
 {
-    known_layer k = { 0 };
+    layer_calibration k = { 0 };
     rsd_quant_stats stats;
     rsd_mat merged;
     RSD_TRY(rsd_mat_alloc(W.m, W.n, &merged));
     rsd_mat_copy(W, merged);
-    int err = known_read(&s->sweep->known, t, &k);
+    int err = calibration_read(&s->sweep->calibration, t, &k);
     if (!err)
         err = rsd_quantize(&b->spec, merged, k.any ? &k.c : NULL, W, &stats, NULL);
-    known_layer_free(&k);
+    layer_calibration_free(&k);
     rsd_mat_free(&merged);
     return err;
 }

@@ -1,6 +1,6 @@
 #include "recover/options.h"
 
-#include "result/known.h"
+#include "result/calibration_file.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -107,7 +107,7 @@ const rsd_opt recover_options[] = {
     { "exclude", 0, RSD_OPT_LIST, AT(select.exclude), 0, 0, "GLOB",
       "leave out the linear layers whose name matches" },
     NUMBER_ROWS(AT(numbers)),
-    KNOWN_OPTIONS(AT(calibration)),
+    CALIBRATION_OPTIONS(AT(calibration)),
     { "no-control", 0, RSD_OPT_FLAG, AT(no_control), 0, 0, NULL,
       "do not train adapters on the original model as well" },
     { "base", 0, RSD_OPT_CHOICE, AT(base), 0, 0, "dense|packed",

@@ -6,7 +6,7 @@
 #include "cli/command.h"
 #include "cli/select.h"
 #include "cli/stream.h"
-#include "result/known.h"
+#include "result/calibration_file.h"
 #include "train/recover.h"
 
 /* What a trained adapter is merged into before its loss is taken again. */
@@ -66,7 +66,7 @@ void recover_settle(recover_params *params);
  * the model's, in the names of runs.  Free with recover_plan_free, also after a failure.
  * Errors: RSD_EUSAGE for what no run could do; those of the parsers and of budget.h; RSD_ENOMEM. */
 RSD_CHECK int recover_plan_make(const recover_params *params, const rsd_model *model,
-                                const char *name, const known *data, recover_plan *out);
+                                const char *name, const calibration *data, recover_plan *out);
 void recover_plan_free(recover_plan *plan);
 
 /* The canonical text of all that shapes a run's numbers beside what its name says: "key=value"

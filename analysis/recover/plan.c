@@ -146,11 +146,11 @@ static int check(const recover_params *p, const recover_plan *plan)
 }
 
 /* --target-bpw: several quantizers become a rule for each matrix. */
-static int choose_quantizers(const recover_params *p, const rsd_model *model, const known *data,
-                             recover_plan *plan)
+static int choose_quantizers(const recover_params *p, const rsd_model *model,
+                             const calibration *data, recover_plan *plan)
 {
     const budget_job job = {
-        .model = model, .select = &p->select, .known = data, .bits = p->target_bpw
+        .model = model, .select = &p->select, .calibration = data, .bits = p->target_bpw
     };
     if (p->target_bpw > 0)
         RSD_TRY(budget_choose(&job, &plan->specs));
@@ -158,7 +158,7 @@ static int choose_quantizers(const recover_params *p, const rsd_model *model, co
 }
 
 int recover_plan_make(const recover_params *params, const rsd_model *model, const char *name,
-                      const known *data, recover_plan *out)
+                      const calibration *data, recover_plan *out)
 {
     *out = (recover_plan){ 0 };
     RSD_TRY(parse_lists(params, out));

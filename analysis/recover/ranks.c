@@ -34,13 +34,13 @@ static int residual(const ranks_job *j, rsd_mat R)
 {
     const rank_layer *l = j->layer;
     const double damping = j->sweep->params->numbers.damping;
-    known_layer k = { 0 };
+    layer_calibration k = { 0 };
     rsd_mat Wq = { 0 };
     rsd_quant_stats stats;
     size_t clamped;
     int err = RSD_OK;
-#pragma omp critical(recover_known)
-    err = known_read(&j->sweep->known, l->tensor, &k);
+#pragma omp critical(recover_calibration)
+    err = calibration_read(&j->sweep->calibration, l->tensor, &k);
     if (err)
         goto done;
     if (!k.H || !k.G) {
@@ -56,7 +56,7 @@ static int residual(const ranks_job *j, rsd_mat R)
     err = rsd_between(k.G, R, k.H, R);
 done:
     rsd_mat_free(&Wq);
-    known_layer_free(&k);
+    layer_calibration_free(&k);
     return err;
 }
 

@@ -78,8 +78,8 @@ static int make_canonical(sweep *s)
 static int open_sweep(sweep *s, const char *argument)
 {
     RSD_TRY(open_model(s, argument));
-    RSD_TRY(known_open(s->params->calibration, s->model, &s->known));
-    RSD_TRY(recover_plan_make(s->params, s->model, s->name, &s->known, &s->plan));
+    RSD_TRY(calibration_open(s->params->calibration, s->model, &s->calibration));
+    RSD_TRY(recover_plan_make(s->params, s->model, s->name, &s->calibration, &s->plan));
     RSD_TRY(open_streams(s));
     return make_canonical(s);
 }
@@ -99,7 +99,7 @@ static void close_sweep(sweep *s)
 {
     rsd_transformer_free(s->teacher);
     rsd_weights_free(s->original);
-    known_close(&s->known);
+    calibration_close(&s->calibration);
     stream_close(&s->train);
     stream_close(&s->eval);
     recover_plan_free(&s->plan);

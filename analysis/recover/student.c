@@ -26,7 +26,7 @@ static size_t job_bytes(void *context, size_t i)
 {
     const layer_job *j = (const layer_job *)context + i;
     const size_t m = j->tensor->rows, n = j->tensor->cols;
-    const bool moments = j->to->sweep->known.store;
+    const bool moments = j->to->sweep->calibration.store;
     return 24 * m * n + (moments ? 24 * (m * m + n * n) : 8 * (m < n ? m * m : n * n));
 }
 

@@ -8,7 +8,7 @@
 
 #include "recover/options.h"
 #include "result/amend.h"
-#include "result/known.h"
+#include "result/calibration_file.h"
 #include "result/recovery_table.h"
 
 enum { BOOTSTRAP_SEED = 0 }; /* standard errors are the same numbers whatever --seed is */
@@ -23,7 +23,7 @@ typedef struct {
     journal_model entry;
     rsd_shape shape;
     char *options; /* canonical text */
-    known known;
+    calibration calibration;
     stream train, eval;
     size_t pass;           /* windows in memory at a time */
     rsd_weights *original; /* the teacher's; NULL: the objective needs none */
@@ -84,9 +84,9 @@ typedef struct {
 
 /* What a layer is made for when those before it were made already (adapters/sequence.h). */
 typedef struct {
-    rsd_mat target;               /* in the place of W */
-    const rsd_calibration *known; /* of the inputs; G stays the calibration file's */
-    rsd_mat corrected;            /* gets W_q + C */
+    rsd_mat target;                     /* in the place of W */
+    const rsd_calibration *calibration; /* of the inputs; G stays the calibration file's */
+    rsd_mat corrected;                  /* gets W_q + C */
 } layer_sequence;
 
 /* Read, quantize, start the adapter, measure both against W, and keep it.  q NULL: for W itself.
@@ -137,7 +137,7 @@ size_t student_bytes(const student *s);
 /* What a training leaves behind, step by step. */
 typedef struct {
     size_t steps, evals;
-    double *train_loss, *rate; /* [steps of the plan], the first `steps` known */
+    double *train_loss, *rate; /* [steps of the plan], the first `steps` calibration */
     double *eval_step, *eval_loss;
     size_t most_evals;
     double best;

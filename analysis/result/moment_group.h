@@ -11,8 +11,8 @@
  *
  * Matrices that read the same input share one H: it stands with the first of them, the others have
  * its eigenvalues and metrics, and shared_with, the path of its group. */
-#ifndef RSD_CALIBRATE_WRITE_H
-#define RSD_CALIBRATE_WRITE_H
+#ifndef RSD_MOMENT_GROUP_H
+#define RSD_MOMENT_GROUP_H
 
 #include "io/store.h"
 #include "spectra/metrics.h"
@@ -24,21 +24,22 @@ typedef struct {
     double *lambda; /* [n] */
     size_t clamped;
     rsd_metrics metrics;
-} calibrated;
+} moment_spectrum;
 
 /* Eigenvalues and metrics of a finished moment, whose matrix is destroyed; c->lambda is
  * allocated.  Errors: RSD_ENOMEM, RSD_ECONV. */
-RSD_CHECK int calibrated_measure(calibrated *c);
-void calibrated_free(calibrated *c);
+RSD_CHECK int moment_spectrum_compute(moment_spectrum *c);
+void moment_spectrum_free(moment_spectrum *c);
 
 /* The moment, before it is measured: path is that of the group H or G. */
-RSD_CHECK int calibrated_write_moment(rsd_store *store, const char *path, const calibrated *c);
+RSD_CHECK int moment_group_write_moment(rsd_store *store, const char *path,
+                                        const moment_spectrum *c);
 
 /* All else.  shared_with: path of the group that holds the moment; NULL where it is this one. */
-RSD_CHECK int calibrated_write_spectrum(rsd_store *store, const char *path, const calibrated *c,
-                                        const char *shared_with);
+RSD_CHECK int moment_group_write_spectrum(rsd_store *store, const char *path,
+                                          const moment_spectrum *c, const char *shared_with);
 
 /* Bytes of one moment in the file, before compression. */
-size_t calibrated_stored_bytes(size_t n);
+size_t moment_group_bytes(size_t n);
 
 #endif

@@ -1,4 +1,4 @@
-#include "result/calibrate_write.h"
+#include "result/moment_group.h"
 
 #include "mat.h"
 #include "result/result.h"
@@ -8,16 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-size_t calibrated_stored_bytes(size_t n) { return n * n * sizeof(float); }
+size_t moment_group_bytes(size_t n) { return n * n * sizeof(float); }
 
-void calibrated_free(calibrated *c)
+void moment_spectrum_free(moment_spectrum *c)
 {
     rsd_moment_free(&c->moment);
     free(c->lambda);
-    *c = (calibrated){ 0 };
+    *c = (moment_spectrum){ 0 };
 }
 
-int calibrated_measure(calibrated *c)
+int moment_spectrum_compute(moment_spectrum *c)
 {
     rsd_moment *m = &c->moment;
     const size_t n = m->n;
@@ -63,7 +63,7 @@ static int put_array(rsd_store *store, const char *path, const char *name, const
     return err;
 }
 
-int calibrated_write_moment(rsd_store *store, const char *path, const calibrated *c)
+int moment_group_write_moment(rsd_store *store, const char *path, const moment_spectrum *c)
 {
     const rsd_moment *m = &c->moment;
     RSD_TRY(rsd_store_group(store, path));
@@ -76,8 +76,8 @@ int calibrated_write_moment(rsd_store *store, const char *path, const calibrated
                      "largest |x| of each channel");
 }
 
-int calibrated_write_spectrum(rsd_store *store, const char *path, const calibrated *c,
-                              const char *shared_with)
+int moment_group_write_spectrum(rsd_store *store, const char *path, const moment_spectrum *c,
+                                const char *shared_with)
 {
     const size_t n = c->moment.n;
     double *curve = NULL;

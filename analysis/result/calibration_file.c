@@ -1,4 +1,4 @@
-#include "result/known.h"
+#include "result/calibration_file.h"
 
 #include "io/file.h"
 #include "io/gguf_layout.h"
@@ -37,7 +37,7 @@ static int array_path(const rsd_store *store, const char *matrix, const char *wh
     return RSD_FAIL(RSD_ENOMEM, "path of %s", name);
 }
 
-bool known_has_moment(const rsd_store *store, const char *matrix, const char *what)
+bool calibration_has_moment(const rsd_store *store, const char *matrix, const char *what)
 {
     char *path = NULL;
     const bool there =
@@ -46,7 +46,8 @@ bool known_has_moment(const rsd_store *store, const char *matrix, const char *wh
     return there;
 }
 
-int known_tokens(const rsd_store *store, const char *matrix, const char *what, int64_t *tokens)
+int calibration_tokens(const rsd_store *store, const char *matrix, const char *what,
+                       int64_t *tokens)
 {
     char *group = NULL;
     RSD_TRY(group_of(store, matrix, what, &group));
@@ -55,8 +56,8 @@ int known_tokens(const rsd_store *store, const char *matrix, const char *what, i
     return err;
 }
 
-int known_array(const rsd_store *store, const char *matrix, const char *what, const char *name,
-                size_t n, double **x)
+int calibration_array(const rsd_store *store, const char *matrix, const char *what,
+                      const char *name, size_t n, double **x)
 {
     char *path = NULL;
     size_t ndim, shape[2];
@@ -88,7 +89,7 @@ static int same_weights(const rsd_store *store, const char *model, const char *s
     return err;
 }
 
-static int find_model(known *k, const rsd_model *model)
+static int find_model(calibration *k, const rsd_model *model)
 {
     char sha256[65];
     rsd_names names = { 0 };
@@ -111,7 +112,7 @@ static int find_model(known *k, const rsd_model *model)
     return err;
 }
 
-static int layer_path(const known *k, const rsd_tensor *t, char **out)
+static int layer_path(const calibration *k, const rsd_tensor *t, char **out)
 {
     char *tensor = rsd_store_escape(t->name);
     const bool fine = tensor && asprintf(out, "/models/%s/matrices/%s", k->model, tensor) >= 0;
@@ -122,7 +123,7 @@ static int layer_path(const known *k, const rsd_tensor *t, char **out)
     return RSD_FAIL(RSD_ENOMEM, "path of %s", t->name);
 }
 
-static int check_calibrated(const known *k, const rsd_model *model)
+static int check_calibrated(const calibration *k, const rsd_model *model)
 {
     for (size_t i = 0; i < rsd_model_count(model); i++) {
         const rsd_tensor *t = rsd_model_tensor(model, i);
@@ -130,7 +131,7 @@ static int check_calibrated(const known *k, const rsd_model *model)
         if (!t->matrix)
             continue;
         RSD_TRY(layer_path(k, t, &path));
-        const bool there = known_has_moment(k->store, path, "H");
+        const bool there = calibration_has_moment(k->store, path, "H");
         free(path);
         if (there)
             return RSD_OK;
@@ -141,7 +142,7 @@ static int check_calibrated(const known *k, const rsd_model *model)
 
 /* ---- importance matrices ---- */
 
-static int find_importance(const known *k, const rsd_tensor *t, const rsd_imatrix_entry **out)
+static int find_importance(const calibration *k, const rsd_tensor *t, const rsd_imatrix_entry **out)
 {
     rsd_gguf_place place;
     RSD_TRY(rsd_gguf_place_of(k->model_type, t->name, &place));
@@ -149,7 +150,7 @@ static int find_importance(const known *k, const rsd_tensor *t, const rsd_imatri
     return RSD_OK;
 }
 
-static int open_imatrix(const char *path, const rsd_model *model, known *out)
+static int open_imatrix(const char *path, const rsd_model *model, calibration *out)
 {
     const rsd_imatrix_entry *e = NULL;
     out->model_type = rsd_model_architecture(model);
@@ -165,7 +166,7 @@ static int open_imatrix(const char *path, const rsd_model *model, known *out)
                         rsd_model_source(model));
 }
 
-static int read_importance(const known *k, const rsd_tensor *t, known_layer *out)
+static int read_importance(const calibration *k, const rsd_tensor *t, layer_calibration *out)
 {
     const rsd_imatrix_entry *e;
     if (!t->matrix)
@@ -198,9 +199,9 @@ static bool is_result(const char *path)
     return result;
 }
 
-int known_open(const char *path, const rsd_model *model, known *out)
+int calibration_open(const char *path, const rsd_model *model, calibration *out)
 {
-    *out = (known){ 0 };
+    *out = (calibration){ 0 };
     if (!path)
         return RSD_OK;
     if (!is_result(path))
@@ -210,44 +211,45 @@ int known_open(const char *path, const rsd_model *model, known *out)
     return check_calibrated(out, model);
 }
 
-void known_close(known *k)
+void calibration_close(calibration *k)
 {
     const int closed = rsd_store_close(k->store);
     (void)closed; /* only read */
     rsd_imatrix_free(&k->imatrix);
     free(k->model);
-    *k = (known){ 0 };
+    *k = (calibration){ 0 };
 }
 
-static int read_input(const known *k, const char *path, size_t n, known_layer *l)
+static int read_input(const calibration *k, const char *path, size_t n, layer_calibration *l)
 {
     int64_t tokens;
-    RSD_TRY(known_array(k->store, path, "H", "moment", n, &l->H));
-    RSD_TRY(known_array(k->store, path, "H", "mean_abs", n, &l->mean_abs));
-    RSD_TRY(known_array(k->store, path, "H", "max_abs", n, &l->max_abs));
+    RSD_TRY(calibration_array(k->store, path, "H", "moment", n, &l->H));
+    RSD_TRY(calibration_array(k->store, path, "H", "mean_abs", n, &l->mean_abs));
+    RSD_TRY(calibration_array(k->store, path, "H", "max_abs", n, &l->max_abs));
     RSD_TRY(rsd_array_alloc(n, 1, sizeof *l->square, &l->square));
     for (size_t i = 0; i < n; i++)
         l->square[i] = l->H[i * n + i];
-    RSD_TRY(known_tokens(k->store, path, "H", &tokens));
+    RSD_TRY(calibration_tokens(k->store, path, "H", &tokens));
     l->c.tokens = tokens > 0 ? (size_t)tokens : 0;
     return RSD_OK;
 }
 
-int known_read(const known *k, const rsd_tensor *t, known_layer *out)
+int calibration_read(const calibration *k, const rsd_tensor *t, layer_calibration *out)
 {
     char *path = NULL;
     int err = RSD_OK;
-    *out = (known_layer){ .c = { .m = t->rows, .n = t->cols } };
+    *out = (layer_calibration){ .c = { .m = t->rows, .n = t->cols } };
     if (k->imatrix.count)
         return read_importance(k, t, out);
     if (!k->store)
         return RSD_OK;
     RSD_TRY(layer_path(k, t, &path));
-    const bool H = known_has_moment(k->store, path, "H"), G = known_has_moment(k->store, path, "G");
+    const bool H = calibration_has_moment(k->store, path, "H"),
+               G = calibration_has_moment(k->store, path, "G");
     if (H)
         err = read_input(k, path, t->cols, out);
     if (!err && G)
-        err = known_array(k->store, path, "G", "moment", t->rows, &out->G);
+        err = calibration_array(k->store, path, "G", "moment", t->rows, &out->G);
     free(path);
     out->any = H || G;
     out->c.H = out->H;
@@ -258,12 +260,12 @@ int known_read(const known *k, const rsd_tensor *t, known_layer *out)
     return err;
 }
 
-void known_layer_free(known_layer *l)
+void layer_calibration_free(layer_calibration *l)
 {
     free(l->H);
     free(l->G);
     free(l->square);
     free(l->mean_abs);
     free(l->max_abs);
-    *l = (known_layer){ 0 };
+    *l = (layer_calibration){ 0 };
 }
