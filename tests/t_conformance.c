@@ -434,8 +434,8 @@ static bool stays(const subject *s, rsd_mat W)
 static void check_idempotent(const subject *a)
 {
     const rsd_spec *spec = &a->spec;
-    bool (*claim)(const void *) = spec->quantizer->idempotent;
-    const bool claimed = claim && claim(spec->params);
+    bool (*claim)(const rsd_spec *) = spec->quantizer->idempotent;
+    const bool claimed = claim && claim(spec);
     bool held = true;
     for (int s = 0; s < SHAPES; s++)
         for (kind k = 0; k < KINDS; k++) {

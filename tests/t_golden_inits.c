@@ -75,9 +75,9 @@ typedef struct {
     int bits, tensor;
 } uniform;
 
-static int uniform_pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
+static int uniform_pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
-    const uniform *a = p;
+    const uniform *a = rsd_spec_params(spec);
     float *q;
     (void)c;
     assert_int_equal(W.ld, W.n);
@@ -86,9 +86,9 @@ static int uniform_pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_
     return RSD_OK;
 }
 
-static int uniform_unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
+static int uniform_unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 {
-    (void)p;
+    (void)spec;
     rsd_section_reals(rsd_packed_get(in, "values"), Wq.x);
     return RSD_OK;
 }

@@ -1,5 +1,4 @@
 #include "quantizers/codebook.h"
-#include "quantizers/quantizer.h"
 
 /* AbnormalFloat: the 16 levels, 1, 0 and -1 among them, whose expected absolute error is least for
  * normal weights in blocks of 64.  NF4's would be, were the largest of a block not one of them.
@@ -10,19 +9,6 @@ static const rsd_codebook book = {
       0, -0.04934812f, -0.14982478f, -0.25607553f, -0.3736951f, -0.5124374f, -0.6944101f, -1 },
 };
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
-{
-    (void)c;
-    const rsd_codebook_params *a = p;
-    return rsd_codebook_pack(&book, a->block, a->double_quant, W, out);
-}
-
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
-{
-    const rsd_codebook_params *a = p;
-    return rsd_codebook_unpack(&book, a->block, a->double_quant, in, Wq);
-}
-
 const rsd_quantizer rsd_quantizer_af4 = {
     .name = "af4",
     .summary = "AbnormalFloat: blockwise absmax, levels of least absolute error",
@@ -32,6 +18,7 @@ const rsd_quantizer rsd_quantizer_af4 = {
     .params_size = sizeof(rsd_codebook_params),
     .idempotent = rsd_codebook_idempotent,
     .settle = rsd_codebook_settle,
-    .pack = pack,
-    .unpack = unpack,
+    .data = &book,
+    .pack = rsd_codebook_pack,
+    .unpack = rsd_codebook_unpack,
 };

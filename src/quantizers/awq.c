@@ -242,9 +242,9 @@ static void work_free(work *w)
     free(w->codes);
 }
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
+static int pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     work w = { .c = c,
                .W = W,
                .grid = { .kind = RSD_GRID_AFFINE,
@@ -273,9 +273,9 @@ done:
     return err;
 }
 
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
+static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 {
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     const rsd_grid grid = { .kind = RSD_GRID_AFFINE, .bits = (int)a->bits };
     float *s;
     RSD_TRY(rsd_grid_unpack(&grid, a->group, in, Wq));

@@ -134,11 +134,6 @@ static void swap_nibbles(uint8_t *bytes, size_t n)
         bytes[i] = (uint8_t)(bytes[i] << 4 | bytes[i] >> 4);
 }
 
-int rsd_codebook_check_block(size_t block)
-{
-    return block % 8 ? RSD_FAIL(RSD_EUSAGE, "block=%zu is not a multiple of 8", block) : RSD_OK;
-}
-
 static size_t block_count(size_t n, size_t block) { return n / block + (n % block != 0); }
 
 /* One block's memory: its weights and its codes, with room for the padding nibble. */
@@ -171,17 +166,28 @@ static float encode_block(const ladder *a, const rsd_codebook *book, const float
     return absmax;
 }
 
-int rsd_codebook_pack(const rsd_codebook *book, size_t block, bool double_quant, rsd_mat W,
-                      rsd_packed *out)
+static const rsd_codebook *book_of(const rsd_spec *spec)
 {
-    const size_t n = W.m * W.n, blocks = block_count(n, block);
+    const rsd_codebook_params *a = rsd_spec_params(spec);
+    const rsd_codebook *book = spec->quantizer->data;
+    while ((size_t)book->bits != a->bits)
+        book++;
+    return book;
+}
+
+int rsd_codebook_pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
+{
+    (void)c;
+    const rsd_codebook_params *params = rsd_spec_params(spec);
+    const rsd_codebook *book = book_of(spec);
+    const size_t n = W.m * W.n, block = params->block, blocks = block_count(n, block);
     const ladder a = ladder_of(book);
     int err = RSD_OK;
     float *absmax = NULL, *owned = NULL;
     scratch s = { NULL, NULL };
     uint8_t *codes;
     RSD_TRY_DONE(rsd_packed_add(out, "codes", "U8", rsd_bits_bytes(n, book->bits), &codes));
-    if (double_quant) {
+    if (params->double_quant) {
         RSD_TRY_DONE(rsd_array_alloc(blocks, 1, sizeof *owned, &owned));
         absmax = owned;
     } else {
@@ -194,7 +200,7 @@ int rsd_codebook_pack(const rsd_codebook *book, size_t block, bool double_quant,
         absmax[b] = encode_block(&a, book, x, count, count == block, s,
                                  codes + b * (block / 8 * (size_t)book->bits));
     }
-    if (double_quant)
+    if (params->double_quant)
         RSD_TRY_DONE(rsd_double_quant_pack(absmax, blocks, out));
 done:
     free(owned);
@@ -212,16 +218,17 @@ static void decode_block(const rsd_codebook *book, const uint8_t *in, size_t cou
         x[i] = book->value[codes[i ^ flip]] * absmax;
 }
 
-int rsd_codebook_unpack(const rsd_codebook *book, size_t block, bool double_quant,
-                        const rsd_packed *in, rsd_mat Wq)
+int rsd_codebook_unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 {
-    const size_t n = Wq.m * Wq.n, blocks = block_count(n, block);
+    const rsd_codebook_params *params = rsd_spec_params(spec);
+    const rsd_codebook *book = book_of(spec);
+    const size_t n = Wq.m * Wq.n, block = params->block, blocks = block_count(n, block);
     const uint8_t *codes = rsd_packed_get(in, "codes")->data;
     int err = RSD_OK;
     float *absmax = NULL;
     scratch s = { NULL, NULL };
     RSD_TRY_DONE(rsd_array_alloc(blocks, 1, sizeof *absmax, &absmax));
-    if (double_quant)
+    if (params->double_quant)
         rsd_double_quant_unpack(in, absmax);
     else
         rsd_section_reals(rsd_packed_get(in, "absmax"), absmax);
@@ -239,9 +246,9 @@ done:
     return err;
 }
 
-/* ---- quantizers of one fixed codebook ---- */
+/* ---- parameters ---- */
 
-const rsd_codebook_params rsd_codebook_defaults = { .block = 64 };
+const rsd_codebook_params rsd_codebook_defaults = { .bits = 4, .block = 64 };
 
 /* clang-format off */
 const rsd_opt rsd_codebook_options[] = {
@@ -253,12 +260,14 @@ const rsd_opt rsd_codebook_options[] = {
 };
 /* clang-format on */
 
-bool rsd_codebook_idempotent(const void *p)
+bool rsd_codebook_idempotent(const rsd_spec *spec)
 {
-    return !((const rsd_codebook_params *)p)->double_quant;
+    const rsd_codebook_params *a = rsd_spec_params(spec);
+    return !a->double_quant;
 }
 
 int rsd_codebook_settle(void *p)
 {
-    return rsd_codebook_check_block(((const rsd_codebook_params *)p)->block);
+    const size_t block = ((const rsd_codebook_params *)p)->block;
+    return block % 8 ? RSD_FAIL(RSD_EUSAGE, "block=%zu is not a multiple of 8", block) : RSD_OK;
 }

@@ -10,8 +10,7 @@
 
 #include "err.h"
 #include "mat.h"
-#include "opt.h"
-#include "quantizers/packed.h"
+#include "quantizers/quantizer.h"
 
 #include <stdbool.h>
 
@@ -20,28 +19,29 @@ typedef struct {
     float value[16]; /* level of each code; largest magnitude 1; holds 0, perhaps twice */
 } rsd_codebook;
 
+/* What these quantizers take; the options are block and double, 4 bits and 64 weights the defaults.
+ * Their .data is an rsd_codebook, or several of which `bits` chooses. */
+typedef struct {
+    size_t bits, block;
+    bool double_quant;
+} rsd_codebook_params;
+extern const rsd_opt rsd_codebook_options[];
+extern const rsd_codebook_params rsd_codebook_defaults;
+
+/* Unless absmaxima are rounded themselves. */
+bool rsd_codebook_idempotent(const rsd_spec *spec);
+
 /* Blocks must fill whole bytes of codes.  Errors: RSD_EUSAGE unless block is a multiple of 8. */
-RSD_CHECK int rsd_codebook_check_block(size_t block);
+RSD_CHECK int rsd_codebook_settle(void *params);
 
 /* Sections, for n = rows x columns weights in blocks of `block` (a multiple of 8):
  *   codes   U8, bits each, first code in the low bits; 4-bit codes first in the high nibble, as
  *           bitsandbytes packs them, and an odd last one is followed by the code of 0
  *   absmax  F32[ceil(n/block)], or with double_quant what rsd_double_quant_pack adds
  * Errors: RSD_ENOMEM. */
-RSD_CHECK int rsd_codebook_pack(const rsd_codebook *book, size_t block, bool double_quant,
-                                rsd_mat W, rsd_packed *out);
-RSD_CHECK int rsd_codebook_unpack(const rsd_codebook *book, size_t block, bool double_quant,
-                                  const rsd_packed *in, rsd_mat Wq);
-
-/* What a quantizer of one fixed codebook takes: block (64) and double. */
-typedef struct {
-    size_t block;
-    bool double_quant;
-} rsd_codebook_params;
-extern const rsd_opt rsd_codebook_options[];
-extern const rsd_codebook_params rsd_codebook_defaults;
-bool rsd_codebook_idempotent(const void *params); /* unless absmaxima are rounded themselves */
-RSD_CHECK int rsd_codebook_settle(void *params);
+RSD_CHECK int rsd_codebook_pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c,
+                                rsd_packed *out);
+RSD_CHECK int rsd_codebook_unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq);
 
 /* scaled[n] = x / max|x| in the arithmetic above, `whole` for a block that is not cut short;
  * returns the maximum.  scaled may be x. */

@@ -68,14 +68,17 @@ static void make_map(int map, float level[LEVELS])
 }
 
 /* The dynamic map lacks -1, and the linear one's middle is not quite 0. */
-static bool idempotent(const void *p) { return ((const params *)p)->map == FP8; }
+static bool idempotent(const rsd_spec *spec)
+{
+    return ((const params *)rsd_spec_params(spec))->map == FP8;
+}
 
 static size_t block_count(const params *a, size_t n) { return n / a->block + (n % a->block != 0); }
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
+static int pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
     (void)c;
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     const size_t n = W.m * W.n;
     float level[LEVELS], bound[LEVELS - 1], *absmax, *x;
     uint8_t *codes;
@@ -95,9 +98,9 @@ static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *
     return RSD_OK;
 }
 
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
+static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 {
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     const size_t n = Wq.m * Wq.n;
     const uint8_t *codes = rsd_packed_get(in, "codes")->data;
     const float *absmax = rsd_packed_get(in, "absmax")->data;

@@ -44,13 +44,6 @@ static const rsd_alias aliases[] = {
     { 0 },
 };
 
-/* Scaled too: both maxima are 7 times a power of two, and what int.c says of an odd K holds. */
-static bool idempotent(const void *p)
-{
-    (void)p;
-    return true;
-}
-
 static int settle(void *p)
 {
     params *a = p;
@@ -77,10 +70,10 @@ static void find_scales(const params *a, rsd_mat W, float *scale)
         *scale = rsd_grid_step(largest, max);
 }
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
+static int pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
     (void)c;
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     const rsd_fp *fp = formats[a->format].fp;
     const size_t row_bytes = W.n * formats[a->format].bytes;
     char *values;
@@ -104,9 +97,9 @@ static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *
     return RSD_OK;
 }
 
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
+static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 {
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     const char *values = rsd_packed_get(in, "values")->data;
     const float *scale = a->scale == SCALE_NONE ? NULL : rsd_packed_get(in, "scales")->data;
     for (size_t i = 0; i < Wq.m; i++) {
@@ -122,6 +115,8 @@ static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
     return RSD_OK;
 }
 
+/* Idempotent: scaled too: both maxima are 7 times a power of two, and what int.c says of an odd K
+ * holds. */
 const rsd_quantizer rsd_quantizer_float = {
     .name = "float",
     .summary = "cast to fp16, bf16, e4m3 or e5m2, the 8-bit formats after scaling",
@@ -130,7 +125,7 @@ const rsd_quantizer rsd_quantizer_float = {
     .defaults = &defaults,
     .params_size = sizeof(params),
     .aliases = aliases,
-    .idempotent = idempotent,
+    .idempotent = rsd_idempotent_always,
     .settle = settle,
     .pack = pack,
     .unpack = unpack,

@@ -1,5 +1,4 @@
 #include "quantizers/codebook.h"
-#include "quantizers/quantizer.h"
 
 /* bitsandbytes' FP4: a sign, then eight magnitudes over 12 in the order of their bit patterns.
  * It is not OCP's E2M1, whose smallest step is 1/12 = .0833 instead of .0052. */
@@ -7,19 +6,6 @@ static const rsd_codebook book = { 4,
                                    { 0, 0.0625f / 12, 8.0f / 12, 1, 4.0f / 12, 6.0f / 12, 2.0f / 12,
                                      3.0f / 12, 0, -0.0625f / 12, -8.0f / 12, -1, -4.0f / 12,
                                      -6.0f / 12, -2.0f / 12, -3.0f / 12 } };
-
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
-{
-    (void)c;
-    const rsd_codebook_params *a = p;
-    return rsd_codebook_pack(&book, a->block, a->double_quant, W, out);
-}
-
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
-{
-    const rsd_codebook_params *a = p;
-    return rsd_codebook_unpack(&book, a->block, a->double_quant, in, Wq);
-}
 
 const rsd_quantizer rsd_quantizer_fp4 = {
     .name = "fp4",
@@ -30,6 +16,7 @@ const rsd_quantizer rsd_quantizer_fp4 = {
     .params_size = sizeof(rsd_codebook_params),
     .idempotent = rsd_codebook_idempotent,
     .settle = rsd_codebook_settle,
-    .pack = pack,
-    .unpack = unpack,
+    .data = &book,
+    .pack = rsd_codebook_pack,
+    .unpack = rsd_codebook_unpack,
 };

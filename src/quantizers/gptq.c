@@ -258,9 +258,9 @@ static void round_two_sided(work *w, rsd_mat W)
     }
 }
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
+static int pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     work w = { .a = a,
                .m = W.m,
                .n = W.n,
@@ -298,9 +298,9 @@ done:
     return err;
 }
 
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
+static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 {
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     const rsd_grid grid = { .kind = (rsd_grid_kind)a->scheme, .bits = (int)a->bits };
     return rsd_grid_unpack(&grid, a->group, in, Wq);
 }

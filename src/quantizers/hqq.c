@@ -87,10 +87,10 @@ static void unpack_codes(const params *a, const rsd_hq *t, const uint8_t *in, ui
     }
 }
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
+static int pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
     (void)c;
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     const bool half = a->store == STORE_FP16;
     int err = RSD_OK;
     rsd_hq t = { 0 };
@@ -112,9 +112,9 @@ done:
     return err;
 }
 
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
+static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 {
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     int err = RSD_OK;
     rsd_hq t = { 0 };
     uint8_t *codes = NULL;

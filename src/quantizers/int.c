@@ -49,7 +49,10 @@ static const rsd_alias aliases[] = {
 /* The largest weight a comes back as K s rounded.  As s is a/K rounded, K s lies within K/2 last
  * places of s from a; its rounding goes to the nearest float32, so no farther, and divided by K it
  * rounds to s again (K is odd: never a tie).  A 16-bit s times K is exact. */
-static bool idempotent(const void *p) { return ((const params *)p)->scheme == SYMMETRIC; }
+static bool idempotent(const rsd_spec *spec)
+{
+    return ((const params *)rsd_spec_params(spec))->scheme == SYMMETRIC;
+}
 
 /* Where the groups of an m x n matrix lie. */
 typedef struct {
@@ -160,10 +163,10 @@ static int pack_zeros(const params *a, size_t count, const float *scale, const f
     return RSD_OK;
 }
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
+static int pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
     (void)c;
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     const layout g = layout_of(a, W.m, W.n);
     const size_t row_bytes = rsd_bits_bytes(W.n, (int)a->bits);
     int err = RSD_OK;
@@ -221,9 +224,9 @@ static int unpack_zeros(const params *a, const rsd_packed *in, size_t count, flo
     return RSD_OK;
 }
 
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
+static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 {
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     const int bits = (int)a->bits;
     const layout g = layout_of(a, Wq.m, Wq.n);
     const size_t row_bytes = rsd_bits_bytes(Wq.n, bits);

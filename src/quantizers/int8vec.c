@@ -7,13 +7,6 @@
  * even.  Codes are computed from the float32 product w * (127/absmax), as upstream's are; where the
  * quotient overflows, or absmax is 0, from the double one. */
 
-/* 127 steps of absmax/127, rounded once, are absmax; the others lie within a step's 1e-5. */
-static bool idempotent(const void *p)
-{
-    (void)p;
-    return true;
-}
-
 static void encode_row(const float *x, size_t n, float absmax, int8_t *codes)
 {
     const float inverse = 127 / absmax;
@@ -25,9 +18,9 @@ static void encode_row(const float *x, size_t n, float absmax, int8_t *codes)
             codes[j] = absmax > 0 ? (int8_t)rint((double)x[j] * 127 / (double)absmax) : 0;
 }
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
+static int pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
-    (void)p;
+    (void)spec;
     (void)c;
     int8_t *codes;
     float *absmax;
@@ -40,9 +33,9 @@ static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *
     return RSD_OK;
 }
 
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
+static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 {
-    (void)p;
+    (void)spec;
     const int8_t *codes = rsd_packed_get(in, "codes")->data;
     const float *absmax = rsd_packed_get(in, "absmax")->data;
     for (size_t i = 0; i < Wq.m; i++)
@@ -51,11 +44,13 @@ static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
     return RSD_OK;
 }
 
+/* Idempotent: 127 steps of absmax/127, rounded once, are absmax; the others lie within a step's
+ * 1e-5. */
 const rsd_quantizer rsd_quantizer_int8vec = {
     .name = "int8vec",
     .summary = "bitsandbytes' vectorwise int8: one float32 absmax per row",
     .source = "Dettmers et al., LLM.int8(), NeurIPS 2022; bitsandbytes 95f9af30",
-    .idempotent = idempotent,
+    .idempotent = rsd_idempotent_always,
     .pack = pack,
     .unpack = unpack,
 };

@@ -45,13 +45,6 @@ static int settle(void *p)
     return RSD_OK;
 }
 
-/* A group with no more values than its palette has places gets them. */
-static bool idempotent(const void *p)
-{
-    (void)p;
-    return true;
-}
-
 static size_t rows_of(const params *a, size_t m)
 {
     return a->group == group_tensor || a->group > m ? m : a->group;
@@ -125,9 +118,9 @@ static void encode_row(const float *x, size_t n, const float *palette, size_t k,
     rsd_nearest(x, n, bound, k, codes);
 }
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
+static int pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     const size_t k = (size_t)1 << a->bits, groups = count_groups(a, W.m);
     const size_t row_bytes = rsd_bits_bytes(W.n, (int)a->bits), rows = rows_of(a, W.m);
     int err = RSD_OK;
@@ -154,9 +147,9 @@ done:
     return err;
 }
 
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
+static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 {
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     const size_t k = (size_t)1 << a->bits, rows = rows_of(a, Wq.m);
     const size_t row_bytes = rsd_bits_bytes(Wq.n, (int)a->bits);
     const uint8_t *codes = rsd_packed_get(in, "codes")->data;
@@ -177,6 +170,7 @@ done:
     return err;
 }
 
+/* Idempotent: a group with no more values than its palette has places gets them. */
 const rsd_quantizer rsd_quantizer_kmeans = {
     .name = "kmeans",
     .summary = "palettes: rows share 2^bits values, the centres of their weights' clusters",
@@ -186,7 +180,7 @@ const rsd_quantizer rsd_quantizer_kmeans = {
     .params_size = sizeof(params),
     .aliases = aliases,
     .calibration = RSD_CALIBRATION_TAKES,
-    .idempotent = idempotent,
+    .idempotent = rsd_idempotent_always,
     .settle = settle,
     .pack = pack,
     .unpack = unpack,

@@ -23,13 +23,6 @@ static const rsd_opt options[] = {
 };
 /* clang-format on */
 
-/* 127 is odd: see int.c.  What is kept is a 16-bit number the second time. */
-static bool idempotent(const void *p)
-{
-    (void)p;
-    return true;
-}
-
 static bool kept(const params *a, const rsd_calibration *c, size_t j)
 {
     return c && c->max_abs && c->max_abs[j] >= a->threshold;
@@ -55,9 +48,9 @@ static int pack_kept(const params *a, rsd_mat W, const rsd_calibration *c, size_
     return err;
 }
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
+static int pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     size_t count = 0;
     int8_t *codes;
     float *scale;
@@ -89,9 +82,9 @@ static const rsd_section *section(const rsd_packed *in, const char *name)
     return NULL;
 }
 
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
+static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 {
-    (void)p;
+    (void)spec;
     const rsd_section *columns = section(in, "columns");
     const size_t count = columns ? columns->count : 0;
     const int32_t *column = columns ? columns->data : NULL;
@@ -111,6 +104,7 @@ static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
     return RSD_OK;
 }
 
+/* Idempotent: 127 is odd: see int.c.  What is kept is a 16-bit number the second time. */
 const rsd_quantizer rsd_quantizer_llmint8 = {
     .name = "llmint8",
     .summary = "8 bits on a scale per row; columns of outlying inputs stay in 16",
@@ -119,7 +113,7 @@ const rsd_quantizer rsd_quantizer_llmint8 = {
     .defaults = &defaults,
     .params_size = sizeof(params),
     .calibration = RSD_CALIBRATION_TAKES,
-    .idempotent = idempotent,
+    .idempotent = rsd_idempotent_always,
     .pack = pack,
     .unpack = unpack,
 };

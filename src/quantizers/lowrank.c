@@ -69,10 +69,10 @@ static int pack_factor(const params *a, const char *name, rsd_mat F, rsd_packed 
                                 least > 0 ? least : 1);
 }
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
+static int pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
     (void)c;
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     int err = RSD_OK;
     size_t r;
     rsd_mat B = { 0 }, A = { 0 };
@@ -99,9 +99,9 @@ static int normalize(rsd_mat F)
 }
 
 /* B A with both factors normalized, so that no partial sum overflows before the whole does. */
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
+static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 {
-    (void)p; /* the sections say all */
+    (void)spec; /* the sections say all */
     const rsd_section *left = rsd_packed_get(in, "left"), *right = rsd_packed_get(in, "right");
     const size_t r = left->count / Wq.m;
     int err = RSD_OK;

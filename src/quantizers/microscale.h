@@ -5,7 +5,7 @@
 
 #include "err.h"
 #include "mat.h"
-#include "quantizers/packed.h"
+#include "quantizers/quantizer.h"
 
 #include <stdint.h>
 
@@ -24,14 +24,19 @@ typedef struct {
     size_t block;
     int bits, down;
     const char *dtype; /* of the codes: "U8" packs them to `bits` bits, row by row */
-    const void *context;
-    void (*encode)(const void *context, const float *x, size_t n, uint8_t *codes);
-    void (*decode)(const void *context, const uint8_t *codes, size_t n, float *x);
 } rsd_microscale;
+
+/* What these quantizers' .data is; params are the quantizer's own. */
+typedef struct {
+    rsd_microscale (*layout)(const void *params);
+    void (*encode)(const void *params, const float *x, size_t n, uint8_t *codes);
+    void (*decode)(const void *params, const uint8_t *codes, size_t n, float *x);
+} rsd_microscale_elements;
 
 /* Sections: codes, `bits` each, rows starting at a byte; E8M0 scales U8[rows][ceil(columns/block)].
  * Errors: RSD_ENOMEM. */
-RSD_CHECK int rsd_microscale_pack(const rsd_microscale *f, rsd_mat W, rsd_packed *out);
-RSD_CHECK int rsd_microscale_unpack(const rsd_microscale *f, const rsd_packed *in, rsd_mat Wq);
+RSD_CHECK int rsd_microscale_pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c,
+                                  rsd_packed *out);
+RSD_CHECK int rsd_microscale_unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq);
 
 #endif

@@ -1,6 +1,5 @@
 #include "fp.h"
 #include "quantizers/microscale.h"
-#include "quantizers/quantizer.h"
 
 #include <math.h>
 
@@ -48,13 +47,6 @@ static const rsd_alias aliases[] = {
     { 0 },
 };
 
-/* The largest weight stays in its binade, so the block keeps its scale. */
-static bool idempotent(const void *p)
-{
-    (void)p;
-    return true;
-}
-
 /* Halves to even leave a tie at one of two codes; at the lower one it moves up. */
 static void move_ties_up(const rsd_fp *fp, int bits, const float *x, size_t n, uint8_t *codes)
 {
@@ -80,9 +72,9 @@ static void encode_int8(int rounding, const float *x, size_t n, uint8_t *codes)
     }
 }
 
-static void encode(const void *context, const float *x, size_t n, uint8_t *codes)
+static void encode(const void *p, const float *x, size_t n, uint8_t *codes)
 {
-    const params *a = context;
+    const params *a = p;
     const rsd_fp *fp = formats[a->format].fp;
     if (!fp) {
         encode_int8(a->rounding, x, n, codes);
@@ -93,9 +85,9 @@ static void encode(const void *context, const float *x, size_t n, uint8_t *codes
         move_ties_up(fp, formats[a->format].bits, x, n, codes);
 }
 
-static void decode(const void *context, const uint8_t *codes, size_t n, float *x)
+static void decode(const void *p, const uint8_t *codes, size_t n, float *x)
 {
-    const params *a = context;
+    const params *a = p;
     if (formats[a->format].fp)
         rsd_fp_decode_array(formats[a->format].fp, codes, x, n);
     else
@@ -103,30 +95,18 @@ static void decode(const void *context, const uint8_t *codes, size_t n, float *x
             x[i] = (float)(int8_t)codes[i] / INT8_ONE;
 }
 
-static rsd_microscale scheme_of(const params *a)
+static rsd_microscale layout(const void *p)
 {
+    const params *a = p;
     return (rsd_microscale){ .block = BLOCK,
                              .bits = formats[a->format].bits,
                              .down = formats[a->format].exponent,
-                             .dtype = formats[a->format].dtype,
-                             .context = a,
-                             .encode = encode,
-                             .decode = decode };
+                             .dtype = formats[a->format].dtype };
 }
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
-{
-    (void)c;
-    const rsd_microscale f = scheme_of(p);
-    return rsd_microscale_pack(&f, W, out);
-}
+static const rsd_microscale_elements elements = { layout, encode, decode };
 
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
-{
-    const rsd_microscale f = scheme_of(p);
-    return rsd_microscale_unpack(&f, in, Wq);
-}
-
+/* Idempotent: the largest weight stays in its binade, so the block keeps its scale. */
 const rsd_quantizer rsd_quantizer_mx = {
     .name = "mx",
     .summary = "microscaling: blocks of 32 small floats that share a power of two",
@@ -135,7 +115,8 @@ const rsd_quantizer rsd_quantizer_mx = {
     .defaults = &defaults,
     .params_size = sizeof(params),
     .aliases = aliases,
-    .idempotent = idempotent,
-    .pack = pack,
-    .unpack = unpack,
+    .data = &elements,
+    .idempotent = rsd_idempotent_always,
+    .pack = rsd_microscale_pack,
+    .unpack = rsd_microscale_unpack,
 };

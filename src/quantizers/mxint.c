@@ -1,5 +1,4 @@
 #include "quantizers/microscale.h"
-#include "quantizers/quantizer.h"
 
 /* Sign and magnitude in blocks that share the exponent of their largest weight: what QERA and the
  * papers before it call MXINT.  bits=8,block=32 gives the numbers of mx:format=int8. */
@@ -27,18 +26,11 @@ static const rsd_alias aliases[] = {
     { 0 },
 };
 
-/* The largest magnitude has its top bit set before and after. */
-static bool idempotent(const void *p)
-{
-    (void)p;
-    return true;
-}
-
 /* Magnitudes are below 2 and counted in units of 2^(2-bits); halves go to even.  Whole numbers from
  * -top to top take a sign bit by a shift of theirs. */
-static void encode(const void *context, const float *x, size_t n, uint8_t *codes)
+static void encode(const void *p, const float *x, size_t n, uint8_t *codes)
 {
-    const params *a = context;
+    const params *a = p;
     const float units = (float)(1 << (a->bits - 2)), top = (float)((1 << (a->bits - 1)) - 1);
     const int sign = 1 << (a->bits - 1);
     for (size_t i = 0; i < n; i++) {
@@ -49,9 +41,9 @@ static void encode(const void *context, const float *x, size_t n, uint8_t *codes
     }
 }
 
-static void decode(const void *context, const uint8_t *codes, size_t n, float *x)
+static void decode(const void *p, const uint8_t *codes, size_t n, float *x)
 {
-    const params *a = context;
+    const params *a = p;
     const float unit = 1 / (float)(1 << (a->bits - 2));
     const int sign = 1 << (a->bits - 1);
     for (size_t i = 0; i < n; i++) {
@@ -60,29 +52,15 @@ static void decode(const void *context, const uint8_t *codes, size_t n, float *x
     }
 }
 
-static rsd_microscale scheme_of(const params *a)
+static rsd_microscale layout(const void *p)
 {
-    return (rsd_microscale){ .block = a->block,
-                             .bits = (int)a->bits,
-                             .dtype = "U8",
-                             .context = a,
-                             .encode = encode,
-                             .decode = decode };
+    const params *a = p;
+    return (rsd_microscale){ .block = a->block, .bits = (int)a->bits, .dtype = "U8" };
 }
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
-{
-    (void)c;
-    const rsd_microscale f = scheme_of(p);
-    return rsd_microscale_pack(&f, W, out);
-}
+static const rsd_microscale_elements elements = { layout, encode, decode };
 
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
-{
-    const rsd_microscale f = scheme_of(p);
-    return rsd_microscale_unpack(&f, in, Wq);
-}
-
+/* Idempotent: the largest magnitude has its top bit set before and after. */
 const rsd_quantizer rsd_quantizer_mxint = {
     .name = "mxint",
     .summary = "block floating point: sign and magnitude, an exponent per block of a row",
@@ -91,7 +69,8 @@ const rsd_quantizer rsd_quantizer_mxint = {
     .defaults = &defaults,
     .params_size = sizeof(params),
     .aliases = aliases,
-    .idempotent = idempotent,
-    .pack = pack,
-    .unpack = unpack,
+    .data = &elements,
+    .idempotent = rsd_idempotent_always,
+    .pack = rsd_microscale_pack,
+    .unpack = rsd_microscale_unpack,
 };

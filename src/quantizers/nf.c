@@ -1,7 +1,6 @@
 #include "quantizers/nf.h"
 
 #include "quantizers/codebook.h"
-#include "quantizers/quantizer.h"
 
 /* Levels at quantiles of the normal distribution, so that weights drawn from one use every code
  * about equally often.  With k = 2^(bits-1) and o = 1 - (1/32 + 1/30)/2: the k upper ones of the
@@ -29,19 +28,12 @@ uint8_t rsd_nf_code(int bits, float x)
     return code;
 }
 
-typedef struct {
-    size_t bits, block;
-    bool double_quant;
-} params;
-
-static const params defaults = { .bits = 4, .block = 64 };
-
 /* clang-format off */
 static const rsd_opt options[] = {
-    { "bits", 0, RSD_OPT_SIZE, offsetof(params, bits), 2, 4, "bits", "bits per code" },
-    { "block", 0, RSD_OPT_SIZE, offsetof(params, block), 8, 65536, "weights",
+    { "bits", 0, RSD_OPT_SIZE, offsetof(rsd_codebook_params, bits), 2, 4, "bits", "bits per code" },
+    { "block", 0, RSD_OPT_SIZE, offsetof(rsd_codebook_params, block), 8, 65536, "weights",
       "weights that share an absmax, a multiple of 8; blocks run over the flat tensor" },
-    { "double", 0, RSD_OPT_FLAG, offsetof(params, double_quant), 0, 0, NULL,
+    { "double", 0, RSD_OPT_FLAG, offsetof(rsd_codebook_params, double_quant), 0, 0, NULL,
       "store each absmax in 8 bits (double quantization)" },
     { 0 },
 };
@@ -54,33 +46,17 @@ static const rsd_alias aliases[] = {
     { 0 },
 };
 
-static bool idempotent(const void *p) { return !((const params *)p)->double_quant; }
-
-static int settle(void *p) { return rsd_codebook_check_block(((const params *)p)->block); }
-
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
-{
-    (void)c;
-    const params *a = p;
-    return rsd_codebook_pack(&books[a->bits - 2], a->block, a->double_quant, W, out);
-}
-
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
-{
-    const params *a = p;
-    return rsd_codebook_unpack(&books[a->bits - 2], a->block, a->double_quant, in, Wq);
-}
-
 const rsd_quantizer rsd_quantizer_nf = {
     .name = "nf",
     .summary = "NormalFloat: blockwise absmax, levels at normal quantiles",
     .source = "Dettmers et al., QLoRA, NeurIPS 2023; bitsandbytes",
     .options = options,
-    .defaults = &defaults,
-    .params_size = sizeof(params),
+    .defaults = &rsd_codebook_defaults,
+    .params_size = sizeof(rsd_codebook_params),
     .aliases = aliases,
-    .idempotent = idempotent,
-    .settle = settle,
-    .pack = pack,
-    .unpack = unpack,
+    .data = books,
+    .idempotent = rsd_codebook_idempotent,
+    .settle = rsd_codebook_settle,
+    .pack = rsd_codebook_pack,
+    .unpack = rsd_codebook_unpack,
 };

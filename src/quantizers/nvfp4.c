@@ -184,16 +184,16 @@ static int unpack_blocks(const rsd_packed *in, rsd_mat Wq)
     return RSD_OK;
 }
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
+static int pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
     (void)c;
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     return a->scale == SCALE_TENSOR ? pack_scaled(W, out) : pack_blocks(W, out);
 }
 
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
+static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 {
-    const params *a = p;
+    const params *a = rsd_spec_params(spec);
     return a->scale == SCALE_TENSOR ? unpack_scaled(in, Wq) : unpack_blocks(in, Wq);
 }
 

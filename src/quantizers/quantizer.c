@@ -31,6 +31,12 @@ int rsd_spec_parse(const char *text, rsd_spec *out)
     return RSD_OK;
 }
 
+bool rsd_idempotent_always(const rsd_spec *spec)
+{
+    (void)spec;
+    return true;
+}
+
 /* The calibration as the method gets it. */
 static int choose_calibration(const rsd_spec *spec, rsd_mat W, const rsd_calibration **c)
 {
@@ -55,7 +61,7 @@ int rsd_pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_pack
         return RSD_FAIL(RSD_EARG, "a %zu x %zu matrix has nothing to quantize", W.m, W.n);
     RSD_TRY(rsd_mat_check_finite(W));
     RSD_TRY(choose_calibration(spec, W, &c));
-    return spec->quantizer->pack(spec->params, W, c, out);
+    return spec->quantizer->pack(spec, W, c, out);
 }
 
 int rsd_unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
@@ -63,7 +69,7 @@ int rsd_unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
     if (Wq.m != in->m || Wq.n != in->n)
         return RSD_FAIL(RSD_EARG, "%zu x %zu packed, but %zu x %zu to unpack into", in->m, in->n,
                         Wq.m, Wq.n);
-    return spec->quantizer->unpack(spec->params, in, Wq);
+    return spec->quantizer->unpack(spec, in, Wq);
 }
 
 /* In double, and row by row: the sums of a large matrix keep their digits. */

@@ -9,6 +9,8 @@
 #include "quantizers/packed.h"
 #include "spec.h"
 
+typedef struct rsd_spec rsd_spec; /* a quantizer with its parameters, below */
+
 typedef struct {
     const char *name;
     const char *summary;      /* one line, for `residuum list` */
@@ -18,10 +20,11 @@ typedef struct {
     size_t params_size;       /* its size, <= RSD_PARAMS_MAX */
     const rsd_alias *aliases; /* ends in alias == NULL; NULL for none */
     rsd_calibration_need calibration;
+    const void *data; /* what a family's shared functions need to know of this member; theirs */
 
     /* Is a dequantized matrix left as it is when it is quantized again, without calibration where
      * that can be?  (Scales that are subnormal in float32 aside.)  NULL: never. */
-    bool (*idempotent)(const void *params);
+    bool (*idempotent)(const rsd_spec *spec);
 
     /* After parsing: refuse what no table row can refuse alone, and replace "auto" by what it
      * stands for.  Settling twice changes nothing.  NULL: nothing to do.  Errors: RSD_EUSAGE. */
@@ -31,21 +34,27 @@ typedef struct {
      * c is NULL unless .calibration takes one; its shape is W's.  Methods that need it check the
      * members they need.  What comes out of unpack must be finite too, also for W near the ends of
      * float32. */
-    int (*pack)(const void *params, rsd_mat W, const rsd_calibration *c, rsd_packed *out);
+    int (*pack)(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out);
 
     /* Wq = what the bytes stand for.  Shape is the packed one. */
-    int (*unpack)(const void *params, const rsd_packed *in, rsd_mat Wq);
+    int (*unpack)(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq);
 } rsd_quantizer;
 
 /* NULL-terminated, in Makefile order. */
 extern const rsd_quantizer *const rsd_quantizers[];
 
 /* A SPEC of the command line, parsed: `name[:key[=value],...]`, name or alias. */
-typedef struct {
+struct rsd_spec {
     const rsd_quantizer *quantizer;
     _Alignas(max_align_t) unsigned char params[RSD_PARAMS_MAX];
     char text[RSD_SPEC_MAX]; /* canonical: `nf:bits=4,block=64` */
-} rsd_spec;
+};
+
+/* Its parameter struct. */
+static inline const void *rsd_spec_params(const rsd_spec *spec) { return spec->params; }
+
+/* An `idempotent` that holds whatever the parameters. */
+bool rsd_idempotent_always(const rsd_spec *spec);
 
 /* Errors: RSD_ENOTFOUND for an unknown name (the message lists the known ones), RSD_EUSAGE (the
  * message begins with the text that was given). */

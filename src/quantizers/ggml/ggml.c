@@ -17,12 +17,6 @@ const rsd_opt rsd_ggml_options[] = {
     { 0 },
 };
 /* clang-format on */
-const rsd_opt rsd_ggml_no_options[] = { { 0 } };
-
-const double *rsd_ggml_weights(const rsd_ggml_params *params, const rsd_calibration *c)
-{
-    return c && params->weights == AUTO ? c->square : NULL;
-}
 
 /* n columns as whole blocks. */
 static size_t blocks_of(const rsd_ggml_type *t, size_t n)
@@ -58,8 +52,11 @@ static void load_row(const float *restrict from, size_t n, size_t padded, float 
     memset(x + n, 0, (padded - n) * sizeof *x);
 }
 
-int rsd_ggml_pack(const rsd_ggml_format *f, rsd_mat W, const double *weight, rsd_packed *out)
+int rsd_ggml_pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
+    const rsd_ggml_format *f = spec->quantizer->data;
+    const rsd_ggml_params *params = rsd_spec_params(spec);
+    const double *weight = c && params->weights == AUTO ? c->square : NULL;
     const rsd_ggml_type *t = rsd_ggml_type_by_name(f->type);
     assert(t);
     const size_t blocks = blocks_of(t, W.n), padded = blocks * t->block;
@@ -78,7 +75,10 @@ int rsd_ggml_pack(const rsd_ggml_format *f, rsd_mat W, const double *weight, rsd
     RSD_TRY_DONE(rsd_packed_add(out, "blocks", "U8", bytes, &row));
     for (size_t i = 0; i < W.m; i++, row += row_bytes) {
         load_row(W.x + i * W.ld, W.n, padded, f->limit, x);
-        f->encode(f->how, x, w, padded, row);
+        if (f->encode)
+            f->encode(spec, x, w, padded, row);
+        for (size_t b = 0; b < blocks && f->encode_block; b++)
+            f->encode_block(x + b * t->block, w ? w + b * t->block : NULL, row + b * t->bytes);
     }
 done:
     free(w);
@@ -86,9 +86,10 @@ done:
     return err;
 }
 
-int rsd_ggml_unpack(const char *type, const rsd_packed *in, rsd_mat Wq)
+int rsd_ggml_unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 {
-    const rsd_ggml_type *t = rsd_ggml_type_by_name(type);
+    const rsd_ggml_format *f = spec->quantizer->data;
+    const rsd_ggml_type *t = rsd_ggml_type_by_name(f->type);
     assert(t && t->decode);
     const size_t blocks = blocks_of(t, Wq.n), whole = Wq.n / t->block;
     const uint8_t *row = rsd_packed_get(in, "blocks")->data;

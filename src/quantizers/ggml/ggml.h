@@ -13,12 +13,15 @@
 #include "ggml/type.h"
 #include "quantizers/quantizer.h"
 
-/* One row: x[n] with n whole blocks, weight[n] or NULL. */
+/* What these quantizers' .data is.  One of the two encoders is there: of one block, or of a row of
+ * x[n] in whole blocks.  weight: as x, or NULL. */
 typedef struct {
     const char *type; /* rsd_ggml_type's name */
     float limit;      /* |x| is clamped to it first */
-    const void *how;  /* for encode */
-    void (*encode)(const void *how, const float *x, const float *weight, size_t n, void *blocks);
+    void (*encode_block)(const float *x, const float *weight, void *block);
+    void (*encode)(const rsd_spec *spec, const float *x, const float *weight, size_t n,
+                   void *blocks);
+    const void *how; /* what types that share an encode differ in */
 } rsd_ggml_format;
 
 /* Parameters of the types that take importance weights: `weights=auto|none`. */
@@ -28,18 +31,10 @@ typedef struct {
 extern const rsd_opt rsd_ggml_options[];
 extern const rsd_ggml_params rsd_ggml_defaults;
 
-/* Of the types that do not: nothing. */
-extern const rsd_opt rsd_ggml_no_options[];
-
-/* weight: what to use of the calibration, c->square or NULL.
- * Errors: RSD_EDOM for a weight that is negative or not finite, RSD_ENOMEM. */
-RSD_CHECK int rsd_ggml_pack(const rsd_ggml_format *f, rsd_mat W, const double *weight,
+/* Errors: RSD_EDOM for an importance that is negative or not finite, RSD_ENOMEM. */
+RSD_CHECK int rsd_ggml_pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c,
                             rsd_packed *out);
-
-/* The weights that params ask for; NULL where there are none. */
-const double *rsd_ggml_weights(const rsd_ggml_params *params, const rsd_calibration *c);
-
-RSD_CHECK int rsd_ggml_unpack(const char *type, const rsd_packed *in, rsd_mat Wq);
+RSD_CHECK int rsd_ggml_unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq);
 
 /* Scales to fp16, ties to even, at most 65504; d[count] becomes what was stored. */
 void rsd_ggml_halves(float *d, size_t count, uint16_t *half);

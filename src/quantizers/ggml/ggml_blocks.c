@@ -128,9 +128,11 @@ static uint8_t *write_blocks(const rsd_ggml_blocks *how, chunk *c, size_t blocks
     return at;
 }
 
-void rsd_ggml_encode_blocks(const void *how, const float *x, const float *weight, size_t n,
+void rsd_ggml_encode_blocks(const rsd_spec *spec, const float *x, const float *weight, size_t n,
                             void *blocks)
 {
+    const rsd_ggml_format *f = spec->quantizer->data;
+    const rsd_ggml_blocks *how = f->how;
     chunk c;
     uint8_t *at = blocks;
     const float sigma2 = weight ? rsd_ggml_sumsq(x, n) / (float)n : 0;

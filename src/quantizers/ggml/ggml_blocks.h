@@ -8,6 +8,8 @@
 #ifndef RSD_QUANTIZERS_GGML_BLOCKS_H
 #define RSD_QUANTIZERS_GGML_BLOCKS_H
 
+#include "quantizers/quantizer.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -16,8 +18,8 @@ typedef struct {
     bool affine;
 } rsd_ggml_blocks;
 
-/* how: rsd_ggml_blocks. */
-void rsd_ggml_encode_blocks(const void *how, const float *x, const float *weight, size_t n,
+/* The format's .how is an rsd_ggml_blocks. */
+void rsd_ggml_encode_blocks(const rsd_spec *spec, const float *x, const float *weight, size_t n,
                             void *blocks);
 
 /* The largest |x| of 32. */

@@ -40,9 +40,10 @@ static void load(const float *x, const float *weight, size_t blocks, rsd_lane_ti
         t->w[i] = given[i] * lanes_sqrt(sum * (2.0f / N) + t->w[i]);
 }
 
-static void encode(const void *how, const float *x, const float *weight, size_t n, void *blocks)
+static void encode(const rsd_spec *spec, const float *x, const float *weight, size_t n,
+                   void *blocks)
 {
-    const int trials = *(const int *)how;
+    const int trials = (int)((const params *)rsd_spec_params(spec))->trials;
     rsd_q4_0 *out = blocks;
     for (size_t at = 0; at < n; at += N * RSD_LANE_COUNT) {
         const size_t count = (n - at) / N;
@@ -61,22 +62,13 @@ static void encode(const void *how, const float *x, const float *weight, size_t 
     }
 }
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
-{
-    const params *a = p;
-    const int trials = (int)a->trials;
-    const rsd_ggml_format format = { "iq4_nl", 0x1p32f, &trials, encode };
-    return rsd_ggml_pack(&format, W, rsd_ggml_weights(&a->base, c), out);
-}
-
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
-{
-    (void)p;
-    return rsd_ggml_unpack("iq4_nl", in, Wq);
-}
+static const rsd_ggml_format format = { .type = "iq4_nl", .limit = 0x1p32f, .encode = encode };
 
 /* The first scale puts the largest weight on the end level: levels fit themselves exactly. */
-static bool idempotent(const void *p) { return ((const params *)p)->trials == 0; }
+static bool idempotent(const rsd_spec *spec)
+{
+    return ((const params *)rsd_spec_params(spec))->trials == 0;
+}
 
 const rsd_quantizer rsd_quantizer_iq4_nl = {
     .name = "iq4_nl",
@@ -87,6 +79,7 @@ const rsd_quantizer rsd_quantizer_iq4_nl = {
     .params_size = sizeof(params),
     .calibration = RSD_CALIBRATION_TAKES,
     .idempotent = idempotent,
-    .pack = pack,
-    .unpack = unpack,
+    .data = &format,
+    .pack = rsd_ggml_pack,
+    .unpack = rsd_ggml_unpack,
 };

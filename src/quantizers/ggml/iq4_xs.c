@@ -20,8 +20,9 @@ static void search(const float *x, const float *weight, float scale[8])
 }
 
 /* Unlike the K types', these codes are chosen for d before it is rounded to fp16. */
-static void encode_block(const float *x, const float *weight, rsd_iq4_xs *out)
+static void encode_block(const float *x, const float *weight, void *block)
 {
+    rsd_iq4_xs *out = block;
     float scale[8];
     uint8_t code[RSD_GGML_SUPER], factor[8];
     search(x, weight, scale);
@@ -38,26 +39,9 @@ static void encode_block(const float *x, const float *weight, rsd_iq4_xs *out)
     rsd_fields_put(code, RSD_GGML_SUPER, 0, 4, 16, out->q);
 }
 
-static void encode(const void *how, const float *x, const float *weight, size_t n, void *blocks)
-{
-    (void)how;
-    rsd_iq4_xs *out = blocks;
-    for (size_t at = 0; at < n; at += RSD_GGML_SUPER)
-        encode_block(x + at, weight ? weight + at : NULL, out++);
-}
-
-static const rsd_ggml_format format = { "iq4_xs", 0x1p32f, NULL, encode };
-
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
-{
-    return rsd_ggml_pack(&format, W, rsd_ggml_weights(p, c), out);
-}
-
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
-{
-    (void)p;
-    return rsd_ggml_unpack(format.type, in, Wq);
-}
+static const rsd_ggml_format format = { .type = "iq4_xs",
+                                        .limit = 0x1p32f,
+                                        .encode_block = encode_block };
 
 const rsd_quantizer rsd_quantizer_iq4_xs = {
     .name = "iq4_xs",
@@ -67,6 +51,7 @@ const rsd_quantizer rsd_quantizer_iq4_xs = {
     .defaults = &rsd_ggml_defaults,
     .params_size = sizeof(rsd_ggml_params),
     .calibration = RSD_CALIBRATION_TAKES,
-    .pack = pack,
-    .unpack = unpack,
+    .data = &format,
+    .pack = rsd_ggml_pack,
+    .unpack = rsd_ggml_unpack,
 };

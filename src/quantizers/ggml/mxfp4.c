@@ -22,8 +22,10 @@ static uint8_t exponent(float largest)
     return (uint8_t)((int)(e < -BIAS ? -BIAS : e > EXPONENT_MAX ? EXPONENT_MAX : e) + BIAS);
 }
 
-static void encode_block(const float *x, rsd_mxfp4 *out)
+static void encode_block(const float *x, const float *weight, void *block)
 {
+    (void)weight;
+    rsd_mxfp4 *out = block;
     uint8_t code[N];
     float bound[7];
     out->e = exponent(rsd_absmax32(x));
@@ -40,42 +42,17 @@ static void encode_block(const float *x, rsd_mxfp4 *out)
     rsd_fields_put(code, N, 0, 4, 16, out->q);
 }
 
-static void encode(const void *how, const float *x, const float *weight, size_t n, void *blocks)
-{
-    (void)how, (void)weight;
-    rsd_mxfp4 *out = blocks;
-    for (size_t at = 0; at < n; at += N)
-        encode_block(x + at, out++);
-}
+static const rsd_ggml_format format = { .type = "mxfp4",
+                                        .limit = FLT_MAX,
+                                        .encode_block = encode_block };
 
-static const rsd_ggml_format format = { "mxfp4", FLT_MAX, NULL, encode };
-
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
-{
-    (void)p, (void)c;
-    return rsd_ggml_pack(&format, W, NULL, out);
-}
-
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
-{
-    (void)p;
-    return rsd_ggml_unpack(format.type, in, Wq);
-}
-
-/* The largest number becomes 4 or 6 times 2^e, so e stays. */
-static bool idempotent(const void *p)
-{
-    (void)p;
-    return true;
-}
-
+/* Idempotent: the largest number becomes 4 or 6 times 2^e, so e stays. */
 const rsd_quantizer rsd_quantizer_mxfp4 = {
     .name = "mxfp4",
     .summary = "llama.cpp's MXFP4: E2M1 numbers times a power of two, blocks of 32, 4.25 bits",
     .source = "ggml d99724f; OCP Microscaling Formats 1.0",
-    .options = rsd_ggml_no_options,
-    .defaults = "",
-    .idempotent = idempotent,
-    .pack = pack,
-    .unpack = unpack,
+    .idempotent = rsd_idempotent_always,
+    .data = &format,
+    .pack = rsd_ggml_pack,
+    .unpack = rsd_ggml_unpack,
 };

@@ -9,31 +9,19 @@ static const rsd_super_pairs pairs = {
     .sigma = 1,
 };
 
-static void encode(const void *how, const float *x, const float *weight, size_t n, void *blocks)
+static void encode_block(const float *x, const float *weight, void *block)
 {
-    (void)how;
-    rsd_q2_K *out = blocks;
-    for (size_t at = 0; at < n; at += RSD_GGML_SUPER, out++) {
-        rsd_super s;
-        rsd_super_encode_pairs(&pairs, x + at, weight ? weight + at : NULL, &s, out->d, out->dmin);
-        for (size_t k = 0; k < 16; k++)
-            out->scales[k] = (uint8_t)(s.scale[k] | s.min[k] << 4);
-        rsd_fields_put(s.code, RSD_GGML_SUPER, 0, 2, 32, out->q);
-    }
+    rsd_q2_K *out = block;
+    rsd_super s;
+    rsd_super_encode_pairs(&pairs, x, weight, &s, out->d, out->dmin);
+    for (size_t k = 0; k < 16; k++)
+        out->scales[k] = (uint8_t)(s.scale[k] | s.min[k] << 4);
+    rsd_fields_put(s.code, RSD_GGML_SUPER, 0, 2, 32, out->q);
 }
 
-static const rsd_ggml_format format = { "q2_K", 0x1p32f, NULL, encode };
-
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
-{
-    return rsd_ggml_pack(&format, W, rsd_ggml_weights(p, c), out);
-}
-
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
-{
-    (void)p;
-    return rsd_ggml_unpack(format.type, in, Wq);
-}
+static const rsd_ggml_format format = { .type = "q2_K",
+                                        .limit = 0x1p32f,
+                                        .encode_block = encode_block };
 
 const rsd_quantizer rsd_quantizer_q2_k = {
     .name = "q2_k",
@@ -44,6 +32,7 @@ const rsd_quantizer rsd_quantizer_q2_k = {
     .defaults = &rsd_ggml_defaults,
     .params_size = sizeof(rsd_ggml_params),
     .calibration = RSD_CALIBRATION_TAKES,
-    .pack = pack,
-    .unpack = unpack,
+    .data = &format,
+    .pack = rsd_ggml_pack,
+    .unpack = rsd_ggml_unpack,
 };

@@ -35,8 +35,9 @@ static float round_scales(const float *scale, uint8_t *code)
     return 1 / inverse;
 }
 
-static void encode_block(const float *x, const float *weight, rsd_q3_K *out)
+static void encode_block(const float *x, const float *weight, void *block)
 {
+    rsd_q3_K *out = block;
     rsd_lane_tile tiles[4];
     float scale[16], d;
     uint8_t code[RSD_GGML_SUPER], factor[16];
@@ -59,26 +60,9 @@ static void encode_block(const float *x, const float *weight, rsd_q3_K *out)
     rsd_fields_put(code, RSD_GGML_SUPER, 2, 1, 32, out->high);
 }
 
-static void encode(const void *how, const float *x, const float *weight, size_t n, void *blocks)
-{
-    (void)how;
-    rsd_q3_K *out = blocks;
-    for (size_t at = 0; at < n; at += RSD_GGML_SUPER)
-        encode_block(x + at, weight ? weight + at : NULL, out++);
-}
-
-static const rsd_ggml_format format = { "q3_K", 0x1p32f, NULL, encode };
-
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
-{
-    return rsd_ggml_pack(&format, W, rsd_ggml_weights(p, c), out);
-}
-
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
-{
-    (void)p;
-    return rsd_ggml_unpack(format.type, in, Wq);
-}
+static const rsd_ggml_format format = { .type = "q3_K",
+                                        .limit = 0x1p32f,
+                                        .encode_block = encode_block };
 
 const rsd_quantizer rsd_quantizer_q3_k = {
     .name = "q3_k",
@@ -88,6 +72,7 @@ const rsd_quantizer rsd_quantizer_q3_k = {
     .defaults = &rsd_ggml_defaults,
     .params_size = sizeof(rsd_ggml_params),
     .calibration = RSD_CALIBRATION_TAKES,
-    .pack = pack,
-    .unpack = unpack,
+    .data = &format,
+    .pack = rsd_ggml_pack,
+    .unpack = rsd_ggml_unpack,
 };

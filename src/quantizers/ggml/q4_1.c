@@ -2,28 +2,13 @@
 #include "quantizers/ggml/ggml_blocks.h"
 
 static const rsd_ggml_blocks blocks = { .bits = 4, .affine = true };
-static const rsd_ggml_format format = { "q4_1", 0x1p32f, &blocks, rsd_ggml_encode_blocks };
+static const rsd_ggml_format format = {
+    .type = "q4_1", .limit = 0x1p32f, .encode = rsd_ggml_encode_blocks, .how = &blocks
+};
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
-{
-    return rsd_ggml_pack(&format, W, rsd_ggml_weights(p, c), out);
-}
-
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
-{
-    (void)p;
-    return rsd_ggml_unpack(format.type, in, Wq);
-}
-
-/* Without importance weights: the first and the last code are always taken.  Only where a block's
- * range is some 10^4 times smaller than its minimum, and that beyond 10, may the rounding of
- * d code + m in float32 reach the last bit of d in fp16. */
-static bool idempotent(const void *p)
-{
-    (void)p;
-    return true;
-}
-
+/* Idempotent without importance weights: the first and the last code are always taken.  Only where
+ * a block's range is some 10^4 times smaller than its minimum, and that beyond 10, may the rounding
+ * of d code + m in float32 reach the last bit of d in fp16. */
 const rsd_quantizer rsd_quantizer_q4_1 = {
     .name = "q4_1",
     .summary = "llama.cpp's blocks of 32: 4-bit codes, a scale and a minimum, 5 bits per weight",
@@ -32,7 +17,8 @@ const rsd_quantizer rsd_quantizer_q4_1 = {
     .defaults = &rsd_ggml_defaults,
     .params_size = sizeof(rsd_ggml_params),
     .calibration = RSD_CALIBRATION_TAKES,
-    .idempotent = idempotent,
-    .pack = pack,
-    .unpack = unpack,
+    .idempotent = rsd_idempotent_always,
+    .data = &format,
+    .pack = rsd_ggml_pack,
+    .unpack = rsd_ggml_unpack,
 };

@@ -9,30 +9,18 @@ static const rsd_super_pairs pairs = {
     .sigma = 2,
 };
 
-static void encode(const void *how, const float *x, const float *weight, size_t n, void *blocks)
+static void encode_block(const float *x, const float *weight, void *block)
 {
-    (void)how;
-    rsd_q4_K *out = blocks;
-    for (size_t at = 0; at < n; at += RSD_GGML_SUPER, out++) {
-        rsd_super s;
-        rsd_super_encode_pairs(&pairs, x + at, weight ? weight + at : NULL, &s, out->d, out->dmin);
-        rsd_scales6_put(s.scale, s.min, out->scales);
-        rsd_fields_put(s.code, RSD_GGML_SUPER, 0, 4, 32, out->q);
-    }
+    rsd_q4_K *out = block;
+    rsd_super s;
+    rsd_super_encode_pairs(&pairs, x, weight, &s, out->d, out->dmin);
+    rsd_scales6_put(s.scale, s.min, out->scales);
+    rsd_fields_put(s.code, RSD_GGML_SUPER, 0, 4, 32, out->q);
 }
 
-static const rsd_ggml_format format = { "q4_K", 0x1p32f, NULL, encode };
-
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
-{
-    return rsd_ggml_pack(&format, W, rsd_ggml_weights(p, c), out);
-}
-
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
-{
-    (void)p;
-    return rsd_ggml_unpack(format.type, in, Wq);
-}
+static const rsd_ggml_format format = { .type = "q4_K",
+                                        .limit = 0x1p32f,
+                                        .encode_block = encode_block };
 
 const rsd_quantizer rsd_quantizer_q4_k = {
     .name = "q4_k",
@@ -43,6 +31,7 @@ const rsd_quantizer rsd_quantizer_q4_k = {
     .defaults = &rsd_ggml_defaults,
     .params_size = sizeof(rsd_ggml_params),
     .calibration = RSD_CALIBRATION_TAKES,
-    .pack = pack,
-    .unpack = unpack,
+    .data = &format,
+    .pack = rsd_ggml_pack,
+    .unpack = rsd_ggml_unpack,
 };

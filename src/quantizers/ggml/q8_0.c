@@ -17,9 +17,10 @@ static inline int8_t code_of(float y)
     return (int8_t)(int)(y > -127 ? y : -127);
 }
 
-static void encode(const void *how, const float *x, const float *weight, size_t n, void *blocks)
+static void encode(const rsd_spec *spec, const float *x, const float *weight, size_t n,
+                   void *blocks)
 {
-    (void)how, (void)weight;
+    (void)spec, (void)weight;
     rsd_q8_0 *out = blocks;
     float d[CHUNK];
     uint16_t half[CHUNK];
@@ -37,34 +38,15 @@ static void encode(const void *how, const float *x, const float *weight, size_t 
     }
 }
 
-static const rsd_ggml_format format = { "q8_0", 0x1p32f, NULL, encode };
+static const rsd_ggml_format format = { .type = "q8_0", .limit = 0x1p32f, .encode = encode };
 
-static int pack(const void *p, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
-{
-    (void)p, (void)c;
-    return rsd_ggml_pack(&format, W, NULL, out);
-}
-
-static int unpack(const void *p, const rsd_packed *in, rsd_mat Wq)
-{
-    (void)p;
-    return rsd_ggml_unpack(format.type, in, Wq);
-}
-
-/* The largest code is always 127, and 127 times an fp16 number is exact. */
-static bool idempotent(const void *p)
-{
-    (void)p;
-    return true;
-}
-
+/* Idempotent: the largest code is always 127, and 127 times an fp16 number is exact. */
 const rsd_quantizer rsd_quantizer_q8_0 = {
     .name = "q8_0",
     .summary = "llama.cpp's blocks of 32: 8-bit codes times a scale, 8.5 bits per weight",
     .source = "ggml d99724f",
-    .options = rsd_ggml_no_options,
-    .defaults = "",
-    .idempotent = idempotent,
-    .pack = pack,
-    .unpack = unpack,
+    .idempotent = rsd_idempotent_always,
+    .data = &format,
+    .pack = rsd_ggml_pack,
+    .unpack = rsd_ggml_unpack,
 };
