@@ -262,9 +262,9 @@ static void trains_as_peft(void **state)
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         const bool adalora = strstr(cases[c].folder, "adalora") != NULL;
-        const reference ref = open_reference(fixture(cases[c].folder));
+        reference ref = open_reference(fixture(cases[c].folder));
         rsd_recover_options o = usual;
-        rsd_grid_step step;
+        rsd_step step;
         setting s;
         open_model(&s, cases[c].model);
         if (adalora)
@@ -290,8 +290,8 @@ static void trains_as_peft(void **state)
         assert_int_equal(rsd_recover_steps(s.r), o.schedule.steps);
         if (adalora)
             check_choice(&ref, &s);
-        rsd_safetensors_free((rsd_safetensors *)(uintptr_t)&ref.st);
-        rsd_map_close((rsd_map *)(uintptr_t)&ref.map);
+        rsd_safetensors_free(&ref.st);
+        rsd_map_close(&ref.map);
         end(&s);
     }
 }
@@ -311,7 +311,7 @@ static void gradients_are_slopes(void **state)
                 continue; /* its norms are not differentiated: no gradient of the loss */
             for (int side = -1; side < 2; side++) {
                 setting s;
-                rsd_grid_step step;
+                rsd_step step;
                 rsd_recover_options o = usual;
                 open_model(&s, "gpt_neox");
                 random_adapters(&s, (rsd_variant)v, 0.3);
@@ -350,7 +350,7 @@ static void the_original_teaches(void **state)
     for (int objective = RSD_OBJECTIVE_KL; objective <= RSD_OBJECTIVE_HIDDEN; objective++)
         for (int disturbed = 0; disturbed < 2; disturbed++) {
             setting s;
-            rsd_grid_step first, step = { 0 };
+            rsd_step first, step = { 0 };
             rsd_recover_options o = usual;
             open_model(&s, "llama");
             random_adapters(&s, RSD_LORA, 0.3 * disturbed);
@@ -389,7 +389,7 @@ static void first_step_by_hand(void **state)
     static const rsd_variant variants[] = { RSD_DORA, RSD_ADALORA, RSD_QALORA };
     for (size_t k = 0; k < 3; k++) {
         setting s;
-        rsd_grid_step step;
+        rsd_step step;
         rsd_recover_options o = usual;
         rsd_real *before;
         open_model(&s, "gpt_neox");
@@ -427,7 +427,7 @@ static void passes_add_up(void **state)
 {
     (void)state;
     for (int objective = RSD_OBJECTIVE_CE; objective <= RSD_OBJECTIVE_HIDDEN; objective++) {
-        rsd_grid_step step[2];
+        rsd_step step[2];
         rsd_real *g[2];
         size_t count = 0;
         for (size_t k = 0; k < 2; k++) {
@@ -463,7 +463,7 @@ static rsd_real *run_part(const rsd_recover_options *o, rsd_variant v, size_t fr
                           size_t *count)
 {
     setting s;
-    rsd_grid_step step;
+    rsd_step step;
     rsd_real *out;
     open_model(&s, "llama");
     random_adapters(&s, v, 0.3);
@@ -671,7 +671,7 @@ static void trainings_refuse(void **state)
         RSD_EARG, "gradients of");
     end(&wide);
 
-    rsd_grid_step step; /* more tokens a pass than the model has memory for */
+    rsd_step step; /* more tokens a pass than the model has memory for */
     o = usual;
     o.batch = o.pass = 5;
     CHECK_OK(begin(&s, &o));
@@ -694,7 +694,7 @@ static void not_finite(void **state)
     (void)state;
     for (int objective = RSD_OBJECTIVE_CE; objective <= RSD_OBJECTIVE_HIDDEN; objective++) {
         setting s;
-        rsd_grid_step step;
+        rsd_step step;
         rsd_recover_options o = usual;
         rsd_real *before;
         open_model(&s, "llama");

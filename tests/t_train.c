@@ -297,7 +297,7 @@ static void loss_falls_to_nothing(void **state)
         rsd_model *model;
         rsd_weights *w;
         rsd_pretrain p;
-        rsd_grid_step s = { 0 };
+        rsd_step s = { 0 };
         create("overfit", cases[c], 1, &model, &w);
         CHECK_OK(rsd_pretrain_alloc(w, tokens, &usual, &p));
         CHECK_OK(rsd_pretrain_step(&p, &s));
@@ -321,7 +321,7 @@ static void a_step_clips_and_decays(void **state)
     rsd_model *model;
     rsd_weights *w;
     rsd_pretrain p;
-    rsd_grid_step s;
+    rsd_step s;
     rsd_pretrain_options o = usual;
     float *before;
     o.clip = 1e-3;
@@ -354,7 +354,7 @@ static void passes_add_up(void **state)
 {
     (void)state;
     rsd_tokens *tokens = open_tokens(7);
-    rsd_grid_step s[2];
+    rsd_step s[2];
     float *memory[2];
     size_t count = 0;
     for (size_t k = 0; k < 2; k++) {
@@ -397,7 +397,7 @@ static void epochs_are_permutations(void **state)
     rsd_model *model;
     rsd_weights *w;
     rsd_pretrain p;
-    rsd_grid_step s;
+    rsd_step s;
     size_t first[N];
     create("epochs", "gpt_neox", 1, &model, &w);
     CHECK_OK(rsd_pretrain_alloc(w, tokens, &usual, &p));
@@ -427,7 +427,7 @@ static void run_part(const rsd_tokens *tokens, const rsd_pretrain_options *o, si
     rsd_model *model;
     rsd_weights *w;
     rsd_pretrain p;
-    rsd_grid_step s;
+    rsd_step s;
     rsd_progress progress = { .best = 2.5, .best_step = 3 };
     memset(progress.identity, 'a', 64);
     create("resume", "gpt_neox", 1, &model, &w);
@@ -513,7 +513,7 @@ static void trainings_refuse(void **state)
     rsd_model *model;
     rsd_weights *w;
     rsd_pretrain p;
-    rsd_grid_step s;
+    rsd_step s;
     rsd_pretrain_options o = usual;
     create("refuse", "gpt_neox", 1, &model, &w);
     o.context = 17;
