@@ -3,12 +3,12 @@
 #include "adapters/adapted_hook.h"
 
 #include "adapters/factors.h"
+#include "alloc.h"
 #include "mat.h"
 #include "par.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { BUDGET = 1 << 30 }; /* bytes in flight; a larger layer goes alone */
 
@@ -89,8 +89,7 @@ int rsd_adapted_requantize(rsd_adapted *a)
                                 .context = &(work){ .a = a },
                                 .budget = BUDGET };
     work *w = each.context;
-    RSD_TRY(rsd_array_alloc(count, 1, sizeof *w->result, &w->result));
-    memset(w->result, 0, count * sizeof *w->result);
+    RSD_TRY(rsd_zeroed(count, sizeof *w->result, &w->result));
     int err = rsd_par_each(&each);
     for (size_t i = 0; i < count && !err; i++)
         if (w->result[i].err)

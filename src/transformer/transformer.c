@@ -1,5 +1,6 @@
 #include "transformer/transformer.h"
 
+#include "alloc.h"
 #include "mat.h"
 
 #include <assert.h>
@@ -109,10 +110,9 @@ static int alloc_memory(rsd_transformer *t)
 int rsd_transformer_alloc(rsd_weights *weights, rsd_precision precision, rsd_keep keep, size_t rows,
                           rsd_transformer **out)
 {
-    rsd_transformer *t = calloc(1, sizeof *t);
-    *out = t;
-    if (!t)
-        return RSD_FAIL(RSD_ENOMEM, "a forward pass");
+    rsd_transformer *t;
+    RSD_TRY(rsd_zeroed(1, sizeof *t, out));
+    t = *out;
     t->block.weights = weights;
     t->keep = keep;
     t->rows = rows;
