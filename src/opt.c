@@ -1,5 +1,7 @@
 #include "opt.h"
 
+#include "alloc.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -224,10 +226,7 @@ size_t rsd_opt_format(const rsd_opt *table, const void *obj, char *out, size_t s
 
 int rsd_list_add(rsd_list *list, const char *item)
 {
-    const char **grown = realloc(list->item, (list->count + 1) * sizeof *grown);
-    if (!grown)
-        return RSD_FAIL(RSD_ENOMEM, "list of %zu options", list->count + 1);
-    list->item = grown;
+    RSD_TRY(rsd_room(&list->item, list->count, 1, sizeof *list->item));
     list->item[list->count++] = item;
     return RSD_OK;
 }

@@ -96,7 +96,7 @@ static inline void quantize_weights(const rsd_weights *w, const char *text, rsd_
     for (size_t i = 0; i < w->shape.layers; i++)
         for (rsd_slot s = 0; s < RSD_LINEARS; s++) {
             const rsd_factor *f = &w->block[i].linear[s].W;
-            rsd_real *x = (rsd_real *)(uintptr_t)f->x;
+            rsd_real *x = w->memory + (f->x - w->memory);
             rsd_mat W;
             rsd_packed packed;
             if (!f->rows)
@@ -152,7 +152,7 @@ static inline void close_runner(runner *r)
 }
 
 /* Mean loss; `backward` adds to the adapters' gradients, and to grad's where it is not NULL. */
-static inline double loss_of(runner *r, bool backward, const rsd_weights *grad)
+static inline double loss_of(runner *r, bool backward, const rsd_gradients *grad)
 {
     const rsd_real *hidden;
     double loss[M];
@@ -164,7 +164,7 @@ static inline double loss_of(runner *r, bool backward, const rsd_weights *grad)
                    .loss = loss };
     if (backward) {
         l.dh = r->dh;
-        l.dW = grad ? (rsd_real *)(uintptr_t)grad->head.W.x : NULL;
+        l.dW = grad ? grad->head.W : NULL;
     }
     CHECK_OK(rsd_loss_run(rsd_transformer_mm(r->t), &l, r->work));
     if (backward)

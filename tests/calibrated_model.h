@@ -88,7 +88,8 @@ static inline void calibrated_run(calibrated *c, const char *tokens, size_t cont
 static inline rsd_mat calibrated_weight(const calibrated *c, size_t layer, size_t slot)
 {
     const rsd_factor *W = &c->w->block[layer].linear[slot].W;
-    return (rsd_mat){ (float *)(uintptr_t)W->x, W->rows, W->cols, W->cols };
+    float *x = W->x ? c->w->memory + (W->x - c->w->memory) : NULL;
+    return (rsd_mat){ x, W->rows, W->cols, W->cols };
 }
 
 static inline rsd_calibration calibrated_view(const calibrated *c, size_t layer, size_t slot)

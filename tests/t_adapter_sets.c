@@ -170,7 +170,8 @@ static void dora_lives_with_rows_of_zeros(void **state)
     add_adapters(&m, RSD_DORA, 0.4);
     rsd_adapter *a = &m.adapters.layer[0][RSD_Q];
     assert_true(a->rank > 0);
-    memset((rsd_real *)(uintptr_t)m.w->block[0].linear[RSD_Q].W.x, 0, a->n * sizeof(rsd_real));
+    const size_t q = (size_t)(m.w->block[0].linear[RSD_Q].W.x - m.w->memory);
+    memset(m.w->memory + q, 0, a->n * sizeof(rsd_real));
     memset(a->B, 0, a->rank * sizeof *a->B);
     open_runner(&m, RSD_PRECISION_F32, RSD_KEEP_ALL, true, &r);
     assert_true(isfinite(loss_of(&r, true, NULL)));

@@ -22,7 +22,7 @@ static void formula(const rsd_adapter *a, const rsd_real *W, double *out)
     }
 }
 
-static double plain_loss(tiny *m, rsd_weights *w, const rsd_weights *grad)
+static double plain_loss(tiny *m, rsd_weights *w, const rsd_gradients *grad)
 {
     tiny plain = *m;
     runner r;
@@ -49,9 +49,10 @@ static void passes_are_their_formulas(void **state)
             CHECK_OK(rsd_weights_copy(m.w, &merged));
             for (size_t i = 0; i < m.adapters.layers; i++)
                 for (rsd_slot s = 0; s < RSD_LINEARS; s++)
-                    if (m.adapters.layer[i][s].rank)
-                        formula(&m.adapters.layer[i][s], m.w->block[i].linear[s].W.x,
-                                (rsd_real *)(uintptr_t)merged->block[i].linear[s].W.x);
+                    if (m.adapters.layer[i][s].rank) {
+                        const rsd_real *W = m.w->block[i].linear[s].W.x;
+                        formula(&m.adapters.layer[i][s], W, merged->memory + (W - m.w->memory));
+                    }
             open_runner(&m, RSD_PRECISION_F32, RSD_KEEP_NOTHING, false, &r);
             const double loss = loss_of(&r, false, NULL), want = plain_loss(&m, merged, NULL);
             if (!(fabs(loss - want) <= 1e-13 * want)) /* some 100 roundings of 2^-53 */
@@ -90,12 +91,11 @@ static void check_gradients(const char *name, rsd_variant v, rsd_keep keep)
 {
     tiny m;
     runner r;
-    rsd_weights *grad;
+    rsd_gradients *grad;
     size_t seen = 0;
     open_tiny(name, false, &m);
     add_adapters(&m, v, 0.4);
-    CHECK_OK(rsd_weights_copy(m.w, &grad));
-    memset(grad->memory, 0, grad->count * sizeof *grad->memory);
+    CHECK_OK(rsd_gradients_alloc(m.w, &grad));
     open_runner(&m, RSD_PRECISION_F32, keep, true, &r);
     loss_of(&r, true, grad);
     for (size_t i = 0; i < m.adapters.count; i += 1 + (i > 300)) {
@@ -111,7 +111,7 @@ static void check_gradients(const char *name, rsd_variant v, rsd_keep keep)
         check_number(&r, name, &w[i], grad->block[i].norm2.w[i]);
     }
     close_runner(&r);
-    rsd_weights_free(grad);
+    rsd_gradients_free(grad);
     close_tiny(&m);
 }
 
@@ -259,7 +259,7 @@ static void straight_trains_through_the_grid(void **state)
     for (int frame = 0; frame < 2; frame++) {
         tiny m, dense;
         runner r;
-        rsd_weights *grad;
+        rsd_gradients *grad;
         rsd_base unused;
         open_tiny("llama", frame, &m);
         open_tiny("llama", false, &dense);
@@ -279,7 +279,8 @@ static void straight_trains_through_the_grid(void **state)
         for (size_t i = 0; i < m.w->shape.layers; i++)
             for (rsd_slot s = 0; s < RSD_LINEARS; s++) {
                 const rsd_adapter *a = &m.adapters.layer[i][s];
-                rsd_real *x = (rsd_real *)(uintptr_t)dense.w->block[i].linear[s].W.x;
+                const rsd_real *W_x = dense.w->block[i].linear[s].W.x;
+                rsd_real *x = dense.w->memory + (W_x - dense.w->memory);
                 rsd_quant_stats stats;
                 rsd_mat W, Wq;
                 if (!a->rank)
@@ -295,14 +296,13 @@ static void straight_trains_through_the_grid(void **state)
                 rsd_mat_free(&Wq);
                 rsd_mat_free(&W);
             }
-        CHECK_OK(rsd_weights_copy(dense.w, &grad));
-        memset(grad->memory, 0, grad->count * sizeof *grad->memory);
+        CHECK_OK(rsd_gradients_alloc(dense.w, &grad));
         CHECK_CLOSE(loss_of(&r, true, NULL), plain_loss(&dense, dense.w, grad), 1e-14);
         for (size_t i = 0; i < m.w->shape.layers; i++)
             for (rsd_slot s = 0; s < RSD_LINEARS; s++)
                 check_straight_layer(&m.adapters.layer[i][s], &m.grad.layer[i][s],
-                                     grad->block[i].linear[s].W.x);
-        rsd_weights_free(grad);
+                                     grad->block[i].linear[s].W);
+        rsd_gradients_free(grad);
         close_runner(&r);
         close_tiny(&dense);
         close_tiny(&m);

@@ -288,7 +288,7 @@ static int note_gradient(void *context, size_t i, rsd_slot k, const rsd_real *x,
 
 /* Window after window, the data's labels: records, and the weights' own gradients. */
 static void backward_all(subject *s, size_t context, size_t windows, record *r,
-                         const rsd_weights *grad)
+                         const rsd_gradients *grad)
 {
     rsd_transformer *t;
     const size_t C = s->w->shape.width;
@@ -340,16 +340,18 @@ static void check_against_rows(const rsd_moment *m, const rsd_real *x, size_t ro
 }
 
 /* sum_t dy_t x_t' is the weight's gradient: the rows are the layer's own. */
-static void check_rows(const subject *s, const rsd_weights *grad, const record *r, size_t i, int k)
+static void check_rows(const subject *s, const rsd_gradients *grad, const record *r, size_t i,
+                       int k)
 {
-    const rsd_factor *W = &s->w->block[i].linear[k].W, *dW = &grad->block[i].linear[k].W;
+    const rsd_factor *W = &s->w->block[i].linear[k].W;
+    const rsd_real *dW = grad->block[i].linear[k].W;
     double worst = 0, scale = 0;
     for (size_t a = 0; a < W->rows; a++)
         for (size_t b = 0; b < W->cols; b++) {
             double sum = 0;
             for (size_t t = 0; t < r->at[i][k]; t++)
                 sum += (double)r->dy[i][k][t * W->rows + a] * (double)r->x[i][k][t * W->cols + b];
-            worst = fmax(worst, fabs(sum - (double)dW->x[a * W->cols + b]));
+            worst = fmax(worst, fabs(sum - (double)dW[a * W->cols + b]));
             scale = fmax(scale, fabs(sum));
         }
     CHECK_CLOSE(worst / scale, 0, 1e-5);
@@ -360,13 +362,12 @@ static void check_architecture(const char *name, rsd_keep keep, size_t batch)
     char path[64];
     subject s;
     record r = { 0 };
-    rsd_weights *grad;
+    rsd_gradients *grad;
     snprintf(path, sizeof path, "transformers/%s", name);
     open_subject(fixture(path), token_file(), 0, &s);
     assert_int_equal(s.w->shape.layers, 2);
     run_subject(&s, (how){ T, WINDOWS, batch, keep, true, 1 });
-    CHECK_OK(rsd_weights_copy(s.w, &grad));
-    memset(grad->memory, 0, grad->count * sizeof *grad->memory);
+    CHECK_OK(rsd_gradients_alloc(s.w, &grad));
     backward_all(&s, T, WINDOWS, &r, grad);
     for (size_t i = 0; i < 2; i++)
         for (int k = 0; k < RSD_LINEARS; k++) {
@@ -378,7 +379,7 @@ static void check_architecture(const char *name, rsd_keep keep, size_t batch)
             free(r.x[i][k]);
             free(r.dy[i][k]);
         }
-    rsd_weights_free(grad);
+    rsd_gradients_free(grad);
     close_subject(&s);
 }
 
@@ -459,7 +460,7 @@ static void stops_and_fails(void **state)
     job.windows = WINDOWS + 1; /* one more than there is */
     job.stop = NULL;
     CHECK_FAILS(rsd_calibrate(&job, &done), RSD_EARG, "");
-    ((rsd_real *)(uintptr_t)s.w->final_norm.w)[0] = (rsd_real)NAN;
+    s.w->memory[s.w->final_norm.w - s.w->memory] = (rsd_real)NAN;
     job.windows = 1;
     CHECK_FAILS(rsd_calibrate(&job, &done), RSD_EDOM, "window 0");
     rsd_transformer_free(job.model);
@@ -509,11 +510,10 @@ static void predicts_the_loss(void **state)
     snprintf(folder, sizeof folder, "%.*s", (int)(strlen(file) - strlen("/config.json")), file);
     snprintf(tokens, sizeof tokens, "%s/eval.tokens.u16", folder);
     subject s;
-    rsd_weights *grad;
+    rsd_gradients *grad;
     open_subject(folder, tokens, 64 * 256 + 1, &s);
     run_subject(&s, (how){ 256, 64, 8, RSD_KEEP_ALL, false, 0 });
-    CHECK_OK(rsd_weights_copy(s.w, &grad));
-    memset(grad->memory, 0, grad->count * sizeof *grad->memory);
+    CHECK_OK(rsd_gradients_alloc(s.w, &grad));
     backward_all(&s, 256, 64, NULL, grad);
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         rsd_spec spec;
@@ -526,17 +526,18 @@ static void predicts_the_loss(void **state)
                 rsd_mat R;
                 if (!W->x)
                     continue;
-                const rsd_mat own = { (float *)(uintptr_t)W->x, W->rows, W->cols, W->cols };
+                const rsd_mat own = { s.w->memory + (W->x - s.w->memory), W->rows, W->cols,
+                                      W->cols };
                 CHECK_OK(rsd_mat_alloc(W->rows, W->cols, &R));
                 CHECK_OK(rsd_quantize(&spec, own, NULL, R, &stats, NULL));
                 rsd_mat_sub(own, R, R);
-                sum += predict(s.block[i].H[k], s.block[i].G[k], R, grad->block[i].linear[k].W.x);
+                sum += predict(s.block[i].H[k], s.block[i].G[k], R, grad->block[i].linear[k].W);
                 rsd_mat_free(&R);
             }
         print_message("# %s: %.4f, the reference has %.4f\n", cases[c].spec, sum, cases[c].want);
         CHECK_CLOSE(sum / cases[c].want, 1, 0.04);
     }
-    rsd_weights_free(grad);
+    rsd_gradients_free(grad);
     close_subject(&s);
 }
 

@@ -262,7 +262,7 @@ static void trains_as_peft(void **state)
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         const bool adalora = strstr(cases[c].folder, "adalora") != NULL;
-        const reference ref = open_reference(fixture(cases[c].folder));
+        reference ref = open_reference(fixture(cases[c].folder));
         rsd_recover_options o = usual;
         rsd_step step;
         setting s;
@@ -290,8 +290,8 @@ static void trains_as_peft(void **state)
         assert_int_equal(rsd_recover_steps(s.r), o.schedule.steps);
         if (adalora)
             check_choice(&ref, &s);
-        rsd_safetensors_free((rsd_safetensors *)(uintptr_t)&ref.st);
-        rsd_map_close((rsd_map *)(uintptr_t)&ref.map);
+        rsd_safetensors_free(&ref.st);
+        rsd_map_close(&ref.map);
         end(&s);
     }
 }

@@ -222,7 +222,7 @@ static void stops_and_fails(void **state)
     s.visits = s.last = 0;
     CHECK_FAILS(rsd_sequence(&job, &done), RSD_EARG, "");
     assert_int_equal(done, 0);
-    ((rsd_real *)(uintptr_t)s.original->block[0].norm1.w)[0] = (rsd_real)NAN;
+    s.original->memory[s.original->block[0].norm1.w - s.original->memory] = (rsd_real)NAN;
     job.windows = WINDOWS;
     CHECK_FAILS(rsd_sequence(&job, &done), RSD_EDOM, "");
     close_subject(&s);

@@ -23,7 +23,8 @@ static const double against_transformers = 5e-6;
 
 typedef struct {
     rsd_model *model, *reference;
-    rsd_weights *w, *grad;
+    rsd_weights *w;
+    rsd_gradients *grad;
     int32_t input[M], target[M];
 } tiny;
 
@@ -57,8 +58,7 @@ static void open_tiny(const char *name, tiny *m)
     m->model = open_file(name, "");
     m->reference = open_file(name, "/reference.safetensors");
     CHECK_OK(rsd_weights_load(m->model, &m->w));
-    CHECK_OK(rsd_weights_copy(m->w, &m->grad));
-    memset(m->grad->memory, 0, m->grad->count * sizeof *m->grad->memory);
+    CHECK_OK(rsd_gradients_alloc(m->w, &m->grad));
     read_reference(m, "tokens", tokens);
     for (size_t b = 0; b < B; b++)
         for (size_t t = 0; t < T; t++) {
@@ -69,14 +69,14 @@ static void open_tiny(const char *name, tiny *m)
 
 static void close_tiny(tiny *m)
 {
-    rsd_weights_free(m->grad);
+    rsd_gradients_free(m->grad);
     rsd_weights_free(m->w);
     rsd_model_close(m->reference);
     rsd_model_close(m->model);
 }
 
 /* Mean loss; with gradients where grad is not NULL. */
-static double loss_of(tiny *m, rsd_keep keep, const rsd_weights *grad)
+static double loss_of(tiny *m, rsd_keep keep, const rsd_gradients *grad)
 {
     rsd_transformer *t;
     const rsd_real *hidden;
@@ -93,7 +93,7 @@ static double loss_of(tiny *m, rsd_keep keep, const rsd_weights *grad)
                    .loss = loss };
     if (grad) {
         l.dh = dh;
-        l.dW = (rsd_real *)(uintptr_t)grad->head.W.x;
+        l.dW = grad->head.W;
     }
     CHECK_OK(rsd_array_alloc(rsd_loss_work(&l), 1, 1, &work));
     CHECK_OK(rsd_loss_run(rsd_transformer_mm(t), &l, work));
@@ -146,7 +146,8 @@ static void loss_and_gradients_match(void **state)
         size_t seen = 0;
         for (size_t i = 0; i < rsd_model_count(m.model); i++) {
             const rsd_tensor *t = rsd_model_tensor(m.model, i);
-            const rsd_real *x = t->matrix ? rsd_weights_of(m.grad, t) : NULL;
+            const rsd_real *W = t->matrix ? rsd_weights_of(m.w, t) : NULL;
+            const rsd_real *x = rsd_gradients_at(m.grad, m.w, W);
             char name[256];
             double g[800], norm = 0, error = 0;
             if (!x)
@@ -198,13 +199,13 @@ static void recomputing_changes_nothing(void **state)
     for (size_t c = 0; c < CASES; c++) {
         tiny m;
         open_tiny(cases[c], &m);
-        rsd_weights *again;
-        CHECK_OK(rsd_weights_copy(m.grad, &again));
+        rsd_gradients *again;
+        CHECK_OK(rsd_gradients_alloc(m.w, &again));
         const double all = loss_of(&m, RSD_KEEP_ALL, m.grad);
         const double inputs = loss_of(&m, RSD_KEEP_INPUTS, again);
         assert_true(all == inputs);
         assert_memory_equal(m.grad->memory, again->memory, again->count * sizeof *again->memory);
-        rsd_weights_free(again);
+        rsd_gradients_free(again);
         close_tiny(&m);
     }
 }

@@ -17,7 +17,7 @@ typedef struct {
     rsd_weights *changed; /* the original but for one matrix */
     rsd_transformer *pass;
     double *loss_fp, *difference; /* [windows] */
-    rsd_weights *gradient;        /* of the mean loss, by every weight */
+    rsd_gradients *gradient;      /* of the mean loss, by every weight */
     sensitivity_row *row;
     size_t rows, failed;
 } run;
@@ -79,8 +79,7 @@ static int begin(run *r)
     const sensitivity_job *job = r->job;
     const size_t tokens = job->stream->batch * job->stream->context;
     RSD_TRY(rsd_weights_copy(job->original, &r->changed));
-    RSD_TRY(rsd_weights_copy(job->original, &r->gradient));
-    memset(r->gradient->memory, 0, r->gradient->count * sizeof *r->gradient->memory);
+    RSD_TRY(rsd_gradients_alloc(job->original, &r->gradient));
     RSD_TRY(rsd_transformer_alloc(r->changed, job->precision, RSD_KEEP_NOTHING, tokens, &r->pass));
     RSD_TRY(rsd_array_alloc(job->stream->windows, 1, sizeof *r->loss_fp, &r->loss_fp));
     RSD_TRY(rsd_array_alloc(job->stream->windows, 1, sizeof *r->difference, &r->difference));
@@ -182,8 +181,9 @@ static int measure(run *r, const choice *c)
 {
     const stream *s = r->job->stream;
     const rsd_tensor *t = c->tensor;
-    const rsd_real *D = rsd_weights_of(r->gradient, t);
-    rsd_mat W = { rsd_weights_of(r->job->original, t), t->rows, t->cols, t->cols }, Wq;
+    const rsd_weights *original = r->job->original;
+    const rsd_real *D = rsd_gradients_at(r->gradient, original, rsd_weights_of(original, t));
+    rsd_mat W = { rsd_weights_of(original, t), t->rows, t->cols, t->cols }, Wq;
     rsd_mat place = { rsd_weights_of(r->changed, t), t->rows, t->cols, t->cols };
     double first_order = 0;
     int err = RSD_OK;
@@ -285,7 +285,7 @@ int sensitivity_measure(const sensitivity_job *job, sensitivity_row **rows, size
     }
     rsd_transformer_free(r.pass);
     rsd_weights_free(r.changed);
-    rsd_weights_free(r.gradient);
+    rsd_gradients_free(r.gradient);
     free(r.loss_fp);
     free(r.difference);
     *rows = r.row;

@@ -1,5 +1,6 @@
 #include "adapters/adalora.h"
 
+#include "alloc.h"
 #include "mat.h"
 #include "par.h"
 #include "rng.h"
@@ -102,10 +103,9 @@ static int set_up(rsd_adalora *a)
 int rsd_adalora_alloc(rsd_adapters *adapters, rsd_adapters *grad,
                       const rsd_adalora_options *options, rsd_adalora **out)
 {
-    rsd_adalora *a = calloc(1, sizeof *a);
-    *out = a;
-    if (!a)
-        return RSD_FAIL(RSD_ENOMEM, "AdaLoRA's budget");
+    rsd_adalora *a;
+    RSD_TRY(rsd_zeroed(1, sizeof *a, out));
+    a = *out;
     a->options = *options;
     a->adapters = adapters;
     a->grad = grad;

@@ -3,6 +3,7 @@
 #include "adapters/adapted_hook.h"
 
 #include "adapters/factors.h"
+#include "alloc.h"
 #include "mat.h"
 
 #include <assert.h>
@@ -87,14 +88,14 @@ static void *take(arena *m, size_t rows, size_t cols, size_t size)
 }
 
 /* A factor of its own: float32 only where it is not bfloat16 that products take. */
-static rsd_factor take_factor(arena *m, const rsd_adapted *a, const rsd_real *x, bool copied,
-                              size_t rows, size_t cols)
+static rsd_adapted_factor take_factor(arena *m, const rsd_adapted *a, const rsd_real *x,
+                                      bool copied, size_t rows, size_t cols)
 {
-    rsd_factor f = rsd_dense(x, rows, cols);
+    rsd_adapted_factor f = { .view = rsd_dense(x, rows, cols) };
     if (copied)
-        f.x = take(m, rows, cols, sizeof(rsd_real));
+        f.view.x = f.x = take(m, rows, cols, sizeof(rsd_real));
     if (a->half)
-        f.half = take(m, rows, cols, sizeof(rsd_half));
+        f.view.half = f.half = take(m, rows, cols, sizeof(rsd_half));
     return f;
 }
 
@@ -164,9 +165,8 @@ int rsd_adapted_alloc(const rsd_adapted_options *options, rsd_matmul *mm, rsd_ad
 {
     *out = NULL;
     RSD_TRY(check(options));
-    rsd_adapted *a = calloc(1, sizeof *a);
-    if (!a)
-        return RSD_FAIL(RSD_ENOMEM, "adapted layers");
+    rsd_adapted *a;
+    RSD_TRY(rsd_zeroed(1, sizeof *a, &a));
     a->o = *options;
     a->half = rsd_matmul_precision(mm) == RSD_PRECISION_BF16;
     a->hook =
@@ -205,10 +205,10 @@ size_t rsd_adapted_bytes(const rsd_adapted *a) { return a->bytes; }
 
 /* ---- after a step ---- */
 
-static void round_factor(const rsd_factor *f)
+static void round_factor(const rsd_adapted_factor *f)
 {
     if (f->half)
-        rsd_half_round(f->x, f->cols, f->rows, f->cols, (rsd_half *)(uintptr_t)f->half);
+        rsd_half_round(f->view.x, f->view.cols, f->view.rows, f->view.cols, f->half);
 }
 
 static int refresh_layer(rsd_adapted *a, size_t layer, rsd_slot slot)
@@ -218,16 +218,16 @@ static int refresh_layer(rsd_adapted *a, size_t layer, rsd_slot slot)
         return RSD_OK;
     const rsd_adapted_layer *l = &a->layer[layer][slot];
     if (rsd_factor_repeats(p))
-        rsd_factor_repeat(p, (rsd_real *)(uintptr_t)l->A.x);
+        rsd_factor_repeat(p, l->A.x);
     if (rsd_factor_scales(p))
-        rsd_factor_scale(p, (rsd_real *)(uintptr_t)l->B.x);
+        rsd_factor_scale(p, l->B.x);
     round_factor(&l->A);
     round_factor(&l->B);
     if (!l->norm)
         return RSD_OK;
     rsd_factor W;
     RSD_TRY(rsd_adapted_weight(a, layer, slot, false, &W));
-    return rsd_factor_norms(p, l->A.x, l->B.x, W.x, l->norm);
+    return rsd_factor_norms(p, l->A.view.x, l->B.view.x, W.x, l->norm);
 }
 
 int rsd_adapted_refresh(rsd_adapted *a)

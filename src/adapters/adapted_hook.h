@@ -4,12 +4,19 @@
 
 #include "adapters/adapted.h"
 
+/* A factor whose numbers the hook writes: those that view has, where they are its own. */
+typedef struct {
+    rsd_factor view;
+    rsd_real *x;    /* NULL: view.x is the adapter's parameters, or there is bfloat16 alone */
+    rsd_half *half; /* NULL: products are not in bfloat16 */
+} rsd_adapted_factor;
+
 /* What a layer with an adapter has between calls. */
 typedef struct {
-    rsd_factor A, B; /* factors.h: rank x n and m x rank, in bfloat16 too where mm has that */
-    rsd_factor W;    /* straight: the quantized W + s B A, m x n */
-    rsd_real *norm;  /* dora: m */
-    rsd_factor u;    /* trains: x A' of the last forward, its rows x rank */
+    rsd_adapted_factor A, B; /* factors.h: rank x n and m x rank, in bfloat16 too where mm has it */
+    rsd_adapted_factor W;    /* straight: the quantized W + s B A, m x n */
+    rsd_real *norm;          /* dora: m */
+    rsd_adapted_factor u;    /* trains: x A' of the last forward, its rows x rank */
 } rsd_adapted_layer;
 
 struct rsd_adapted {

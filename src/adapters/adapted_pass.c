@@ -47,11 +47,11 @@ static int product(rsd_matmul *mm, rsd_real alpha, rsd_factor A, rsd_factor B, b
 /* *out = F by a skinny product: rows x rank, in bfloat16 too where products are.  It lies in keep,
  * or in shared memory where keep has none. */
 static int skinny(const rsd_adapted *a, rsd_matmul *mm, rsd_factor x, rsd_factor F,
-                  const rsd_factor *keep, rsd_factor *out)
+                  const rsd_adapted_factor *keep, rsd_factor *out)
 {
     const size_t rank = F.transposed ? F.rows : F.cols;
-    rsd_real *u = keep->x ? (rsd_real *)(uintptr_t)keep->x : a->t;
-    rsd_half *half = keep->half ? (rsd_half *)(uintptr_t)keep->half : a->t_half;
+    rsd_real *u = keep->x ? keep->x : a->t;
+    rsd_half *half = keep->half ? keep->half : a->t_half;
     *out = rsd_dense(u, x.rows, rank);
     RSD_TRY(product(mm, 1, x, F, false, u));
     if (a->half) {
@@ -114,7 +114,7 @@ static int dora_inner(rsd_matmul *mm, const rsd_adapter *p, const rsd_adapted_la
                       rsd_factor W, rsd_factor x, rsd_factor u, rsd_real *z)
 {
     RSD_TRY(rsd_linear_forward(mm, &(rsd_linear){ .W = W }, x, z, false));
-    return product(mm, p->scale, u, rsd_transpose(l->B), true, z);
+    return product(mm, p->scale, u, rsd_transpose(l->B.view), true, z);
 }
 
 static int dora_forward(rsd_adapted *a, rsd_matmul *mm, const rsd_adapter *p,
@@ -134,7 +134,7 @@ static int dora_backward(rsd_adapted *a, rsd_matmul *mm, const rsd_adapter *p,
 {
     const size_t rows = dy->rows;
     if (dg) {
-        rsd_factor u = l->u;
+        rsd_factor u = l->u.view;
         u.rows = rows;
         RSD_TRY(dora_inner(mm, p, l, W, x, u, a->wide));
         magnitude_backward(p, l, *dy, a->wide, dg);
@@ -160,17 +160,17 @@ int rsd_adapted_forward(void *context, rsd_matmul *mm, size_t layer, rsd_slot sl
     rsd_factor u;
     assert(x.rows <= a->o.rows);
     if (p && a->o.straight)
-        linear.W = l->W;
+        linear.W = l->W.view;
     else
         RSD_TRY(rsd_adapted_weight(a, layer, slot, a->half, &linear.W));
     if (p && (!a->o.straight || a->o.grad))
-        RSD_TRY(skinny(a, mm, x, rsd_transpose(l->A), &l->u, &u));
+        RSD_TRY(skinny(a, mm, x, rsd_transpose(l->A.view), &l->u, &u));
     if (p && p->magnitude)
         return dora_forward(a, mm, p, l, &linear, x, u, y, accumulate);
     RSD_TRY(rsd_linear_forward(mm, &linear, x, y, accumulate));
     if (!p || a->o.straight)
         return RSD_OK;
-    return product(mm, p->scale, u, rsd_transpose(l->B), true, y);
+    return product(mm, p->scale, u, rsd_transpose(l->B.view), true, y);
 }
 
 /* Gradients of the factors, t = dy B; those that are not parameters pass through to them. */
@@ -179,7 +179,7 @@ static int factors_backward(rsd_adapted *a, rsd_matmul *mm, const rsd_adapter *p
                             rsd_adapter *grad)
 {
     const bool repeats = rsd_factor_repeats(p), scales = rsd_factor_scales(p);
-    rsd_factor u = l->u;
+    rsd_factor u = l->u.view;
     u.rows = dy.rows;
     RSD_TRY(product(mm, p->scale, rsd_transpose(t), x, !repeats, repeats ? a->dA : grad->A));
     RSD_TRY(product(mm, p->scale, rsd_transpose(dy), u, !scales, scales ? a->dB : grad->B));
@@ -199,7 +199,7 @@ int rsd_adapted_backward(void *context, rsd_matmul *mm, size_t layer, rsd_slot s
     rsd_adapter *grad = p && a->o.grad ? &a->o.grad->layer[layer][slot] : NULL;
     rsd_linear linear = { 0 };
     if (p && a->o.straight)
-        linear.W = l->W;
+        linear.W = l->W.view;
     else
         RSD_TRY(rsd_adapted_weight(a, layer, slot, a->half, &linear.W));
     if (p && p->magnitude)
@@ -208,8 +208,8 @@ int rsd_adapted_backward(void *context, rsd_matmul *mm, size_t layer, rsd_slot s
     if (!p || (a->o.straight && !grad))
         return RSD_OK;
     rsd_factor t;
-    RSD_TRY(skinny(a, mm, dy, l->B, &(rsd_factor){ 0 }, &t));
+    RSD_TRY(skinny(a, mm, dy, l->B.view, &(rsd_adapted_factor){ 0 }, &t));
     if (!a->o.straight)
-        RSD_TRY(product(mm, p->scale, t, l->A, true, dx));
+        RSD_TRY(product(mm, p->scale, t, l->A.view, true, dx));
     return grad ? factors_backward(a, mm, p, l, dy, x, t, grad) : RSD_OK;
 }

@@ -1,5 +1,6 @@
 #include "adapters/adapter.h"
 
+#include "alloc.h"
 #include "mat.h"
 
 #include <math.h>
@@ -81,8 +82,7 @@ int rsd_adapters_alloc(const rsd_weights *w, rsd_variant variant,
                        const rsd_adapter_plan (*plan)[RSD_LINEARS], rsd_adapters *out)
 {
     *out = (rsd_adapters){ .variant = variant, .layers = w->shape.layers };
-    RSD_TRY(rsd_array_alloc(out->layers, RSD_LINEARS, sizeof(rsd_adapter), &out->layer));
-    memset(out->layer, 0, out->layers * sizeof *out->layer);
+    RSD_TRY(rsd_zeroed(out->layers, sizeof *out->layer, &out->layer));
     for (size_t i = 0; i < out->layers; i++)
         for (rsd_slot k = 0; k < RSD_LINEARS; k++) {
             const rsd_adapter_plan *p = &plan[i][k];

@@ -1,17 +1,14 @@
 #include "adapters/base.h"
 
-#include "mat.h"
+#include "alloc.h"
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 int rsd_base_alloc(size_t layers, rsd_base *out)
 {
     *out = (rsd_base){ .layers = layers };
-    RSD_TRY(rsd_array_alloc(layers, 1, sizeof *out->layer, &out->layer));
-    memset(out->layer, 0, layers * sizeof *out->layer);
-    return RSD_OK;
+    return rsd_zeroed(layers, sizeof *out->layer, &out->layer);
 }
 
 void rsd_base_free(rsd_base *base)

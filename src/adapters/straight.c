@@ -3,12 +3,12 @@
 #include "adapters/adapted_hook.h"
 
 #include "adapters/factors.h"
+#include "alloc.h"
 #include "mat.h"
 #include "par.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { BUDGET = 1 << 30 }; /* bytes in flight; a larger layer goes alone */
 
@@ -43,7 +43,7 @@ static int read_weight(const rsd_adapted *a, size_t layer, rsd_slot slot, rsd_ma
 static int requantize(const rsd_adapted *a, size_t layer, rsd_slot slot)
 {
     const rsd_adapter *p = rsd_adapted_adapter(a, layer, slot);
-    const rsd_factor *to = &a->layer[layer][slot].W;
+    const rsd_adapted_factor *to = &a->layer[layer][slot].W;
     rsd_mat W = { 0 }, Wq = { 0 };
     rsd_packed packed = { 0 };
     int err = RSD_OK;
@@ -56,11 +56,10 @@ static int requantize(const rsd_adapted *a, size_t layer, rsd_slot slot)
     RSD_TRY_DONE(rsd_unpack(spec, &packed, Wq));
     if (to->half) { /* only where rsd_real is float */
         const void *x = Wq.x;
-        rsd_half_round(x, p->n, p->m, p->n, (rsd_half *)(uintptr_t)to->half);
+        rsd_half_round(x, p->n, p->m, p->n, to->half);
     } else {
-        rsd_real *x = (rsd_real *)(uintptr_t)to->x;
         for (size_t i = 0; i < p->m * p->n; i++)
-            x[i] = (rsd_real)Wq.x[i];
+            to->x[i] = (rsd_real)Wq.x[i];
     }
 done:
     rsd_packed_free(&packed);
@@ -90,8 +89,7 @@ int rsd_adapted_requantize(rsd_adapted *a)
                                 .context = &(work){ .a = a },
                                 .budget = BUDGET };
     work *w = each.context;
-    RSD_TRY(rsd_array_alloc(count, 1, sizeof *w->result, &w->result));
-    memset(w->result, 0, count * sizeof *w->result);
+    RSD_TRY(rsd_zeroed(count, sizeof *w->result, &w->result));
     int err = rsd_par_each(&each);
     for (size_t i = 0; i < count && !err; i++)
         if (w->result[i].err)

@@ -10,7 +10,6 @@
 static rsd_loss loss_of(const rsd_pretrain *p, size_t windows, const rsd_real *hidden)
 {
     const rsd_pretrain_options *o = &p->options;
-    const rsd_real *dW = p->grad->head.W.x;
     return (rsd_loss){
         .M = windows * o->context,
         .model = rsd_transformer_head(p->model, hidden),
@@ -18,7 +17,7 @@ static rsd_loss loss_of(const rsd_pretrain *p, size_t windows, const rsd_real *h
         .ce_weight = 1 / ((double)o->batch * (double)o->context),
         .loss = p->loss,
         .dh = p->dhidden,
-        .dW = p->grad->memory + (dW - p->grad->memory),
+        .dW = p->grad->head.W,
     };
 }
 
@@ -63,7 +62,7 @@ int rsd_pretrain_alloc(rsd_weights *weights, const rsd_tokens *tokens,
     RSD_TRY(rsd_parameters_list(weights->arch, &weights->shape, weights, &p->parameters));
     RSD_TRY(check_parameters(p));
     RSD_TRY(rsd_adamw_alloc(weights->count, &options->adamw, &p->adamw));
-    RSD_TRY(rsd_weights_copy(weights, &p->grad));
+    RSD_TRY(rsd_gradients_alloc(weights, &p->grad));
     RSD_TRY(rsd_transformer_alloc(weights, options->precision,
                                   options->recompute ? RSD_KEEP_INPUTS : RSD_KEEP_ALL,
                                   p->options.pass * options->context, &p->model));
@@ -75,7 +74,7 @@ void rsd_pretrain_free(rsd_pretrain *p)
     rsd_parameters_free(&p->parameters);
     rsd_adamw_free(&p->adamw);
     rsd_transformer_free(p->model);
-    rsd_weights_free(p->grad);
+    rsd_gradients_free(p->grad);
     rsd_window_reader_free(&p->reader);
     free(p->input);
     free(p->target);
@@ -121,7 +120,7 @@ int rsd_pretrain_step(rsd_pretrain *p, rsd_step *out)
     const rsd_pretrain_options *o = &p->options;
     const size_t step = p->adamw.step;
     double sum = 0;
-    memset(p->grad->memory, 0, p->grad->count * sizeof *p->grad->memory);
+    rsd_gradients_clear(p->grad);
     for (size_t done = 0; done < o->batch; done += o->pass) {
         const size_t left = o->batch - done;
         RSD_TRY(run_pass(p, step * o->batch + done, left < o->pass ? left : o->pass, &sum));

@@ -35,7 +35,7 @@ typedef struct {
     rsd_window_reader reader;
     size_t windows; /* of the stream: reader.count */
 
-    rsd_weights *grad;
+    rsd_gradients *grad;
     int32_t *input, *target;
     double *loss;
     rsd_real *dhidden;

@@ -1,5 +1,6 @@
 #include "train/recover_trainer.h"
 
+#include "alloc.h"
 #include "mat.h"
 #include "par.h"
 
@@ -101,10 +102,9 @@ int rsd_recover_alloc(rsd_transformer *model, rsd_adapted *adapted, rsd_adapters
                       rsd_adapters *grad, rsd_transformer *teacher, const rsd_tokens *tokens,
                       const rsd_recover_options *options, rsd_recover **out)
 {
-    rsd_recover *r = calloc(1, sizeof *r);
-    *out = r;
-    if (!r)
-        return RSD_FAIL(RSD_ENOMEM, "a training");
+    rsd_recover *r;
+    RSD_TRY(rsd_zeroed(1, sizeof *r, out));
+    r = *out;
     r->options = *options;
     r->model = model;
     r->teacher = teacher;

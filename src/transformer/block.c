@@ -160,12 +160,11 @@ int rsd_block_forward(const rsd_block *b, size_t layer, rsd_block_state *st, rsd
 
 /* ---- backward ---- */
 
-static void norm_backward(const rsd_block *b, const rsd_norm *norm, const rsd_norm *grad,
+static void norm_backward(const rsd_block *b, const rsd_norm *norm, const rsd_norm_gradient *grad,
                           const rsd_real *dy, const rsd_real *x, const rsd_real *mean,
                           const rsd_real *rstd, rsd_real *dx)
 {
-    rsd_real *dw = grad ? (rsd_real *)(uintptr_t)grad->w : NULL;
-    rsd_real *db = grad ? (rsd_real *)(uintptr_t)grad->b : NULL;
+    rsd_real *dw = grad ? grad->w : NULL, *db = grad ? grad->b : NULL;
     if (b->weights->shape.norm == RSD_NORM_RMS)
         rsd_rmsnorm_backward(norm, dy, x, rstd, rows(b), dx, dw);
     else
@@ -173,7 +172,7 @@ static void norm_backward(const rsd_block *b, const rsd_norm *norm, const rsd_no
 }
 
 /* Do gradients need the linear layers' inputs again? */
-static bool wants_inputs(const rsd_block *b, const rsd_weights *grad)
+static bool wants_inputs(const rsd_block *b, const rsd_block_gradient *grad)
 {
     return grad || (b->hook && b->hook->trains);
 }
@@ -192,7 +191,7 @@ static rsd_factor input_view(const rsd_block *b, const rsd_real *x, size_t cols)
 /* dx (+)= dy W, and the weight's own gradient from x where it trains. */
 static int linear_backward(const rsd_block *b, size_t layer, rsd_slot slot, const rsd_real *dy,
                            size_t out, rsd_factor x, rsd_real *dx, bool accumulate,
-                           const rsd_weights *grad)
+                           const rsd_block_gradient *grad)
 {
     const rsd_linear *l = &b->weights->block[layer].linear[slot];
     if (b->capture && b->capture->gradient)
@@ -204,15 +203,14 @@ static int linear_backward(const rsd_block *b, size_t layer, rsd_slot slot, cons
         RSD_TRY(rsd_linear_backward(b->mm, l, d, dx, accumulate));
     if (!grad)
         return RSD_OK;
-    const rsd_linear *g = &grad->block[layer].linear[slot];
-    return rsd_linear_backward_weight(
-        b->mm, rsd_dense(dy, rows(b), out), rsd_dense(x.x, rows(b), l->W.cols),
-        (rsd_real *)(uintptr_t)g->W.x, (rsd_real *)(uintptr_t)g->bias);
+    const rsd_linear_gradient *g = &grad->linear[slot];
+    return rsd_linear_backward_weight(b->mm, rsd_dense(dy, rows(b), out),
+                                      rsd_dense(x.x, rows(b), l->W.cols), g->W, g->bias);
 }
 
 /* scratch.n becomes the gradient of norm2's output; dx is that of the block's output. */
 static int mlp_backward(const rsd_block *b, size_t layer, const rsd_block_state *st,
-                        const rsd_real *dx, const rsd_weights *grad)
+                        const rsd_real *dx, const rsd_block_gradient *grad)
 {
     const rsd_shape *s = &b->weights->shape;
     const rsd_block_scratch *t = &b->scratch;
@@ -239,7 +237,7 @@ static int mlp_backward(const rsd_block *b, size_t layer, const rsd_block_state 
 
 /* scratch.n becomes the gradient of norm1's output, from scratch.d_o. */
 static int attention_backward(const rsd_block *b, size_t layer, const rsd_block_state *st,
-                              const rsd_weights *grad)
+                              const rsd_block_gradient *grad)
 {
     const rsd_shape *s = &b->weights->shape;
     const rsd_block_scratch *t = &b->scratch;
@@ -277,21 +275,22 @@ static int attention_backward(const rsd_block *b, size_t layer, const rsd_block_
 }
 
 int rsd_block_backward(const rsd_block *b, size_t layer, const rsd_block_state *st, rsd_real *dx,
-                       const rsd_weights *grad)
+                       const rsd_block_gradient *grad)
 {
     const rsd_shape *s = &b->weights->shape;
     const rsd_block_weights *w = &b->weights->block[layer];
-    const rsd_block_weights *g = grad ? &grad->block[layer] : NULL;
     const rsd_block_scratch *t = &b->scratch;
     RSD_TRY(mlp_backward(b, layer, st, dx, grad));
     if (!s->parallel)
-        norm_backward(b, &w->norm2, g ? &g->norm2 : NULL, t->n, st->x2, st->mean2, st->rstd2, dx);
+        norm_backward(b, &w->norm2, grad ? &grad->norm2 : NULL, t->n, st->x2, st->mean2, st->rstd2,
+                      dx);
     const rsd_factor o =
         wants_inputs(b, grad) ? input_view(b, st->o, q_width(s)) : (rsd_factor){ 0 };
     RSD_TRY(linear_backward(b, layer, RSD_O, dx, s->width, o, t->d_o, false, grad));
     if (s->parallel) /* only now: both branches read the gradient of the output */
-        norm_backward(b, &w->norm2, g ? &g->norm2 : NULL, t->n, st->x, st->mean2, st->rstd2, dx);
+        norm_backward(b, &w->norm2, grad ? &grad->norm2 : NULL, t->n, st->x, st->mean2, st->rstd2,
+                      dx);
     RSD_TRY(attention_backward(b, layer, st, grad));
-    norm_backward(b, &w->norm1, g ? &g->norm1 : NULL, t->n, st->x, st->mean1, st->rstd1, dx);
+    norm_backward(b, &w->norm1, grad ? &grad->norm1 : NULL, t->n, st->x, st->mean1, st->rstd1, dx);
     return RSD_OK;
 }

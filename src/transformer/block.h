@@ -6,7 +6,7 @@
 #define RSD_TRANSFORMER_BLOCK_H
 
 #include "transformer/attention.h"
-#include "transformer/weights.h"
+#include "transformer/gradients.h"
 
 /* What passes a linear layer, to whoever wants to look: inputs on the way forward, gradients of
  * outputs on the way back.  rows x cols, dense.  NULL members are not called. */
@@ -69,9 +69,9 @@ void rsd_block_state_carve(const rsd_shape *s, size_t M, rsd_real *memory, rsd_b
 RSD_CHECK int rsd_block_forward(const rsd_block *b, size_t layer, rsd_block_state *state,
                                 rsd_real *y);
 
-/* dx, on entry the gradient of y, becomes that of x.  grad: a weights struct of the same shape
- * whose numbers are the gradients (they accumulate), or NULL: all weights are frozen. */
+/* dx, on entry the gradient of y, becomes that of x.  grad: of the block's weights, accumulated, or
+ * NULL: they are frozen. */
 RSD_CHECK int rsd_block_backward(const rsd_block *b, size_t layer, const rsd_block_state *state,
-                                 rsd_real *dx, const rsd_weights *grad);
+                                 rsd_real *dx, const rsd_block_gradient *grad);
 
 #endif

@@ -3,6 +3,7 @@
  * would otherwise keep one for each. */
 #include "transformer/compiled.h"
 
+#include "alloc.h"
 #include "mat.h"
 #include "transformer/matmul.h"
 
@@ -45,10 +46,9 @@ static int failed(const char *what, dnnl_status_t status)
 
 int rsd_compiled_alloc(rsd_compiled **out)
 {
-    rsd_compiled *c = calloc(1, sizeof *c);
+    rsd_compiled *c;
     *out = NULL;
-    if (!c)
-        return RSD_FAIL(RSD_ENOMEM, "matrix products: %zu bytes", sizeof *c);
+    RSD_TRY(rsd_zeroed(1, sizeof *c, &c));
     dnnl_status_t status = dnnl_engine_create(&c->engine, dnnl_cpu, 0);
     if (!status)
         status = dnnl_stream_create(&c->stream, c->engine, dnnl_stream_default_flags);

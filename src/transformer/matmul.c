@@ -4,6 +4,7 @@
  * ahead. */
 #include "transformer/matmul.h"
 
+#include "alloc.h"
 #include "mat.h"
 #include "par.h"
 #include "transformer/compiled.h"
@@ -30,9 +31,8 @@ struct rsd_matmul {
 int rsd_matmul_alloc(rsd_precision precision, rsd_matmul **out)
 {
     *out = NULL;
-    rsd_matmul *mm = calloc(1, sizeof *mm);
-    if (!mm)
-        return RSD_FAIL(RSD_ENOMEM, "matrix products: %zu bytes", sizeof *mm);
+    rsd_matmul *mm;
+    RSD_TRY(rsd_zeroed(1, sizeof *mm, &mm));
     mm->native = rsd_bf16_native();
     mm->precision = precision;
     if (precision == RSD_PRECISION_AUTO)

@@ -1,5 +1,6 @@
 #include "transformer/rotary.h"
 
+#include "alloc.h"
 #include "mat.h"
 #include "par.h"
 #include "transformer/vector.h"
@@ -49,9 +50,8 @@ int rsd_rotary_alloc(const rsd_rotary_spec *spec, rsd_rotary **out)
     int err = RSD_OK;
     *out = NULL;
     RSD_TRY(check(spec));
-    rsd_rotary *r = calloc(1, sizeof *r);
-    if (!r)
-        return RSD_FAIL(RSD_ENOMEM, "rotary: %zu bytes", sizeof *r);
+    rsd_rotary *r;
+    RSD_TRY(rsd_zeroed(1, sizeof *r, &r));
     r->pairs = spec->dims / 2;
     r->context = spec->context;
     RSD_TRY_DONE(rsd_array_alloc(r->context, r->pairs, sizeof *r->cosine, &r->cosine));

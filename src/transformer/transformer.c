@@ -1,5 +1,6 @@
 #include "transformer/transformer.h"
 
+#include "alloc.h"
 #include "mat.h"
 
 #include <assert.h>
@@ -109,10 +110,9 @@ static int alloc_memory(rsd_transformer *t)
 int rsd_transformer_alloc(rsd_weights *weights, rsd_precision precision, rsd_keep keep, size_t rows,
                           rsd_transformer **out)
 {
-    rsd_transformer *t = calloc(1, sizeof *t);
-    *out = t;
-    if (!t)
-        return RSD_FAIL(RSD_ENOMEM, "a forward pass");
+    rsd_transformer *t;
+    RSD_TRY(rsd_zeroed(1, sizeof *t, out));
+    t = *out;
     t->block.weights = weights;
     t->keep = keep;
     t->rows = rows;
@@ -209,13 +209,12 @@ int rsd_transformer_forward(rsd_transformer *t, const int32_t *token, size_t B, 
 
 /* The gradient of the last block's output, into dx. */
 static void final_norm_backward(rsd_transformer *t, const rsd_real *dhidden, rsd_real *dx,
-                                const rsd_weights *grad)
+                                const rsd_norm_gradient *grad)
 {
     const rsd_shape *s = shape(t);
     const rsd_norm *norm = &t->block.weights->final_norm;
     const size_t M = t->block.B * t->block.T;
-    rsd_real *dw = grad ? (rsd_real *)(uintptr_t)grad->final_norm.w : NULL;
-    rsd_real *db = grad ? (rsd_real *)(uintptr_t)grad->final_norm.b : NULL;
+    rsd_real *dw = grad ? grad->w : NULL, *db = grad ? grad->b : NULL;
     memset(dx, 0, M * s->width * sizeof *dx);
     if (s->norm == RSD_NORM_RMS)
         rsd_rmsnorm_backward(norm, dhidden, t->last, t->rstd, M, dx, dw);
@@ -223,13 +222,13 @@ static void final_norm_backward(rsd_transformer *t, const rsd_real *dhidden, rsd
         rsd_layernorm_backward(norm, dhidden, t->last, t->mean, t->rstd, M, dx, dw, db);
 }
 
-int rsd_transformer_backward(rsd_transformer *t, rsd_real *dhidden, const rsd_weights *grad)
+int rsd_transformer_backward(rsd_transformer *t, rsd_real *dhidden, const rsd_gradients *grad)
 {
     assert(t->keep != RSD_KEEP_NOTHING);
     const rsd_shape *s = shape(t);
     const size_t n = t->block.B * t->block.T * s->width;
     rsd_real *dx = t->hidden; /* the hidden states themselves are not needed any more */
-    final_norm_backward(t, dhidden, dx, grad);
+    final_norm_backward(t, dhidden, dx, grad ? &grad->final_norm : NULL);
     for (size_t i = s->layers; i-- > 0;) {
         rsd_block_state *st = &t->state[t->keep == RSD_KEEP_ALL ? i : 0];
         if (t->keep == RSD_KEEP_INPUTS) { /* the block once more; its output is not needed */
@@ -240,11 +239,10 @@ int rsd_transformer_backward(rsd_transformer *t, rsd_real *dhidden, const rsd_we
             t->block.capture = capture;
             RSD_TRY(err);
         }
-        RSD_TRY(rsd_block_backward(&t->block, i, st, dx, grad));
+        RSD_TRY(rsd_block_backward(&t->block, i, st, dx, grad ? &grad->block[i] : NULL));
     }
     if (grad)
         rsd_embedding_backward(&t->block.weights->embedding, t->tokens, t->block.B, t->block.T, 0,
-                               dx, (rsd_real *)(uintptr_t)grad->embedding.E,
-                               (rsd_real *)(uintptr_t)grad->embedding.P);
+                               dx, grad->embedding.E, grad->embedding.P);
     return RSD_OK;
 }

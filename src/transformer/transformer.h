@@ -37,7 +37,7 @@ RSD_CHECK int rsd_transformer_forward(rsd_transformer *t, const int32_t *token, 
  * grad: gradients of all weights, accumulated, or NULL: weights are frozen.  Not after
  * RSD_KEEP_NOTHING (asserted). */
 RSD_CHECK int rsd_transformer_backward(rsd_transformer *t, rsd_real *dhidden,
-                                       const rsd_weights *grad);
+                                       const rsd_gradients *grad);
 
 /* The head as the loss takes it. */
 rsd_head rsd_transformer_head(const rsd_transformer *t, const rsd_real *hidden);

@@ -135,7 +135,7 @@ static int open_all(bench *b, const char *folder, size_t base)
 static int measure(const char *folder, const char *name, size_t base)
 {
     bench b = { 0 };
-    rsd_grid_step s = { 0 };
+    rsd_step s = { 0 };
     double best = 1e9;
     struct rusage use;
     RSD_TRY(open_all(&b, folder, base));
