@@ -279,6 +279,24 @@ static void passes_refuse(void **state)
     close_tiny(&m);
 }
 
+/* A context of 2^24 positions, of which a pass uses 18, takes no table of 2^24. */
+static void tables_are_for_the_rows(void **state)
+{
+    (void)state;
+    tiny m;
+    rsd_transformer *t, *far;
+    open_tiny("llama", &m);
+    CHECK_OK(rsd_transformer_alloc(m.w, RSD_PRECISION_F32, RSD_KEEP_NOTHING, M, &t));
+    m.w->shape.context = m.w->shape.rotary.context = 1 << 24;
+    CHECK_OK(rsd_transformer_alloc(m.w, RSD_PRECISION_F32, RSD_KEEP_NOTHING, M, &far));
+    const size_t table = M * m.w->shape.rotary.dims * sizeof(rsd_real);
+    assert_true(rsd_transformer_bytes(t) > table);
+    assert_true(rsd_transformer_bytes(far) <= rsd_transformer_bytes(t) + table);
+    rsd_transformer_free(far);
+    rsd_transformer_free(t);
+    close_tiny(&m);
+}
+
 static void configurations_refuse(void **state)
 {
     (void)state;
@@ -335,6 +353,7 @@ int main(void)
         cmocka_unit_test(recomputing_changes_nothing),
         cmocka_unit_test(capture_sees_every_layer_once),
         cmocka_unit_test(passes_refuse),
+        cmocka_unit_test(tables_are_for_the_rows),
         cmocka_unit_test(configurations_refuse),
         cmocka_unit_test(windows_are_counted),
     };

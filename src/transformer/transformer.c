@@ -107,6 +107,19 @@ static int alloc_memory(rsd_transformer *t)
     return RSD_OK;
 }
 
+/* No position of a pass is beyond its rows: a model may promise far more than are used. */
+static int alloc_rotary(rsd_transformer *t)
+{
+    rsd_rotary_spec spec = t->block.weights->shape.rotary;
+    if (!spec.dims)
+        return RSD_OK;
+    spec.context = spec.context < t->rows ? spec.context : t->rows;
+    t->bytes += spec.context * spec.dims * sizeof(rsd_real);
+    RSD_TRY(rsd_rotary_alloc(&spec, &t->rotary));
+    t->block.rotary = t->rotary;
+    return RSD_OK;
+}
+
 int rsd_transformer_alloc(rsd_weights *weights, rsd_precision precision, rsd_keep keep, size_t rows,
                           rsd_transformer **out)
 {
@@ -119,11 +132,8 @@ int rsd_transformer_alloc(rsd_weights *weights, rsd_precision precision, rsd_kee
     int err = RSD_OK;
     RSD_TRY_DONE(rsd_matmul_alloc(precision, &t->block.mm));
     RSD_TRY_DONE(rsd_weights_prepare(weights, t->block.mm));
-    if (weights->shape.rotary.dims) {
-        RSD_TRY_DONE(rsd_rotary_alloc(&weights->shape.rotary, &t->rotary));
-        t->block.rotary = t->rotary;
-    }
-    err = alloc_memory(t);
+    RSD_TRY_DONE(alloc_memory(t));
+    err = alloc_rotary(t);
 done:
     if (err) {
         rsd_transformer_free(t);
