@@ -22,26 +22,24 @@ size_t measure_bytes(const measure_item *item)
     return 2 * matrix + matrix / 2 + moments + rsd_spectrum_bytes(t->rows, t->cols, &opts);
 }
 
-static bool is_metric(const char *what)
+/* Subspaces of W and R are compared, of no others. */
+static size_t vectors_of(const measure_options *o, spectrum_what what)
 {
-    for (int k = 0; k < MOMENT_METRICS; k++)
-        if (strcmp(what, moment_metrics[k]) == 0)
-            return true;
-    return false;
+    const bool compared = what == SPECTRUM_W || what == SPECTRUM_R;
+    return compared && o->overlap > o->vectors ? o->overlap : o->vectors;
 }
 
-static rsd_spectrum_opts spectrum_options(const work *w, const char *spec, const char *what)
+/* name: of the stream of random numbers. */
+static rsd_spectrum_opts spectrum_options(const work *w, const char *spec, const char *name,
+                                          size_t vectors)
 {
     const measure_options *o = w->item->options;
     const rsd_tensor *t = w->item->tensor;
     const size_t least = t->rows < t->cols ? t->rows : t->cols;
     const size_t top = o->top && o->top < least ? o->top : 0;
     const size_t limit = top ? top : least;
-    size_t vectors = o->vectors > o->overlap ? o->vectors : o->overlap;
-    if (strcmp(what, "Wq") == 0 || is_metric(what)) /* their subspaces are not compared */
-        vectors = o->vectors;
     char key[RSD_SPEC_MAX + 256];
-    snprintf(key, sizeof key, "%s/%s/%s", t->name, spec, what);
+    snprintf(key, sizeof key, "%s/%s/%s", t->name, spec, name);
     return (rsd_spectrum_opts){ .method = (rsd_method)o->method,
                                 .top = top,
                                 .vectors = vectors < limit ? vectors : limit,
@@ -50,10 +48,12 @@ static rsd_spectrum_opts spectrum_options(const work *w, const char *spec, const
 }
 
 /* Spectrum and metrics of A as one record. */
-static int measure(const work *w, rsd_mat A, const char *spec, const char *what, measured *out)
+static int measure(const work *w, rsd_mat A, const char *spec, spectrum_what what, measured *out)
 {
     const rsd_tensor *t = w->item->tensor;
-    const rsd_spectrum_opts opts = spectrum_options(w, spec, what);
+    const char *name = spectrum_names[what];
+    const rsd_spectrum_opts opts =
+        spectrum_options(w, spec, name, vectors_of(w->item->options, what));
     out->record = (result_record){
         .place = { w->item->entry->name, t->name, t->role.role, t->role.layer, t->rows, t->cols },
         .spec = spec,
@@ -64,7 +64,7 @@ static int measure(const work *w, rsd_mat A, const char *spec, const char *what,
     int err = rsd_spectrum_compute(A, &opts, &out->spectrum);
     if (!err)
         err = rsd_metrics_compute(&out->spectrum, &out->record.metrics);
-    return err ? rsd_fail_prefix(err, "%s%s%s", what, *spec ? " of " : "", spec) : RSD_OK;
+    return err ? rsd_fail_prefix(err, "%s%s%s", name, *spec ? " of " : "", spec) : RSD_OK;
 }
 
 /* Overlap of the top-k singular subspaces of R and W. */
@@ -136,9 +136,9 @@ static void excess(const work *w, quantized *q)
 
 static int measure_seen(work *w, const char *spec, quantized *q)
 {
-    for (int k = 0; k < MOMENT_METRICS; k++) {
+    for (rsd_weighting_kind k = RSD_WEIGHTING_DIAG_H; k < RSD_WEIGHTINGS; k++) {
         RSD_TRY(moment_apply(&w->roots, k, w->R, w->seen));
-        RSD_TRY(measure(w, w->seen, spec, moment_metrics[k], &q->seen[k]));
+        RSD_TRY(measure(w, w->seen, spec, spectrum_seen(k), &q->seen[k]));
     }
     return RSD_OK;
 }
@@ -149,9 +149,9 @@ static int measure_quantized(work *w, const measure_source *source, quantized *q
     const char *spec = source->text;
     rsd_quant_stats stats;
     RSD_TRY(measure_wq(w, source, &stats));
-    RSD_TRY(measure(w, w->R, spec, "Wq", &q->wq));
+    RSD_TRY(measure(w, w->R, spec, SPECTRUM_WQ, &q->wq));
     rsd_mat_sub(w->W, w->R, w->R);
-    RSD_TRY(measure(w, w->R, spec, "R", &q->r));
+    RSD_TRY(measure(w, w->R, spec, SPECTRUM_R, &q->r));
     relate(w, &stats, q);
     RSD_TRY(overlap(w, q));
     if (w->roots.n)
@@ -161,7 +161,8 @@ static int measure_quantized(work *w, const measure_source *source, quantized *q
                                    .spec = spec,
                                    .draws = o->null_draws,
                                    .seed = o->seed,
-                                   .opts = spectrum_options(w, spec, "null") };
+                                   .opts = spectrum_options(w, spec, "null",
+                                                            vectors_of(o, SPECTRUM_R)) };
     /* Signs are flipped in place: flips of flips are as random.  Permuting needs R as it was. */
     if (o->null[RSD_NULL_MARCHENKO_PASTUR])
         RSD_TRY(null_quadrature(&request, &q->r.spectrum, &q->null[RSD_NULL_MARCHENKO_PASTUR]));
@@ -211,7 +212,7 @@ static int measure_all(work *w, journal *j)
     RSD_TRY(rsd_mat_alloc(item->tensor->rows, item->tensor->cols, &w->W));
     RSD_TRY(rsd_model_read(item->model, item->tensor, w->W));
     RSD_TRY(rsd_mat_check_finite(w->W));
-    RSD_TRY(measure(w, w->W, "", "W", &w->w));
+    RSD_TRY(measure(w, w->W, "", SPECTRUM_W, &w->w));
     if (item->sources)
         RSD_TRY(rsd_mat_alloc(item->tensor->rows, item->tensor->cols, &w->R));
     RSD_TRY(load_moments(w, j));
@@ -258,7 +259,7 @@ done:
     for (size_t i = 0; w.q && i < item->sources; i++) {
         rsd_spectrum_free(&w.q[i].wq.spectrum);
         rsd_spectrum_free(&w.q[i].r.spectrum);
-        for (int k = 0; k < MOMENT_METRICS; k++)
+        for (int k = 0; k < RSD_WEIGHTINGS; k++)
             rsd_spectrum_free(&w.q[i].seen[k].spectrum);
         for (int n = 0; n < RSD_NULLS; n++)
             null_curves_free(&w.q[i].null[n]);

@@ -5,12 +5,6 @@
 
 #include <stdlib.h>
 
-const char *const moment_metrics[MOMENT_METRICS] = {
-    [MOMENT_RDH] = "RdH",
-    [MOMENT_RH] = "RH",
-    [MOMENT_GRH] = "GRH",
-};
-
 bool moments_there(const moment_source *from, const char *matrix_path)
 {
     return from && from->store && calibration_has_moment(from->store, matrix_path, "H") &&
@@ -60,10 +54,10 @@ void moment_roots_free(moment_roots *r)
     r->diagonal = r->root_h = r->root_g = NULL;
 }
 
-int moment_apply(const moment_roots *r, int metric, rsd_mat R, rsd_mat out)
+int moment_apply(const moment_roots *r, rsd_weighting_kind weighting, rsd_mat R, rsd_mat out)
 {
-    if (metric != MOMENT_RDH)
-        return rsd_between(metric == MOMENT_GRH ? r->root_g : NULL, R, r->root_h, out);
+    if (weighting != RSD_WEIGHTING_DIAG_H)
+        return rsd_between(weighting == RSD_WEIGHTING_GH ? r->root_g : NULL, R, r->root_h, out);
     rsd_scale_columns(R, r->diagonal, out);
     return RSD_OK;
 }

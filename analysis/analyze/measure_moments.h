@@ -1,20 +1,17 @@
-/* R in the metrics of the data: R diag(H)^1/2, R H^1/2 and G^1/2 R H^1/2, H and G from a result
- * file that calibrate made.  The last one's squared Frobenius norm is twice the loss that R costs,
- * to second order. */
+/* R weighted by what is known of the data (spectra/weighting.h), H and G from a result file that
+ * calibrate made. */
 #ifndef RSD_MEASURE_MOMENTS_H
 #define RSD_MEASURE_MOMENTS_H
 
 #include "mat.h"
 #include "result/journal.h"
+#include "spectra/weighting.h"
 
 /* Where H and G come from. */
 typedef struct {
     rsd_store *store;
     double damping; /* share of the mean eigenvalue that is added to every one */
 } moment_source;
-
-enum { MOMENT_RDH, MOMENT_RH, MOMENT_GRH, MOMENT_METRICS };
-extern const char *const moment_metrics[MOMENT_METRICS]; /* "RdH", "RH", "GRH": groups' names */
 
 /* Are H and G of this matrix there? */
 bool moments_there(const moment_source *from, const char *matrix_path);
@@ -37,7 +34,8 @@ RSD_CHECK int moment_roots_load(const moment_source *from, journal *j, const cha
                                 size_t rows, size_t cols, moment_roots *out);
 void moment_roots_free(moment_roots *r); /* the arrays; the numbers stay */
 
-/* out = R in the metric; not R. */
-RSD_CHECK int moment_apply(const moment_roots *r, int metric, rsd_mat R, rsd_mat out);
+/* out = R in a weighting, not R.  Errors: RSD_ENOMEM. */
+RSD_CHECK int moment_apply(const moment_roots *r, rsd_weighting_kind weighting, rsd_mat R,
+                           rsd_mat out);
 
 #endif

@@ -52,20 +52,21 @@ done:
     return err;
 }
 
-static int put_measured(rsd_store *store, const work *w, const measured *m, result_rows *rows)
+static int put_measured(rsd_store *store, const work *w, const measured *m, spectra_rows *rows)
 {
     RSD_TRY(result_write_spectrum(store, &m->record));
     RSD_TRY(result_write_vectors(store, &m->record, w->item->options->vectors));
-    return result_rows_add(rows, &m->record);
+    return result_add(rows, &m->record);
 }
 
-static int put_seen(rsd_store *store, const work *w, const measured *m, result_rows *rows)
+static int put_seen(rsd_store *store, const work *w, const measured *m, spectra_rows *rows)
 {
     int err = RSD_OK;
     RSD_TRY(put_measured(store, w, m, rows));
-    char *path = result_spectrum_path(&m->record);
+    char *path = result_spectrum_path(m->record.place.model, m->record.place.tensor, m->record.spec,
+                                      m->record.what);
     if (!path)
-        return RSD_FAIL(RSD_ENOMEM, "path of %s", m->record.what);
+        return RSD_FAIL(RSD_ENOMEM, "path of %s", spectrum_names[m->record.what]);
     RSD_TRY_DONE(rsd_store_set_real(store, path, "damping", w->item->moments->damping));
     RSD_TRY_DONE(rsd_store_set_int(store, path, "clamped", (int64_t)w->roots.clamped));
     err = rsd_store_set_int(store, path, "calibration_tokens", w->roots.tokens);
@@ -77,7 +78,7 @@ done:
 int measure_fill(rsd_store *store, void *context)
 {
     const work *w = context;
-    result_rows rows = { 0 };
+    spectra_rows rows = { 0 };
     int err = RSD_OK;
     RSD_TRY_DONE(put_place(store, w, "ok"));
     RSD_TRY_DONE(put_measured(store, w, &w->w, &rows));
@@ -88,15 +89,15 @@ int measure_fill(rsd_store *store, void *context)
             continue;
         RSD_TRY_DONE(put_measured(store, w, &q->wq, &rows));
         RSD_TRY_DONE(put_measured(store, w, &q->r, &rows));
-        for (int k = 0; w->roots.n && k < MOMENT_METRICS; k++)
+        for (rsd_weighting_kind k = RSD_WEIGHTING_DIAG_H; w->roots.n && k < RSD_WEIGHTINGS; k++)
             RSD_TRY_DONE(put_seen(store, w, &q->seen[k], &rows));
         for (int n = 0; n < RSD_NULLS; n++)
             if (q->null[n].count)
                 RSD_TRY_DONE(null_write(store, &q->r.record, (rsd_null)n, &q->null[n]));
     }
-    err = result_rows_write(&rows, store);
+    err = spectra_write(&rows, store);
 done:
-    result_rows_free(&rows);
+    spectra_free(&rows);
     return err;
 }
 

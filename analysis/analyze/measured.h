@@ -14,7 +14,8 @@ typedef struct {
 } measured;
 
 typedef struct {
-    measured wq, r, seen[MOMENT_METRICS]; /* seen: R in the metrics of the data */
+    measured wq, r;
+    measured seen[RSD_WEIGHTINGS]; /* R in each weighting but none, which is r */
     null_curves null[RSD_NULLS];
     int code; /* why this W_q failed; only a checkpoint's fails alone */
     char message[512];
@@ -24,7 +25,7 @@ typedef struct {
     const measure_item *item;
     char *matrix_path;
     rsd_mat W, R; /* R holds W_q first */
-    rsd_mat seen; /* R in one of the metrics */
+    rsd_mat seen; /* R in one of the weightings */
     moment_roots roots;
     layer_calibration calibration; /* the same calibration, for quantizers that take one */
     measured w;

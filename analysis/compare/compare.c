@@ -49,7 +49,7 @@ static size_t most_rank(const evidence_case *c)
     return most;
 }
 
-static void add(predictions *p, const evidence_case *c, char *tensor, evidence_metric k,
+static void add(predictions *p, const evidence_case *c, const char *tensor, evidence_metric k,
                 size_t rank, double remaining, double loss)
 {
     if (isnan(remaining))
@@ -57,7 +57,7 @@ static void add(predictions *p, const evidence_case *c, char *tensor, evidence_m
     p->row[p->count++] = (prediction_row){ .model = c->model,
                                            .spec = c->spec,
                                            .tensor = tensor,
-                                           .metric = (char *)(uintptr_t)evidence_metric_name[k],
+                                           .metric = evidence_metric_name[k],
                                            .rank = (int64_t)rank,
                                            .remaining = remaining,
                                            .recovered = 1 - remaining,
@@ -66,12 +66,11 @@ static void add(predictions *p, const evidence_case *c, char *tensor, evidence_m
 
 static void predict_case(predictions *p, const evidence_case *c)
 {
-    static char all[] = "";
     for (size_t rank = 1; rank <= most_rank(c); rank *= 2) {
         forecast f;
         forecast_at(c, rank, &f);
         for (evidence_metric k = 0; k < EVIDENCE_METRICS; k++) {
-            add(p, c, all, k, rank, f.remaining[k], f.loss);
+            add(p, c, "", k, rank, f.remaining[k], f.loss);
             for (size_t i = 0; i < c->layers; i++) {
                 const evidence_layer *l = &c->layer[i];
                 const double left = evidence_remaining(l, k, rank);

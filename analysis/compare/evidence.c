@@ -1,6 +1,6 @@
 #include "compare/evidence.h"
 
-#include "mat.h"
+#include "alloc.h"
 #include "result/result.h"
 
 #include <math.h>
@@ -75,37 +75,7 @@ static int find_matrix(evidence *e, const char *model, const char *tensor, evide
 
 /* ---- one file ---- */
 
-typedef struct {
-    const rsd_store *store;
-    rsd_table table; /* /spectra */
-    size_t model, tensor, role, layer, rows, cols, spec, what, frobenius, erank, r90;
-} source;
-
-static int open_spectra(const rsd_store *store, source *s)
-{
-    *s = (source){ .store = store };
-    RSD_TRY(rsd_store_read_table(store, "/spectra", &s->table));
-    const struct {
-        const char *name;
-        size_t *at;
-    } need[] = {
-        { "model", &s->model },         { "tensor", &s->tensor },
-        { "role", &s->role },           { "layer", &s->layer },
-        { "rows", &s->rows },           { "cols", &s->cols },
-        { "spec", &s->spec },           { "what", &s->what },
-        { "frobenius", &s->frobenius }, { "effective_rank", &s->erank },
-        { "energy_r90", &s->r90 },
-    };
-    for (size_t i = 0; i < sizeof need / sizeof *need; i++) {
-        *need[i].at = rsd_table_column(&s->table, need[i].name);
-        if (*need[i].at == SIZE_MAX)
-            return RSD_FAIL(RSD_EFORMAT, "%s: /spectra has no column %s", rsd_store_path(store),
-                            need[i].name);
-    }
-    return RSD_OK;
-}
-
-static int read_curve(const source *s, const char *group, const char *name, double energy,
+static int read_curve(const rsd_store *store, const char *group, const char *name, double energy,
                       evidence_layer *l, evidence_curve *out)
 {
     char *path = NULL;
@@ -113,10 +83,10 @@ static int read_curve(const source *s, const char *group, const char *name, doub
     if (asprintf(&path, "%s/%s", group, name) < 0)
         return no_memory();
     int err = RSD_OK;
-    if (rsd_store_exists(s->store, path)) {
+    if (rsd_store_exists(store, path)) {
         free(out->share);
         *out = (evidence_curve){ .energy = energy };
-        err = rsd_store_read_array(s->store, path, &out->share, &ndim, shape);
+        err = rsd_store_read_array(store, path, &out->share, &ndim, shape);
         out->n = err ? 0 : shape[0];
         out->complete = out->n >= (l->rows < l->cols ? l->rows : l->cols);
     }
@@ -124,83 +94,74 @@ static int read_curve(const source *s, const char *group, const char *name, doub
     return err;
 }
 
-static int take_residual(evidence *e, const source *s, const rsd_value *row, evidence_metric metric)
+static int take_residual(evidence *e, const rsd_store *store, const spectra_row *row)
 {
+    const evidence_metric metric = EVIDENCE_R + (evidence_metric)spectrum_weighting(row->what);
     evidence_case *c;
     evidence_layer *l;
-    const double f = row[s->frobenius].real;
-    RSD_TRY(find_case(e, row[s->model].text, row[s->spec].text, &c));
-    RSD_TRY(find_layer(c, row[s->tensor].text, &l));
-    if (!l->role && !(l->role = strdup(row[s->role].text)))
-        return no_memory();
-    l->layer = row[s->layer].integer;
-    l->rows = (size_t)row[s->rows].integer;
-    l->cols = (size_t)row[s->cols].integer;
-    const result_record r = { .place = { .model = c->model, .tensor = l->tensor },
-                              .spec = c->spec,
-                              .what = row[s->what].text };
-    char *group = result_spectrum_path(&r);
+    const double f = row->metrics.frobenius;
+    RSD_TRY(find_case(e, row->model, row->spec, &c));
+    RSD_TRY(find_layer(c, row->tensor, &l));
+    if (!l->role)
+        RSD_TRY(rsd_copy_text(row->role, &l->role));
+    l->layer = row->layer;
+    l->rows = (size_t)row->rows;
+    l->cols = (size_t)row->cols;
+    char *group = result_spectrum_path(c->model, l->tensor, c->spec, row->what);
     if (!group)
         return no_memory();
-    int err = read_curve(s, group, "cumulative_energy", f * f, l, &l->curve[metric]);
+    int err = read_curve(store, group, "cumulative_energy", f * f, l, &l->curve[metric]);
     if (!err && metric == EVIDENCE_R)
-        err = read_curve(s, group, "null/sign_flip/cumulative_energy", f * f, l,
+        err = read_curve(store, group, "null/sign_flip/cumulative_energy", f * f, l,
                          &l->curve[EVIDENCE_NULL]);
     free(group);
     return err;
 }
 
-static void take_moment(const source *s, const char *matrix, const char *what, double *erank,
-                        double *r90)
+static int take_moment(const rsd_store *store, const char *matrix, const char *what, double *erank,
+                       double *r90)
 {
-    char path[2048];
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", matrix, what) >= sizeof path ||
-        !rsd_store_exists(s->store, path))
-        return;
-    if (rsd_store_get_real(s->store, path, "effective_rank", erank) ||
-        rsd_store_get_real(s->store, path, "energy_r90", r90))
+    char *path;
+    RSD_TRY(rsd_format(&path, "%s/%s", matrix, what));
+    if (rsd_store_exists(store, path) &&
+        (rsd_store_get_real(store, path, "effective_rank", erank) ||
+         rsd_store_get_real(store, path, "energy_r90", r90)))
         *erank = *r90 = NAN; /* a moment without metrics says nothing here */
-}
-
-static int take_matrix(evidence *e, const source *s, const rsd_value *row)
-{
-    evidence_matrix *m;
-    RSD_TRY(find_matrix(e, row[s->model].text, row[s->tensor].text, &m));
-    m->rows = (size_t)row[s->rows].integer;
-    m->cols = (size_t)row[s->cols].integer;
-    m->W = row[s->erank].real;
-    m->W_energy_r90 = row[s->r90].real;
-    char *path = result_matrix_path(m->model, m->tensor);
-    if (!path)
-        return no_memory();
-    take_moment(s, path, "H", &m->H, &m->H_energy_r90);
-    take_moment(s, path, "G", &m->G, &m->G_energy_r90);
     free(path);
     return RSD_OK;
 }
 
-static int take_row(evidence *e, const source *s, const rsd_value *row)
+static int take_matrix(evidence *e, const rsd_store *store, const spectra_row *row)
 {
-    const char *what = row[s->what].text;
-    if (strcmp(what, "W") == 0)
-        return take_matrix(e, s, row);
-    for (evidence_metric k = EVIDENCE_R; k < EVIDENCE_METRICS; k++)
-        if (strcmp(what, evidence_metric_name[k]) == 0)
-            return take_residual(e, s, row, k);
-    return RSD_OK;
+    evidence_matrix *m;
+    RSD_TRY(find_matrix(e, row->model, row->tensor, &m));
+    m->rows = (size_t)row->rows;
+    m->cols = (size_t)row->cols;
+    m->W = row->metrics.effective_rank;
+    m->W_energy_r90 = row->metrics.energy_r90;
+    char *path = result_matrix_path(m->model, m->tensor);
+    if (!path)
+        return no_memory();
+    int err = take_moment(store, path, "H", &m->H, &m->H_energy_r90);
+    if (!err)
+        err = take_moment(store, path, "G", &m->G, &m->G_energy_r90);
+    free(path);
+    return err;
 }
 
 static int add_spectra(evidence *e, const rsd_store *store)
 {
-    source s;
+    spectra_rows rows;
     int err = RSD_OK;
-    if (!rsd_store_exists(store, "/spectra"))
-        return RSD_OK;
-    RSD_TRY_DONE(open_spectra(store, &s));
-    for (size_t i = 0; i < s.table.rows; i++)
-        RSD_TRY_DONE(take_row(e, &s, s.table.value + i * s.table.columns));
-done:
-    rsd_table_free(&s.table);
+    RSD_TRY(spectra_read(store, &rows));
+    for (size_t i = 0; i < rows.count && !err; i++) {
+        const spectra_row *row = &rows.row[i];
+        if (row->what == SPECTRUM_W)
+            err = take_matrix(e, store, row);
+        else if (row->what >= SPECTRUM_R)
+            err = take_residual(e, store, row);
+    }
+    spectra_free(&rows);
     return err;
 }
 

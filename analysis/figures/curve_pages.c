@@ -36,18 +36,18 @@ static int read_null(const sheet *s, const view_matrix *m, const char *suffix, v
     if (!s->null)
         return RSD_OK;
     snprintf(name, sizeof name, "null/%s/%s%s", s->null, s->f->curve, suffix);
-    return view_read(s->v, m, s->spec, "R", name, out);
+    return view_read(s->v, m, s->spec, SPECTRUM_R, name, out);
 }
 
 static int read_curves(const sheet *s, const view_matrix *m, view_array x[COLUMNS])
 {
     if (m->w)
-        RSD_TRY(view_read(s->v, m, s->spec, "W", s->f->curve, &x[W]));
+        RSD_TRY(view_read(s->v, m, s->spec, SPECTRUM_W, s->f->curve, &x[W]));
     if (s->spec == SIZE_MAX || !m->r[s->spec])
         return RSD_OK;
     if (m->wq[s->spec])
-        RSD_TRY(view_read(s->v, m, s->spec, "Wq", s->f->curve, &x[WQ]));
-    RSD_TRY(view_read(s->v, m, s->spec, "R", s->f->curve, &x[R]));
+        RSD_TRY(view_read(s->v, m, s->spec, SPECTRUM_WQ, s->f->curve, &x[WQ]));
+    RSD_TRY(view_read(s->v, m, s->spec, SPECTRUM_R, s->f->curve, &x[R]));
     RSD_TRY(read_null(s, m, "", &x[NULL_MEAN]));
     RSD_TRY(read_null(s, m, "_low", &x[NULL_LOW]));
     return read_null(s, m, "_high", &x[NULL_HIGH]);
@@ -75,7 +75,7 @@ static int put_panel(sheet *s, const view_matrix *m, const char *title, axis_ran
 {
     view_array x[COLUMNS] = { 0 };
     const double edge =
-        s->f->share || s->spec == SIZE_MAX ? NAN : view_number(s->v, m->r[s->spec], "mp_edge");
+        s->f->share || s->spec == SIZE_MAX ? NAN : spectra_number(m->r[s->spec], "mp_edge");
     const int err = read_curves(s, m, x);
     if (!err) {
         s->banded |= x[NULL_LOW].n > 0;
@@ -91,7 +91,7 @@ static int put_control(sheet *s)
 {
     char title[64];
     const view_matrix *m = s->v->control;
-    const double rank = view_number(s->v, m->w, "numerical_rank");
+    const double rank = spectra_number(m->w, "numerical_rank");
     if (isfinite(rank))
         snprintf(title, sizeof title, "control: rank %.0f", rank);
     else

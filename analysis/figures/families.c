@@ -73,9 +73,9 @@ static entry measure(const sheet *s, size_t q)
         for (size_t i = 0; i < s->g[g].count; i++) {
             const view_matrix *m = &s->g[g].matrix[i];
             const double size = (double)m->rows * (double)m->cols;
-            const double r = view_number(s->v, m->r[q], "frobenius");
-            const double w = view_number(s->v, m->w, "frobenius");
-            const double b = view_number(s->v, m->r[q], "bits_per_weight");
+            const double r = spectra_number(m->r[q], "frobenius");
+            const double w = spectra_number(m->w, "frobenius");
+            const double b = spectra_number(m->r[q], "bits_per_weight");
             if (!isfinite(r) || !isfinite(w) || !isfinite(b))
                 continue;
             weights += size;

@@ -3,7 +3,6 @@
 #include "figures/axis.h"
 #include "figures/figure.h"
 #include "mat.h"
-#include "result/result.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -30,7 +29,7 @@ static double value_at(const sheet *s, size_t group, size_t spec, size_t positio
     for (size_t i = 0; i < g->count; i++)
         if (view_matrix_position(g, &g->matrix[i]) == (double)position) {
             const view_matrix *m = &g->matrix[i];
-            return view_number(s->v, spec == SIZE_MAX ? m->w : m->r[spec], s->metric);
+            return spectra_number(spec == SIZE_MAX ? m->w : m->r[spec], s->metric);
         }
     return NAN;
 }
@@ -88,20 +87,16 @@ static void put_panels(sheet *s)
 /* "effective rank (rank)" on the axis, what that is in the heading. */
 static void put_heading(sheet *s)
 {
-    size_t count, c = 0;
     char name[128], label[192], title[192];
-    const rsd_column *columns = result_columns(&count);
-    while (c < count && strcmp(columns[c].name, s->metric) != 0)
-        c++;
-    const char *units = c < count ? columns[c].units : "";
+    const rows_field *f = rows_find(&spectra_schema, s->metric);
+    const char *units = f ? f->column.units : "";
     snprintf(name, sizeof name, "%s", s->metric);
     for (char *p = name; *p; p++)
         *p = *p == '_' ? ' ' : *p;
     snprintf(label, sizeof label, *units ? "%s (%s)" : "%s", name, units);
     snprintf(title, sizeof title, "%s along depth", name);
     title[0] = (char)toupper((unsigned char)title[0]);
-    page_heading(&s->page, title, "%s · %s", s->g->model,
-                 c < count ? columns[c].description : s->metric);
+    page_heading(&s->page, title, "%s · %s", s->g->model, f ? f->column.description : s->metric);
     page_text(&s->page, "y_label", label);
 }
 

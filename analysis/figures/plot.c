@@ -8,7 +8,6 @@
 #include "figures/label.h"
 #include "io/file.h"
 #include "par.h"
-#include "result/result.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -116,16 +115,14 @@ static int sort_words(run *r, const rsd_list *words)
 static int check_metric(const char *name)
 {
     char known[2048] = "";
-    size_t count, used = 0;
-    const rsd_column *c = result_columns(&count);
-    for (size_t i = 0; i < count && used < sizeof known; i++) {
-        if (c[i].type == RSD_COLUMN_TEXT)
-            continue;
-        if (strcmp(c[i].name, name) == 0)
-            return RSD_OK;
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "",
-                                 c[i].name);
-    }
+    size_t used = 0;
+    const rows_field *f = rows_find(&spectra_schema, name);
+    if (f && f->column.type != RSD_COLUMN_TEXT)
+        return RSD_OK;
+    for (size_t i = 0; i < spectra_schema.fields && used < sizeof known; i++)
+        if (spectra_schema.field[i].column.type != RSD_COLUMN_TEXT)
+            used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "",
+                                     spectra_schema.field[i].column.name);
     return RSD_FAIL(RSD_EUSAGE, "--metric %s: no such number; there are %s", name, known);
 }
 

@@ -43,8 +43,8 @@ static void put_panel(sheet *s, const view_group *g)
         s->row[0] = view_matrix_position(g, m);
         axis_take(&s->x, s->row[0]);
         for (size_t q = 0; q < specs; q++) {
-            const double error = view_number(s->v, m->r[q], "relative_error");
-            const double bits = view_number(s->v, m->r[q], "bits_per_weight");
+            const double error = spectra_number(m->r[q], "relative_error");
+            const double bits = spectra_number(m->r[q], "bits_per_weight");
             s->row[1 + q] = error > 0 ? error : NAN; /* no place on a logarithmic axis for none */
             s->row[1 + specs + q] = bits;
             axis_take(&s->error, s->row[1 + q]);
@@ -63,9 +63,9 @@ static void put_legend(sheet *s, size_t q)
         for (size_t i = 0; i < s->g[g].count; i++) {
             const view_matrix *m = &s->g[g].matrix[i];
             const double size = (double)m->rows * (double)m->cols;
-            const double r = view_number(s->v, m->r[q], "frobenius");
-            const double w = view_number(s->v, m->w, "frobenius");
-            const double b = view_number(s->v, m->r[q], "bits_per_weight");
+            const double r = spectra_number(m->r[q], "frobenius");
+            const double w = spectra_number(m->w, "frobenius");
+            const double b = spectra_number(m->r[q], "bits_per_weight");
             if (!isfinite(r) || !isfinite(w) || !isfinite(b))
                 continue;
             weights += size;

@@ -31,15 +31,15 @@ typedef struct {
 
 static int read_energies(sheet *s, const view_matrix *m)
 {
-    const double norm = view_number(s->v, m->w, "frobenius");
+    const double norm = spectra_number(m->w, "frobenius");
     if (m->w)
-        RSD_TRY(view_read(s->v, m, 0, "W", "cumulative_energy", &s->energy[1]));
+        RSD_TRY(view_read(s->v, m, 0, SPECTRUM_W, "cumulative_energy", &s->energy[1]));
     s->scale[1] = 1;
     for (size_t q = 0; q < s->v->specs; q++) {
         if (!m->r[q])
             continue;
-        RSD_TRY(view_read(s->v, m, q, "R", "cumulative_energy", &s->energy[FIXED + q]));
-        s->scale[FIXED + q] = view_number(s->v, m->r[q], "frobenius") / norm;
+        RSD_TRY(view_read(s->v, m, q, SPECTRUM_R, "cumulative_energy", &s->energy[FIXED + q]));
+        s->scale[FIXED + q] = spectra_number(m->r[q], "frobenius") / norm;
     }
     return RSD_OK;
 }

@@ -1,10 +1,11 @@
 #include "figures/view.h"
 
+#include "alloc.h"
 #include "figures/label.h"
 #include "mat.h"
+#include "result/recovery_table.h"
 
 #include <fnmatch.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,43 +13,12 @@ enum { LAYERS_MAX = 9999 }; /* beyond it is no depth of a network */
 
 static const char control_name[] = "control";
 
-/* Columns that say whose a row is. */
-typedef struct {
-    size_t model, tensor, role, layer, rows, cols, spec, what;
-} places;
-
 static bool any_matches(const rsd_list *globs, const char *text)
 {
     for (size_t i = 0; i < globs->count; i++)
         if (fnmatch(globs->item[i], text, 0) == 0)
             return true;
     return false;
-}
-
-static int find_places(const view *v, places *p)
-{
-    const struct {
-        const char *name;
-        size_t *at;
-        rsd_column_type type;
-    } need[] = {
-        { "model", &p->model, RSD_COLUMN_TEXT }, { "tensor", &p->tensor, RSD_COLUMN_TEXT },
-        { "role", &p->role, RSD_COLUMN_TEXT },   { "layer", &p->layer, RSD_COLUMN_INT },
-        { "rows", &p->rows, RSD_COLUMN_INT },    { "cols", &p->cols, RSD_COLUMN_INT },
-        { "spec", &p->spec, RSD_COLUMN_TEXT },   { "what", &p->what, RSD_COLUMN_TEXT },
-    };
-    for (size_t i = 0; i < sizeof need / sizeof *need; i++) {
-        *need[i].at = rsd_table_column(&v->table, need[i].name);
-        if (*need[i].at == SIZE_MAX || v->table.column[*need[i].at].type != need[i].type)
-            return RSD_FAIL(RSD_EFORMAT, "%s: /spectra has no column %s of its type",
-                            rsd_store_path(v->store), need[i].name);
-    }
-    return RSD_OK;
-}
-
-static const rsd_value *row_at(const view *v, size_t i)
-{
-    return v->table.value + i * v->table.columns;
 }
 
 static bool takes(const view_selection *s, const char *model, const char *tensor)
@@ -60,12 +30,12 @@ static bool takes(const view_selection *s, const char *model, const char *tensor
 }
 
 /* Does the control stand among the models?  Else it is their companion. */
-static bool control_is_model(const view *v, const places *p, const view_selection *s)
+static bool control_is_model(const view *v, const view_selection *s)
 {
     if (s->models.count)
         return any_matches(&s->models, control_name);
-    for (size_t i = 0; i < v->table.rows; i++)
-        if (strcmp(row_at(v, i)[p->model].text, control_name) != 0)
+    for (size_t i = 0; i < v->table.count; i++)
+        if (strcmp(v->table.row[i].model, control_name) != 0)
             return false;
     return true;
 }
@@ -89,12 +59,9 @@ static int make_spec(const char *text, view_spec *out)
     *out = (view_spec){ text, label_of_spec(text), NULL };
     if (!out->label)
         return RSD_FAIL(RSD_ENOMEM, "label of %s", text);
-    const bool same = strcmp(out->label, text) == 0;
-    if (same)
-        out->title = strdup(text);
-    else if (asprintf(&out->title, "%s (%s)", out->label, text) < 0)
-        out->title = NULL;
-    return out->title ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "title of %s", text);
+    if (strcmp(out->label, text) == 0)
+        return rsd_copy_text(text, &out->title);
+    return rsd_format(&out->title, "%s (%s)", out->label, text);
 }
 
 /* Take the spec in, unless it is known or not selected. */
@@ -103,10 +70,7 @@ static int add_spec(view *v, const char *text, const view_selection *s)
     view_spec spec;
     if (!*text || find_spec(v, text) != SIZE_MAX)
         return RSD_OK;
-    view_spec *grown = realloc(v->spec, (v->specs + 1) * sizeof *grown);
-    if (!grown)
-        return RSD_FAIL(RSD_ENOMEM, "list of quantizers");
-    v->spec = grown;
+    RSD_TRY(rsd_room(&v->spec, v->specs, 1, sizeof *v->spec));
     const int err = make_spec(text, &spec);
     if (!err &&
         (s->specs.count == 0 || any_matches(&s->specs, text) || any_matches(&s->specs, spec.label)))
@@ -116,10 +80,10 @@ static int add_spec(view *v, const char *text, const view_selection *s)
     return err;
 }
 
-static int collect_specs(view *v, const places *p, const view_selection *s)
+static int collect_specs(view *v, const view_selection *s)
 {
-    for (size_t i = 0; i < v->table.rows; i++)
-        RSD_TRY(add_spec(v, row_at(v, i)[p->spec].text, s));
+    for (size_t i = 0; i < v->table.count; i++)
+        RSD_TRY(add_spec(v, v->table.row[i].spec, s));
     return RSD_OK;
 }
 
@@ -155,12 +119,12 @@ static size_t rank_of_model(const view *v, const char *model)
 }
 
 /* One entry per matrix; *owner gets the matrix of every row, SIZE_MAX for rows left out. */
-static int collect_matrices(view *v, const places *p, const view_selection *s, size_t *owner)
+static int collect_matrices(view *v, const view_selection *s, size_t *owner)
 {
-    const bool companion = !control_is_model(v, p, s);
-    for (size_t i = 0; i < v->table.rows; i++) {
-        const rsd_value *row = row_at(v, i);
-        const char *model = row[p->model].text, *tensor = row[p->tensor].text;
+    const bool companion = !control_is_model(v, s);
+    for (size_t i = 0; i < v->table.count; i++) {
+        const spectra_row *row = &v->table.row[i];
+        const char *model = row->model, *tensor = row->tensor;
         const bool control = companion && strcmp(model, control_name) == 0;
         owner[i] = SIZE_MAX;
         if (!control && !takes(s, model, tensor))
@@ -172,39 +136,38 @@ static int collect_matrices(view *v, const places *p, const view_selection *s, s
         v->matrix[v->matrices] = (view_matrix){
             .model = model,
             .tensor = tensor,
-            .role = row[p->role].text,
-            .layer = row[p->layer].integer,
-            .rows = row[p->rows].integer,
-            .cols = row[p->cols].integer,
+            .role = row->role,
+            .layer = row->layer,
+            .rows = row->rows,
+            .cols = row->cols,
             .order = v->matrices,
             .model_rank = control ? SIZE_MAX : rank_of_model(v, model),
-            .role_rank = rank_of_role(v, row[p->role].text),
+            .role_rank = rank_of_role(v, row->role),
         };
         v->matrices++;
     }
     return RSD_OK;
 }
 
-static int assign_rows(view *v, const places *p, const size_t *owner)
+static int assign_rows(view *v, const size_t *owner)
 {
     const size_t cells = 2 * v->specs;
-    RSD_TRY(rsd_array_alloc(v->matrices, cells, sizeof *v->cell, &v->cell));
-    memset(v->cell, 0, v->matrices * cells * sizeof *v->cell);
+    RSD_TRY(rsd_zeroed(v->matrices * cells, sizeof *v->cell, &v->cell));
     for (size_t i = 0; i < v->matrices; i++) {
         v->matrix[i].wq = v->cell + i * cells;
         v->matrix[i].r = v->cell + i * cells + v->specs;
     }
-    for (size_t i = 0; i < v->table.rows; i++) {
+    for (size_t i = 0; i < v->table.count; i++) {
         if (owner[i] == SIZE_MAX)
             continue;
-        const rsd_value *row = row_at(v, i);
+        const spectra_row *row = &v->table.row[i];
         view_matrix *m = &v->matrix[owner[i]];
-        const size_t spec = find_spec(v, row[p->spec].text);
-        if (strcmp(row[p->what].text, "W") == 0)
+        const size_t spec = find_spec(v, row->spec);
+        if (row->what == SPECTRUM_W)
             m->w = row;
-        else if (spec != SIZE_MAX && strcmp(row[p->what].text, "Wq") == 0)
+        else if (spec != SIZE_MAX && row->what == SPECTRUM_WQ)
             m->wq[spec] = row;
-        else if (spec != SIZE_MAX && strcmp(row[p->what].text, "R") == 0)
+        else if (spec != SIZE_MAX && row->what == SPECTRUM_R)
             m->r[spec] = row;
     }
     return RSD_OK;
@@ -256,23 +219,25 @@ static int make_groups(view *v)
 
 int view_open(const rsd_store *store, const view_selection *selection, view *out)
 {
-    places p;
     size_t *owner = NULL;
     int err = RSD_OK;
     *out = (view){ .store = store, .selection = selection };
-    if (!rsd_store_exists(store, "/spectra") && rsd_store_exists(store, "/recovery/runs"))
+    if (!rsd_store_exists(store, spectra_schema.path) &&
+        rsd_store_exists(store, recovery_rows_schema.path))
         return RSD_OK; /* runs alone */
-    RSD_TRY(rsd_store_read_table(store, "/spectra", &out->table));
-    RSD_TRY(find_places(out, &p));
-    RSD_TRY(collect_specs(out, &p, selection));
-    RSD_TRY(rsd_array_alloc(out->table.rows, 1, sizeof *out->matrix, &out->matrix));
-    RSD_TRY(rsd_array_alloc(out->table.rows, 1, sizeof *owner, &owner));
-    RSD_TRY_DONE(collect_matrices(out, &p, selection, owner));
-    RSD_TRY_DONE(assign_rows(out, &p, owner));
+    if (!rsd_store_exists(store, spectra_schema.path))
+        return RSD_FAIL(RSD_ENOTFOUND, "%s holds no %s", rsd_store_path(store),
+                        spectra_schema.path);
+    RSD_TRY(spectra_read(store, &out->table));
+    RSD_TRY(collect_specs(out, selection));
+    RSD_TRY(rsd_array_alloc(out->table.count, 1, sizeof *out->matrix, &out->matrix));
+    RSD_TRY(rsd_array_alloc(out->table.count, 1, sizeof *owner, &owner));
+    RSD_TRY_DONE(collect_matrices(out, selection, owner));
+    RSD_TRY_DONE(assign_rows(out, owner));
     RSD_TRY_DONE(make_groups(out));
     if (out->groups == 0)
         err = RSD_FAIL(RSD_ENOTFOUND, "%s: no matrix is selected among %zu spectra",
-                       rsd_store_path(store), out->table.rows);
+                       rsd_store_path(store), out->table.count);
 done:
     free(owner);
     return err;
@@ -286,6 +251,6 @@ void view_close(view *v)
     free(v->cell);
     free(v->group);
     free(v->matrix);
-    rsd_table_free(&v->table);
+    spectra_free(&v->table);
     *v = (view){ 0 };
 }

@@ -3,8 +3,8 @@
 #ifndef RSD_FIGURES_VIEW_H
 #define RSD_FIGURES_VIEW_H
 
-#include "io/store.h"
 #include "opt.h"
+#include "result/spectra_table.h"
 
 /* Shell globs; an empty list takes everything.  The model `control`, which analyze adds, is no
  * model of the user's: it keeps models company, and has pages of its own only when it is asked for
@@ -25,8 +25,8 @@ typedef struct {
     const char *model, *tensor, *role;
     int64_t layer, rows, cols;
     size_t model_rank, role_rank, order; /* what the matrices are sorted by, with the layer */
-    const rsd_value *w;                  /* its row in the table; NULL where there is none */
-    const rsd_value **wq, **r;           /* [specs] likewise */
+    const spectra_row *w;                /* NULL where there is none */
+    const spectra_row **wq, **r;         /* [specs] likewise */
 } view_matrix;
 
 /* The matrices of one role of one model. */
@@ -40,11 +40,11 @@ typedef struct {
 typedef struct {
     const rsd_store *store;
     const view_selection *selection;
-    rsd_table table;
+    spectra_rows table;
     size_t specs, matrices, groups;
     view_spec *spec;
     view_matrix *matrix;
-    const rsd_value **cell;     /* what wq and r point into */
+    const spectra_row **cell;   /* what wq and r point into */
     view_group *group;          /* the pages; groups of a model follow each other */
     const view_matrix *control; /* the companion, or NULL */
 } view;
@@ -59,9 +59,6 @@ void view_close(view *v);
 /* Groups of the model at group[first]: the number that follow, itself included. */
 size_t view_model_groups(const view *v, size_t first);
 
-/* Value of a real or integer column in a row; NaN for row NULL or an unknown column. */
-double view_number(const view *v, const rsd_value *row, const char *column);
-
 /* Does any matrix of the group have a residual with this quantizer? */
 bool view_group_has(const view_group *g, size_t spec);
 
@@ -74,13 +71,13 @@ double view_matrix_position(const view_group *g, const view_matrix *m);
 /* "qkv (2304×768)", without the shape where shapes differ. */
 void view_group_label(const view_group *g, char *out, size_t size);
 
-/* An array below the group of a spectrum: what is "W", "Wq" or "R" (spec is ignored for W), name a
- * dataset's path below it.  x NULL and n 0 where there is none. */
+/* An array below the group of a spectrum (spec is ignored for W), name a dataset's path below it.
+ * x NULL and n 0 where there is none. */
 typedef struct {
     double *x;
     size_t n;
 } view_array;
-RSD_CHECK int view_read(const view *v, const view_matrix *m, size_t spec, const char *what,
+RSD_CHECK int view_read(const view *v, const view_matrix *m, size_t spec, spectrum_what what,
                         const char *name, view_array *out);
 
 /* The first null that is there for R: its name below "null/", or NULL. */

@@ -1,13 +1,12 @@
 /* What a view says of its groups and matrices, and what it reads of their spectra. */
 #include "figures/view.h"
 
+#include "alloc.h"
 #include "figures/label.h"
 #include "result/result.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 size_t view_model_groups(const view *v, size_t first)
 {
@@ -16,14 +15,6 @@ size_t view_model_groups(const view *v, size_t first)
            v->group[first + n].matrix->model_rank == v->group[first].matrix->model_rank)
         n++;
     return n;
-}
-
-double view_number(const view *v, const rsd_value *row, const char *column)
-{
-    const size_t c = rsd_table_column(&v->table, column);
-    if (!row || c == SIZE_MAX || v->table.column[c].type == RSD_COLUMN_TEXT)
-        return NAN;
-    return v->table.column[c].type == RSD_COLUMN_REAL ? row[c].real : (double)row[c].integer;
 }
 
 bool view_group_has(const view_group *g, size_t spec)
@@ -58,25 +49,21 @@ void view_group_label(const view_group *g, char *out, size_t size)
              (long long)g->matrix->cols);
 }
 
-static char *spectrum_path(const view *v, const view_matrix *m, size_t spec, const char *what)
+static char *spectrum_path(const view *v, const view_matrix *m, size_t spec, spectrum_what what)
 {
-    const result_record r = { .place = { .model = m->model, .tensor = m->tensor },
-                              .spec = strcmp(what, "W") == 0 ? "" : v->spec[spec].text,
-                              .what = what };
-    return result_spectrum_path(&r);
+    const char *text = what == SPECTRUM_W ? "" : v->spec[spec].text;
+    return result_spectrum_path(m->model, m->tensor, text, what);
 }
 
-int view_read(const view *v, const view_matrix *m, size_t spec, const char *what, const char *name,
-              view_array *out)
+int view_read(const view *v, const view_matrix *m, size_t spec, spectrum_what what,
+              const char *name, view_array *out)
 {
     size_t ndim = 0, shape[2] = { 0 };
     char *base = spectrum_path(v, m, spec, what), *path = NULL;
     int err = RSD_OK;
     *out = (view_array){ 0 };
-    if (!base || asprintf(&path, "%s/%s", base, name) < 0) {
-        path = NULL;
-        err = RSD_FAIL(RSD_ENOMEM, "path of %s", name);
-    } else if (rsd_store_exists(v->store, path)) {
+    err = base ? rsd_format(&path, "%s/%s", base, name) : RSD_FAIL(RSD_ENOMEM, "path of %s", name);
+    if (!err && rsd_store_exists(v->store, path)) {
         err = rsd_store_read_array(v->store, path, &out->x, &ndim, shape);
         if (!err && ndim != 1)
             err = RSD_FAIL(RSD_EFORMAT, "%s: %s has %zu dimensions, want 1",
@@ -95,13 +82,12 @@ int view_read(const view *v, const view_matrix *m, size_t spec, const char *what
 int view_null(const view *v, const view_matrix *m, size_t spec, const char **name)
 {
     *name = NULL;
-    char *base = spectrum_path(v, m, spec, "R");
+    char *base = spectrum_path(v, m, spec, SPECTRUM_R);
     int err = base ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of a null");
     for (int n = 0; !err && !*name && n < RSD_NULLS; n++) {
         char *path = NULL;
-        if (asprintf(&path, "%s/null/%s", base, rsd_null_name((rsd_null)n)) < 0)
-            err = RSD_FAIL(RSD_ENOMEM, "path of a null");
-        else if (rsd_store_exists(v->store, path))
+        err = rsd_format(&path, "%s/null/%s", base, rsd_null_name((rsd_null)n));
+        if (!err && rsd_store_exists(v->store, path))
             *name = rsd_null_name((rsd_null)n);
         free(path);
     }

@@ -3,7 +3,7 @@
 
 #include "result/journal_parts.h"
 
-#include "mat.h"
+#include "alloc.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,35 +15,27 @@
 /* A file that the result is merged from. */
 typedef struct {
     rsd_store *store;
-    rsd_table rows; /* its /spectra */
-    char **matrix;  /* path of each row's matrix */
+    spectra_rows rows;
+    char **matrix; /* path of each row's matrix */
 } source;
 
 typedef struct {
     journal *j;
     rsd_store *to;
     source old; /* store NULL when there is none */
-    result_rows rows;
+    spectra_rows rows;
 } merge;
 
 static int read_rows(source *s)
 {
-    if (!rsd_store_exists(s->store, "/spectra"))
-        return RSD_OK;
-    RSD_TRY(rsd_store_read_table(s->store, "/spectra", &s->rows));
-    const size_t model = rsd_table_column(&s->rows, "model");
-    const size_t tensor = rsd_table_column(&s->rows, "tensor");
-    if (model == SIZE_MAX || tensor == SIZE_MAX)
-        return RSD_FAIL(RSD_EFORMAT, "%s: /spectra has no columns model and tensor",
-                        rsd_store_path(s->store));
-    s->matrix = calloc(s->rows.rows + 1, sizeof *s->matrix);
-    for (size_t i = 0; s->matrix && i < s->rows.rows; i++) {
-        const rsd_value *v = s->rows.value + i * s->rows.columns;
-        s->matrix[i] = result_matrix_path(v[model].text, v[tensor].text);
+    RSD_TRY(spectra_read(s->store, &s->rows));
+    RSD_TRY(rsd_zeroed(s->rows.count, sizeof *s->matrix, &s->matrix));
+    for (size_t i = 0; i < s->rows.count; i++) {
+        s->matrix[i] = result_matrix_path(s->rows.row[i].model, s->rows.row[i].tensor);
         if (!s->matrix[i])
             return RSD_FAIL(RSD_ENOMEM, "path of a matrix");
     }
-    return s->matrix ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "%zu rows", s->rows.rows);
+    return RSD_OK;
 }
 
 static int source_open(const char *path, source *s)
@@ -55,10 +47,10 @@ static int source_open(const char *path, source *s)
 
 static int source_close(source *s)
 {
-    for (size_t i = 0; s->matrix && i < s->rows.rows; i++)
+    for (size_t i = 0; s->matrix && i < s->rows.count; i++)
         free(s->matrix[i]);
     free(s->matrix);
-    rsd_table_free(&s->rows);
+    spectra_free(&s->rows);
     return rsd_store_close(s->store);
 }
 
@@ -97,36 +89,15 @@ static int note_failure(const rsd_store *from, const char *path, rsd_store *to)
     return err;
 }
 
-static bool same_row(const rsd_table *t, size_t row, const result_rows *rows, size_t i)
-{
-    static const char *const key[] = { "model", "tensor", "spec", "what" };
-    size_t columns;
-    const rsd_column *c = result_columns(&columns);
-    for (size_t k = 0; k < 4; k++) {
-        size_t at = 0;
-        while (strcmp(c[at].name, key[k]) != 0)
-            at++;
-        const size_t in_table = rsd_table_column(t, key[k]);
-        if (in_table == SIZE_MAX || strcmp(t->value[row * t->columns + in_table].text,
-                                           rows->value[i * columns + at].text) != 0)
-            return false;
-    }
-    return true;
-}
-
 /* Rows of one matrix, unless an earlier source gave them; `first` is where its rows begin. */
 static int take_rows(merge *m, const source *s, const char *matrix, size_t first)
 {
-    for (size_t r = 0; r < s->rows.rows; r++) {
+    for (size_t r = 0; r < s->rows.count; r++) {
         bool take = strcmp(s->matrix[r], matrix) == 0;
         for (size_t i = first; take && i < m->rows.count; i++)
-            take = !same_row(&s->rows, r, &m->rows, i);
-        if (!take)
-            continue;
-        rsd_table one = s->rows;
-        one.rows = 1;
-        one.value += r * s->rows.columns;
-        RSD_TRY(result_rows_add_table(&m->rows, &one));
+            take = !spectra_same(&s->rows.row[r], &m->rows.row[i]);
+        if (take)
+            RSD_TRY(spectra_add(&m->rows, &s->rows.row[r]));
     }
     return RSD_OK;
 }
@@ -251,7 +222,7 @@ static int write_all(merge *m, bool complete, const char *const *order, size_t c
     for (size_t i = 0; i < count; i++)
         RSD_TRY(merge_matrix(m, order[i]));
     RSD_TRY(merge_rest(m));
-    return result_rows_write(&m->rows, m->to);
+    return spectra_write(&m->rows, m->to);
 }
 
 static void remove_parts(journal *j)
@@ -300,7 +271,7 @@ done:
         unlink(temporary);
     else
         remove_parts(j);
-    result_rows_free(&m.rows);
+    spectra_free(&m.rows);
     free(temporary);
     return err;
 }

@@ -11,7 +11,10 @@ static const rows_field fields[] = { PREDICTION_TEXTS(TEXT) PREDICTION_INTEGERS(
                                          PREDICTION_REALS(REAL) };
 static const prediction_row blank = { PREDICTION_REALS(BLANK) };
 const rows_schema prediction_schema = {
-    "/prediction", "what spectra predict to remain at each rank, per matrix and summed",
-    fields,        sizeof fields / sizeof *fields,
-    sizeof blank,  &blank,
+    .path = "/prediction",
+    .description = "what spectra predict to remain at each rank, per matrix and summed",
+    .field = fields,
+    .fields = sizeof fields / sizeof *fields,
+    .size = sizeof blank,
+    .blank = &blank,
 };

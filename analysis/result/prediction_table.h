@@ -20,7 +20,7 @@
 /* clang-format on */
 
 typedef struct {
-#define PREDICTION_FIELD(name, text) char *name;
+#define PREDICTION_FIELD(name, text) const char *name;
     PREDICTION_TEXTS(PREDICTION_FIELD)
 #undef PREDICTION_FIELD
 #define PREDICTION_FIELD(name, units, text) int64_t name;

@@ -1,8 +1,9 @@
 #include "result/recovery_table.h"
 
+#include "alloc.h"
+
 #include <math.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,20 +34,26 @@ static const rows_field layer_fields[] = {
 /* clang-format on */
 
 const rows_schema recovery_rows_schema = {
-    "/recovery/runs",     "one row per run of recover",
-    row_fields,           sizeof row_fields / sizeof *row_fields,
-    sizeof(recovery_row), &recovery_no_row,
+    .path = "/recovery/runs",
+    .description = "one row per run of recover",
+    .field = row_fields,
+    .fields = sizeof row_fields / sizeof *row_fields,
+    .size = sizeof(recovery_row),
+    .blank = &recovery_no_row,
 };
 const rows_schema recovery_layers_schema = {
-    "/recovery/layers",     "one row per run and layer with an adapter",
-    layer_fields,           sizeof layer_fields / sizeof *layer_fields,
-    sizeof(recovery_layer), &recovery_no_layer,
+    .path = "/recovery/layers",
+    .description = "one row per run and layer with an adapter",
+    .field = layer_fields,
+    .fields = sizeof layer_fields / sizeof *layer_fields,
+    .size = sizeof(recovery_layer),
+    .blank = &recovery_no_layer,
 };
 
 char *recovery_path(const char *run)
 {
     char *name = rsd_store_escape(run), *path = NULL;
-    if (name && asprintf(&path, "/recovery/%s", name) < 0)
+    if (!name || rsd_format(&path, "/recovery/%s", name))
         path = NULL;
     free(name);
     return path;
@@ -55,17 +62,19 @@ char *recovery_path(const char *run)
 int recovery_write_array(rsd_store *store, const char *path, const char *name, const double *x,
                          size_t n, const char *axis, const char *units, const char *description)
 {
-    char axis_path[64], *full = NULL;
-    snprintf(axis_path, sizeof axis_path, "/axes/%s_%zu", axis, n);
-    RSD_TRY(rsd_store_axis(store, axis_path, n, axis,
-                           strcmp(axis, "rank") == 0 ? "rank r, or number of the singular value"
-                                                     : "number, from 1"));
-    if (asprintf(&full, "%s/%s", path, name) < 0)
-        return RSD_FAIL(RSD_ENOMEM, "path of %s", name);
+    char *axis_path = NULL, *full = NULL;
+    int err = RSD_OK;
+    RSD_TRY_DONE(rsd_format(&axis_path, "/axes/%s_%zu", axis, n));
+    RSD_TRY_DONE(rsd_store_axis(
+        store, axis_path, n, axis,
+        strcmp(axis, "rank") == 0 ? "rank r, or number of the singular value" : "number, from 1"));
+    RSD_TRY_DONE(rsd_format(&full, "%s/%s", path, name));
     const rsd_array_info info = {
         .units = units, .description = description, .ndim = 1, .shape = { n }, .axis = { axis_path }
     };
-    const int err = rsd_store_array(store, full, x, &info);
+    err = rsd_store_array(store, full, x, &info);
+done:
     free(full);
+    free(axis_path);
     return err;
 }

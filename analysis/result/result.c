@@ -1,175 +1,77 @@
 #include "result/result.h"
 
+#include "alloc.h"
 #include "io/store.h"
 #include "mat.h"
 #include "spectra/curves.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NAN_FIELD(name, units, text) .name = NAN,
-const result_relation result_no_relation = { RESULT_RELATION_LIST(NAN_FIELD) };
-
-/* The columns of /spectra: where and what, then one real number after another. */
-#define TEXT_COLUMN(name, text)        { name, "", text, RSD_COLUMN_TEXT },
-#define INT_COLUMN(name, units, text)  { name, units, text, RSD_COLUMN_INT },
-#define REAL_COLUMN(name, units, text) { #name, units, text, RSD_COLUMN_REAL },
-static const rsd_column columns[] = {
-    TEXT_COLUMN("model", "name of the model in this file") TEXT_COLUMN(
-        "tensor", "name of the matrix in the model") TEXT_COLUMN("role", "what the matrix is for")
-        INT_COLUMN("layer", "block", "block number, -1 outside the blocks")
-            INT_COLUMN("rows", "row", "outputs") INT_COLUMN("cols", "column", "inputs")
-                TEXT_COLUMN("spec", "quantizer, empty for W") TEXT_COLUMN(
-                    "what", "W, Wq, R = W - Wq, or R in the metric of the data: RdH, RH, GRH")
-                    TEXT_COLUMN("method", "how the singular values were computed") INT_COLUMN(
-                        "complete", "bool", "1: all min(rows,cols) singular values are there"){
-                        "error_bound", "weight", "absolute error bound of every singular value",
-                        RSD_COLUMN_REAL },
-    { "seconds", "s", "time that the spectrum took", RSD_COLUMN_REAL },
-    RSD_METRIC_LIST(REAL_COLUMN) RESULT_RELATION_LIST(REAL_COLUMN)
-};
-enum { COLUMNS = sizeof columns / sizeof *columns, PLACE_COLUMNS = 10 };
-
-const rsd_column *result_columns(size_t *count)
+static spectra_row row_of(const result_record *r)
 {
-    *count = COLUMNS;
-    return columns;
+    return (spectra_row){
+        .model = r->place.model,
+        .tensor = r->place.tensor,
+        .role = r->place.role,
+        .layer = r->place.layer,
+        .rows = (int64_t)r->place.rows,
+        .cols = (int64_t)r->place.cols,
+        .spec = r->spec,
+        .what = r->what,
+        .method = rsd_method_name(r->spectrum->method),
+        .complete = r->spectrum->complete,
+        .error_bound = r->spectrum->error_bound,
+        .seconds = r->spectrum->seconds,
+        .metrics = r->metrics,
+        .relation = r->relation,
+    };
 }
 
-/* A record as a row, in the order of the columns. */
-static void to_row(const result_record *r, rsd_value *v)
+int result_add(spectra_rows *rows, const result_record *record)
 {
-    *v++ = (rsd_value){ .text = r->place.model };
-    *v++ = (rsd_value){ .text = r->place.tensor };
-    *v++ = (rsd_value){ .text = r->place.role };
-    *v++ = (rsd_value){ .integer = r->place.layer };
-    *v++ = (rsd_value){ .integer = (int64_t)r->place.rows };
-    *v++ = (rsd_value){ .integer = (int64_t)r->place.cols };
-    *v++ = (rsd_value){ .text = r->spec };
-    *v++ = (rsd_value){ .text = r->what };
-    *v++ = (rsd_value){ .text = rsd_method_name(r->spectrum->method) };
-    *v++ = (rsd_value){ .integer = r->spectrum->complete };
-    *v++ = (rsd_value){ .real = r->spectrum->error_bound };
-    *v++ = (rsd_value){ .real = r->spectrum->seconds };
-    for (const rsd_metric_info *m = rsd_metric_table; m->name; m++)
-        *v++ = (rsd_value){ .real = rsd_metric(&r->metrics, m) };
-#define PUT(name, units, text) *v++ = (rsd_value){ .real = r->relation.name };
-    RESULT_RELATION_LIST(PUT)
-#undef PUT
-}
-
-static int rows_push(result_rows *rows, const rsd_value *v)
-{
-    if (rows->count == rows->capacity) {
-        const size_t capacity = rows->capacity ? 2 * rows->capacity : 64;
-        rsd_value *grown = realloc(rows->value, capacity * COLUMNS * sizeof *grown);
-        if (!grown)
-            return RSD_FAIL(RSD_ENOMEM, "table of %zu rows", capacity);
-        rows->value = grown;
-        rows->capacity = capacity;
-    }
-    rsd_value *to = rows->value + rows->count * COLUMNS;
-    memcpy(to, v, COLUMNS * sizeof *v);
-    for (size_t c = 0; c < COLUMNS; c++) {
-        if (columns[c].type != RSD_COLUMN_TEXT)
-            continue;
-        to[c].text = strdup(v[c].text);
-        if (!to[c].text) {
-            while (c-- > 0)
-                if (columns[c].type == RSD_COLUMN_TEXT)
-                    free((char *)(uintptr_t)to[c].text);
-            return RSD_FAIL(RSD_ENOMEM, "text of a row");
-        }
-    }
-    rows->count++;
-    return RSD_OK;
-}
-
-int result_rows_add(result_rows *rows, const result_record *record)
-{
-    rsd_value v[COLUMNS];
-    to_row(record, v);
-    return rows_push(rows, v);
-}
-
-int result_rows_add_table(result_rows *rows, const rsd_table *table)
-{
-    for (size_t i = 0; i < table->rows; i++) {
-        rsd_value v[COLUMNS];
-        for (size_t c = 0; c < COLUMNS; c++) {
-            const size_t k = rsd_table_column(table, columns[c].name);
-            if (k != SIZE_MAX && table->column[k].type == columns[c].type)
-                v[c] = table->value[i * table->columns + k];
-            else if (columns[c].type == RSD_COLUMN_TEXT) /* a column that came later */
-                v[c].text = "";
-            else if (columns[c].type == RSD_COLUMN_REAL)
-                v[c].real = NAN;
-            else
-                v[c].integer = 0;
-        }
-        RSD_TRY(rows_push(rows, v));
-    }
-    return RSD_OK;
-}
-
-int result_rows_write(const result_rows *rows, rsd_store *store)
-{
-    return rsd_store_table(store, "/spectra", "one row per spectrum", columns, COLUMNS, rows->value,
-                           rows->count);
-}
-
-void result_rows_free(result_rows *rows)
-{
-    for (size_t i = 0; i < rows->count; i++)
-        for (size_t c = 0; c < COLUMNS; c++)
-            if (columns[c].type == RSD_COLUMN_TEXT)
-                free((char *)(uintptr_t)rows->value[i * COLUMNS + c].text);
-    free(rows->value);
-    *rows = (result_rows){ 0 };
-}
-
-static char *format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static char *format(const char *fmt, ...)
-{
-    char *text = NULL;
-    va_list ap;
-    va_start(ap, fmt);
-    const int n = vasprintf(&text, fmt, ap);
-    va_end(ap);
-    return n < 0 ? NULL : text;
+    const spectra_row row = row_of(record);
+    return spectra_add(rows, &row);
 }
 
 char *result_model_path(const char *model)
 {
-    char *m = rsd_store_escape(model);
-    char *path = m ? format("/models/%s", m) : NULL;
+    char *m = rsd_store_escape(model), *path = NULL;
+    if (!m || rsd_format(&path, "/models/%s", m))
+        path = NULL;
     free(m);
     return path;
 }
 
 char *result_matrix_path(const char *model, const char *tensor)
 {
-    char *m = rsd_store_escape(model), *t = rsd_store_escape(tensor);
-    char *path = m && t ? format("/models/%s/matrices/%s", m, t) : NULL;
+    char *m = rsd_store_escape(model), *t = rsd_store_escape(tensor), *path = NULL;
+    if (!m || !t || rsd_format(&path, "/models/%s/matrices/%s", m, t))
+        path = NULL;
     free(m);
     free(t);
     return path;
 }
 
-char *result_spectrum_path(const result_record *r)
+char *result_spectrum_path(const char *model, const char *tensor, const char *spec,
+                           spectrum_what what)
 {
-    char *matrix = result_matrix_path(r->place.model, r->place.tensor);
-    char *spec = rsd_store_escape(r->spec);
-    char *path = NULL;
-    if (matrix && spec)
-        path = *r->spec ? format("%s/quantized/%s/%s", matrix, spec, r->what)
-                        : format("%s/%s", matrix, r->what);
+    char *matrix = result_matrix_path(model, tensor), *s = rsd_store_escape(spec), *path = NULL;
+    int err = matrix && s ? RSD_OK : RSD_ENOMEM;
+    if (!err)
+        err = what == SPECTRUM_W
+                  ? rsd_format(&path, "%s/%s", matrix, spectrum_names[what])
+                  : rsd_format(&path, "%s/quantized/%s/%s", matrix, s, spectrum_names[what]);
     free(matrix);
-    free(spec);
-    return path;
+    free(s);
+    return err ? NULL : path;
+}
+
+static char *record_path(const result_record *r)
+{
+    return result_spectrum_path(r->place.model, r->place.tensor, r->spec, r->what);
 }
 
 int result_write_matrix(rsd_store *store, const char *path, const rsd_tensor *t, const char *status,
@@ -191,9 +93,8 @@ int result_write_curve(rsd_store *store, const char *path, const char *name, con
     char axis[64];
     snprintf(axis, sizeof axis, "/axes/rank_%zu", n);
     RSD_TRY(rsd_store_axis(store, axis, n, "rank", "rank r, or number of the singular value"));
-    char *full = format("%s/%s", path, name);
-    if (!full)
-        return RSD_FAIL(RSD_ENOMEM, "path of %s", name);
+    char *full;
+    RSD_TRY(rsd_format(&full, "%s/%s", path, name));
     const rsd_array_info info = {
         .units = units, .description = description, .ndim = 1, .shape = { n }, .axis = { axis }
     };
@@ -209,9 +110,8 @@ static int put_vectors(rsd_store *store, const char *path, const char *name, con
     snprintf(rank_axis, sizeof rank_axis, "/axes/rank_%zu", count);
     RSD_TRY(
         rsd_store_axis(store, rank_axis, count, "rank", "rank r, or number of the singular value"));
-    char *full = format("%s/%s", path, name);
-    if (!full)
-        return RSD_FAIL(RSD_ENOMEM, "path of %s", name);
+    char *full;
+    RSD_TRY(rsd_format(&full, "%s/%s", path, name));
     const rsd_array_info info = { .units = "1",
                                   .description = "singular vectors, one a row",
                                   .ndim = 2,
@@ -223,15 +123,18 @@ static int put_vectors(rsd_store *store, const char *path, const char *name, con
     return err;
 }
 
+/* Every real number of its row that is one. */
 static int put_attributes(rsd_store *store, const char *path, const result_record *r)
 {
-    rsd_value v[COLUMNS];
-    to_row(r, v);
-    RSD_TRY(rsd_store_set_text(store, path, "method", rsd_method_name(r->spectrum->method)));
-    RSD_TRY(rsd_store_set_int(store, path, "complete", r->spectrum->complete));
-    for (size_t c = PLACE_COLUMNS; c < COLUMNS; c++)
-        if (!isnan(v[c].real))
-            RSD_TRY(rsd_store_set_real(store, path, columns[c].name, v[c].real));
+    const spectra_row row = row_of(r);
+    RSD_TRY(rsd_store_set_text(store, path, "method", row.method));
+    RSD_TRY(rsd_store_set_int(store, path, "complete", row.complete));
+    for (size_t c = 0; c < spectra_schema.fields; c++) {
+        const rows_field *f = &spectra_schema.field[c];
+        const double x = rows_number(f, &row);
+        if (f->column.type == RSD_COLUMN_REAL && !isnan(x))
+            RSD_TRY(rsd_store_set_real(store, path, f->column.name, x));
+    }
     return RSD_OK;
 }
 
@@ -240,7 +143,7 @@ int result_write_spectrum(rsd_store *store, const result_record *r)
     const rsd_spectrum *s = r->spectrum;
     int err = RSD_OK;
     double *curve = NULL;
-    char *path = result_spectrum_path(r);
+    char *path = record_path(r);
     if (!path)
         return RSD_FAIL(RSD_ENOMEM, "path of a spectrum");
     RSD_TRY_DONE(rsd_store_group(store, path));
@@ -269,7 +172,7 @@ int result_write_vectors(rsd_store *store, const result_record *r, size_t count)
         count = s->vectors;
     if (count == 0)
         return RSD_OK;
-    char *path = result_spectrum_path(r);
+    char *path = record_path(r);
     if (!path)
         return RSD_FAIL(RSD_ENOMEM, "path of vectors");
     int err = put_vectors(store, path, "left_vectors", s->u, count, s->m);
@@ -295,12 +198,13 @@ int result_write_null(rsd_store *store, const result_record *r, const result_nul
         { "cumulative_energy_high", null->energy_high, "share", "largest of the draws" },
     };
     int err = RSD_OK;
-    char *base = result_spectrum_path(r);
-    char *path = base ? format("%s/null/%s", base, rsd_null_name(null->null)) : NULL;
-    if (!path) {
+    char *base = record_path(r);
+    char *path = NULL;
+    if (!base) {
         err = RSD_FAIL(RSD_ENOMEM, "path of a null");
         goto done;
     }
+    RSD_TRY_DONE(rsd_format(&path, "%s/null/%s", base, rsd_null_name(null->null)));
     RSD_TRY_DONE(rsd_store_group(store, path));
     RSD_TRY_DONE(rsd_store_set_int(store, path, "draws", (int64_t)null->draws));
     for (size_t i = 0; i < sizeof curves / sizeof *curves; i++)

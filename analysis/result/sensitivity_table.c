@@ -11,7 +11,10 @@ static const rows_field fields[] = { SENSITIVITY_TEXTS(TEXT) SENSITIVITY_INTEGER
                                          SENSITIVITY_REALS(REAL) };
 static const sensitivity_row blank = { SENSITIVITY_REALS(BLANK) };
 const rows_schema sensitivity_schema = {
-    "/sensitivity", "one row per layer that was quantized alone, or corrected alone",
-    fields,         sizeof fields / sizeof *fields,
-    sizeof blank,   &blank,
+    .path = "/sensitivity",
+    .description = "one row per layer that was quantized alone, or corrected alone",
+    .field = fields,
+    .fields = sizeof fields / sizeof *fields,
+    .size = sizeof blank,
+    .blank = &blank,
 };

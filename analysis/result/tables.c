@@ -1,5 +1,6 @@
 #include "result/tables.h"
 
+#include "alloc.h"
 #include "result/result.h"
 
 #include <math.h>
@@ -24,38 +25,18 @@ static int emit_stored(const rsd_store *store, const char *name, const table_sin
     return err;
 }
 
-/* The rows of /spectra, for what is looked up by spectrum. */
-typedef struct {
-    rsd_table t;
-    size_t model, tensor, role, layer, spec, what;
-} spectra;
-
-static int spectra_open(const rsd_store *store, spectra *s)
+static int spectra_open(const rsd_store *store, spectra_rows *rows)
 {
-    RSD_TRY(rsd_store_read_table(store, "/spectra", &s->t));
-    const struct {
-        const char *name;
-        size_t *at;
-    } need[] = { { "model", &s->model }, { "tensor", &s->tensor }, { "role", &s->role },
-                 { "layer", &s->layer }, { "spec", &s->spec },     { "what", &s->what } };
-    for (size_t i = 0; i < sizeof need / sizeof *need; i++) {
-        *need[i].at = rsd_table_column(&s->t, need[i].name);
-        if (*need[i].at == SIZE_MAX) {
-            rsd_table_free(&s->t);
-            return RSD_FAIL(RSD_EFORMAT, "%s: /spectra has no column %s", rsd_store_path(store),
-                            need[i].name);
-        }
-    }
-    return RSD_OK;
+    if (!rsd_store_exists(store, spectra_schema.path))
+        return RSD_FAIL(RSD_ENOTFOUND, "%s holds no %s", rsd_store_path(store),
+                        spectra_schema.path);
+    return spectra_read(store, rows);
 }
 
-static char *spectrum_path(const spectra *s, const rsd_value *row)
+static int spectrum_path(const spectra_row *row, char **out)
 {
-    const result_record r = { .place = { .model = row[s->model].text,
-                                         .tensor = row[s->tensor].text },
-                              .spec = row[s->spec].text,
-                              .what = row[s->what].text };
-    return result_spectrum_path(&r);
+    *out = result_spectrum_path(row->model, row->tensor, row->spec, row->what);
+    return *out ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of a spectrum of %s", row->tensor);
 }
 
 /* The named arrays of a group as columns; those that are missing, or of another length, are NaN. */
@@ -107,14 +88,15 @@ enum { PLACE = 6 };
     }
 
 /* Rows r = 1..count of one group: its place, a label, r, the arrays. */
-static int emit_arrays(const rsd_store *store, const spectra *s, const rsd_value *row,
-                       const char *label, const char *group, const char *const *names, size_t n,
+static int emit_arrays(const rsd_store *store, const spectra_row *row, const char *label,
+                       const char *group, const char *const *names, size_t n,
                        const table_sink *sink)
 {
     arrays a;
     int err = arrays_read(store, group, names, n, &a);
     rsd_value v[PLACE + 1 + ARRAYS_MAX] = {
-        row[s->model], row[s->tensor], row[s->role], row[s->layer], row[s->spec], { .text = label },
+        { .text = row->model },    { .text = row->tensor }, { .text = row->role },
+        { .integer = row->layer }, { .text = row->spec },   { .text = label },
     };
     for (size_t r = 0; !err && r < a.count; r++) {
         v[PLACE].integer = (int64_t)r + 1;
@@ -138,36 +120,36 @@ static int emit_curves(const rsd_store *store, const char *name, const table_sin
         { "cumulative_energy", "share", "of the squared Frobenius norm", RSD_COLUMN_REAL },
     };
     static const char *const names[] = { "singular_values", "cumulative_sum", "cumulative_energy" };
-    spectra s;
-    RSD_TRY(spectra_open(store, &s));
+    spectra_rows rows;
+    RSD_TRY(spectra_open(store, &rows));
     int err = sink->begin(sink->context, columns, sizeof columns / sizeof *columns);
-    for (size_t i = 0; !err && i < s.t.rows; i++) {
-        const rsd_value *row = s.t.value + i * s.t.columns;
-        char *group = spectrum_path(&s, row);
-        err = group ? emit_arrays(store, &s, row, row[s.what].text, group, names, 3, sink)
-                    : RSD_FAIL(RSD_ENOMEM, "path of a spectrum");
+    for (size_t i = 0; !err && i < rows.count; i++) {
+        const spectra_row *row = &rows.row[i];
+        char *group;
+        err = spectrum_path(row, &group);
+        if (!err)
+            err = emit_arrays(store, row, spectrum_names[row->what], group, names, 3, sink);
         free(group);
     }
-    rsd_table_free(&s.t);
+    spectra_free(&rows);
     return err;
 }
 
-static int emit_nulls_of(const rsd_store *store, const spectra *s, const rsd_value *row,
-                         const table_sink *sink)
+static int emit_nulls_of(const rsd_store *store, const spectra_row *row, const table_sink *sink)
 {
     /* clang-format off */
     static const char *const names[] = {
         "singular_values", "cumulative_sum", "cumulative_sum_low", "cumulative_sum_high",
         "cumulative_energy", "cumulative_energy_low", "cumulative_energy_high" };
-    char *base = spectrum_path(s, row);
-    int err = base ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of a spectrum");
+    char *base;
+    RSD_TRY(spectrum_path(row, &base));
+    int err = RSD_OK;
     for (int n = 0; !err && n < RSD_NULLS; n++) {
-        char *group = NULL;
-        if (asprintf(&group, "%s/null/%s", base, rsd_null_name((rsd_null)n)) < 0)
-            err = RSD_FAIL(RSD_ENOMEM, "path of a null");
-        else if (rsd_store_exists(store, group))
-            err = emit_arrays(store, s, row, rsd_null_name((rsd_null)n), group, names,
-                              ARRAYS_MAX, sink);
+        char *group;
+        err = rsd_format(&group, "%s/null/%s", base, rsd_null_name((rsd_null)n));
+        if (!err && rsd_store_exists(store, group))
+            err = emit_arrays(store, row, rsd_null_name((rsd_null)n), group, names, ARRAYS_MAX,
+                              sink);
         free(group);
     }
     free(base);
@@ -190,15 +172,13 @@ static int emit_nulls(const rsd_store *store, const char *name, const table_sink
         { "cumulative_energy_high", "share", "largest of the draws", RSD_COLUMN_REAL },
     };
     /* clang-format on */
-    spectra s;
-    RSD_TRY(spectra_open(store, &s));
+    spectra_rows rows;
+    RSD_TRY(spectra_open(store, &rows));
     int err = sink->begin(sink->context, columns, sizeof columns / sizeof *columns);
-    for (size_t i = 0; !err && i < s.t.rows; i++) {
-        const rsd_value *row = s.t.value + i * s.t.columns;
-        if (strcmp(row[s.what].text, "R") == 0)
-            err = emit_nulls_of(store, &s, row, sink);
-    }
-    rsd_table_free(&s.t);
+    for (size_t i = 0; !err && i < rows.count; i++)
+        if (rows.row[i].what == SPECTRUM_R)
+            err = emit_nulls_of(store, &rows.row[i], sink);
+    spectra_free(&rows);
     return err;
 }
 

@@ -1,37 +1,12 @@
 #include "show/summary.h"
 
-#include "io/store.h"
+#include "alloc.h"
+#include "result/spectra_table.h"
 
 #include <math.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-/* The columns of /spectra that the summary reads. */
-enum { MODEL, SPEC, WHAT, ROWS, COLS, FROBENIUS, EFFECTIVE, BITS, EXCESS, LEAK, USED };
-static const char *const names[USED] = { "model",
-                                         "spec",
-                                         "what",
-                                         "rows",
-                                         "cols",
-                                         "frobenius",
-                                         "effective_rank",
-                                         "bits_per_weight",
-                                         "excess_sign_flip",
-                                         "leak_strength" };
-
-typedef struct {
-    const rsd_table *t;
-    size_t column[USED];
-} view;
-
-static const rsd_value *at(const view *v, size_t row, int column)
-{
-    return &v->t->value[row * v->t->columns + v->column[column]];
-}
-
-static const char *text(const view *v, size_t row, int column) { return at(v, row, column)->text; }
 
 /* Mean of the finite values. */
 typedef struct {
@@ -57,51 +32,57 @@ static void print_mean(const mean *m, int width, int digits)
 
 /* A line: the matrices of one model seen as W, or as R of one quantizer. */
 typedef struct {
-    const char *model, *what, *spec;
+    const spectra_row *first;
     size_t matrices;
     double weights, bits, error, norm, leak; /* error, norm: sums of squares of R and of its W */
     mean effective, excess;
 } line;
 
-enum { LINES_MAX = 200 };
+typedef struct {
+    line *line;
+    size_t count, capacity;
+} lines;
 
-static line *find_line(line *lines, size_t *count, const view *v, size_t row)
+static int find_line(lines *l, const spectra_row *row, line **out)
 {
-    const char *model = text(v, row, MODEL), *what = text(v, row, WHAT), *spec = text(v, row, SPEC);
-    for (size_t i = 0; i < *count; i++)
-        if (strcmp(lines[i].model, model) == 0 && strcmp(lines[i].what, what) == 0 &&
-            strcmp(lines[i].spec, spec) == 0)
-            return &lines[i];
-    if (*count == LINES_MAX)
-        return NULL;
-    lines[*count] = (line){ .model = model, .what = what, .spec = spec, .leak = -INFINITY };
-    return &lines[(*count)++];
+    for (size_t i = 0; i < l->count; i++) {
+        const spectra_row *first = l->line[i].first;
+        *out = &l->line[i];
+        if (first->what == row->what && strcmp(first->model, row->model) == 0 &&
+            strcmp(first->spec, row->spec) == 0)
+            return RSD_OK;
+    }
+    RSD_TRY(rsd_grow(&l->line, &l->capacity, l->count + 1, sizeof *l->line));
+    *out = &l->line[l->count++];
+    **out = (line){ .first = row, .leak = -INFINITY };
+    return RSD_OK;
 }
 
-static void take_row(line *l, const view *v, size_t row, double w_norm)
+static void take_row(line *l, const spectra_row *row, double w_norm)
 {
-    const double size = (double)at(v, row, ROWS)->integer * (double)at(v, row, COLS)->integer;
-    const double f = at(v, row, FROBENIUS)->real;
+    const double size = (double)row->rows * (double)row->cols, f = row->metrics.frobenius;
     l->matrices++;
     l->weights += size;
-    l->bits += size * at(v, row, BITS)->real;
+    l->bits += size * row->relation.bits_per_weight;
     l->error += f * f;
     l->norm += w_norm * w_norm;
-    add(&l->effective, at(v, row, EFFECTIVE)->real);
-    add(&l->excess, at(v, row, EXCESS)->real);
-    if (at(v, row, LEAK)->real > l->leak)
-        l->leak = at(v, row, LEAK)->real;
+    add(&l->effective, row->metrics.effective_rank);
+    add(&l->excess, row->relation.excess_sign_flip);
+    if (row->relation.leak_strength > l->leak)
+        l->leak = row->relation.leak_strength;
 }
 
 static void print_line(const line *l)
 {
-    printf("%-20.20s %-4s %-32.32s %8zu", l->model, l->what, l->spec, l->matrices);
-    if (*l->spec)
+    const spectra_row *row = l->first;
+    printf("%-20.20s %-4s %-32.32s %8zu", row->model, spectrum_names[row->what], row->spec,
+           l->matrices);
+    if (*row->spec)
         printf(" %9.3f %9.5f", l->bits / l->weights, sqrt(l->error / l->norm));
     else
         printf(" %9s %9s", "", "");
     print_mean(&l->effective, 9, 1);
-    if (*l->spec)
+    if (*row->spec)
         print_mean(&l->excess, 9, 4);
     if (isfinite(l->leak))
         printf(" %9.3f", l->leak);
@@ -109,47 +90,43 @@ static void print_line(const line *l)
 }
 
 /* Rows of a matrix follow its W's. */
-static void print_lines(const view *v)
+static int collect(const spectra_rows *rows, lines *out)
 {
-    line lines[LINES_MAX];
-    size_t count = 0;
     double w_norm = NAN;
-    for (size_t i = 0; i < v->t->rows; i++) {
-        const char *what = text(v, i, WHAT);
-        if (strcmp(what, "W") == 0)
-            w_norm = at(v, i, FROBENIUS)->real;
-        /* W_q has W's numbers nearly, RdH, RH and GRH have another metric's norm */
-        const bool shown = strcmp(what, "W") == 0 || strcmp(what, "R") == 0;
-        line *l = shown ? find_line(lines, &count, v, i) : NULL;
-        if (l)
-            take_row(l, v, i, w_norm);
+    for (size_t i = 0; i < rows->count; i++) {
+        const spectra_row *row = &rows->row[i];
+        line *l;
+        if (row->what == SPECTRUM_W)
+            w_norm = row->metrics.frobenius;
+        /* W_q has W's numbers nearly, RdH, RH and GRH have the norm of another weighting */
+        if (row->what != SPECTRUM_W && row->what != SPECTRUM_R)
+            continue;
+        RSD_TRY(find_line(out, row, &l));
+        take_row(l, row, w_norm);
     }
-    for (size_t i = 0; i < count; i++)
-        print_line(&lines[i]);
+    return RSD_OK;
+}
+
+static int print_spectra(const rsd_store *store)
+{
+    spectra_rows rows;
+    lines all = { 0 };
+    RSD_TRY(spectra_read(store, &rows));
+    const int err = collect(&rows, &all);
+    if (!err && all.count)
+        printf("%-20s %-4s %-32s %8s %9s %9s %9s %9s %9s\n", "model", "what", "quantizer",
+               "matrices", "bits/wt", "rel.err", "eff.rank", "excess", "leak/edge");
+    for (size_t i = 0; !err && i < all.count; i++)
+        print_line(&all.line[i]);
+    free(all.line);
+    spectra_free(&rows);
+    return err;
 }
 
 int summary_print(const char *path)
 {
     rsd_store *store;
-    rsd_table table = { 0 };
-    int err = RSD_OK;
     RSD_TRY(rsd_store_open(path, RSD_STORE_READ, &store));
-    if (!rsd_store_exists(store, "/spectra"))
-        goto done;
-    RSD_TRY_DONE(rsd_store_read_table(store, "/spectra", &table));
-    view v = { .t = &table };
-    for (int c = 0; c < USED; c++) {
-        v.column[c] = rsd_table_column(&table, names[c]);
-        if (v.column[c] == SIZE_MAX) {
-            err = RSD_FAIL(RSD_EFORMAT, "%s: /spectra has no column %s", path, names[c]);
-            goto done;
-        }
-    }
-    printf("%-20s %-4s %-32s %8s %9s %9s %9s %9s %9s\n", "model", "what", "quantizer", "matrices",
-           "bits/wt", "rel.err", "eff.rank", "excess", "leak/edge");
-    print_lines(&v);
-done:;
-    rsd_table_free(&table);
-    const int closed = rsd_store_close(store);
+    const int err = print_spectra(store), closed = rsd_store_close(store);
     return err ? err : closed;
 }
