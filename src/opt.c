@@ -1,12 +1,15 @@
 #include "opt.h"
 
 #include "alloc.h"
+#include "near.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { TEXT_MAX = 1024 };
 
@@ -17,14 +20,14 @@ static const void *field_const(const rsd_opt *opt, const void *obj)
     return (const char *)obj + opt->offset;
 }
 
-/* Index of value among the words "a|b|c", or -1. */
+/* Index of value among the words "a|b|c", whatever its capitals, or -1. */
 static int word_index(const char *words, const char *value)
 {
     const size_t n = strlen(value);
     int k = 0;
     for (const char *w = words; w && *w; k++) {
         const size_t len = strcspn(w, "|");
-        if (len == n && memcmp(w, value, n) == 0)
+        if (len == n && strncasecmp(w, value, n) == 0)
             return k;
         w += len + (w[len] == '|');
     }
@@ -41,11 +44,23 @@ static int word_print(const char *words, int k, char *out, size_t size)
 /* Are there words in .arg beside a number? */
 static bool has_words(const rsd_opt *opt) { return opt->arg && strchr(opt->arg, '|'); }
 
-static int out_of_range(const rsd_opt *opt, const char *value)
+static int out_of_range(const rsd_opt *opt, const char *value, bool below)
 {
-    return RSD_FAIL(RSD_EUSAGE, "%s=%s is not in %.10g to %.10g%s%s", opt->name, value, opt->min,
-                    opt->max, has_words(opt) ? " and not one of " : "",
-                    has_words(opt) ? opt->arg : "");
+    return RSD_FAIL(RSD_EUSAGE, "%s=%s: it must be at %s %.10g%s%s", opt->name, value,
+                    below ? "least" : "most", below ? opt->min : opt->max,
+                    has_words(opt) ? ", or one of " : "", has_words(opt) ? opt->arg : "");
+}
+
+/* The word of "a|b|c" that was probably meant. */
+static int no_such_word(const rsd_opt *opt, const char *value, const char *what)
+{
+    rsd_near near = { .word = value };
+    char words[TEXT_MAX], *at = words;
+    snprintf(words, sizeof words, "%s", has_words(opt) ? opt->arg : "");
+    for (char *word; (word = strsep(&at, "|")) != NULL;)
+        rsd_near_try(&near, word);
+    return RSD_FAIL(RSD_EUSAGE, "%s=%s is %s%s%s", opt->name, value, what,
+                    has_words(opt) ? opt->arg : "", rsd_near_hint(&near).text);
 }
 
 static int set_size(const rsd_opt *opt, size_t *out, const char *value)
@@ -57,12 +72,14 @@ static int set_size(const rsd_opt *opt, size_t *out, const char *value)
     }
     char *end;
     errno = 0;
-    const unsigned long long v = strtoull(value, &end, 10);
-    if (end == value || *end || *value == '-' || *value == '+')
-        return RSD_FAIL(RSD_EUSAGE, "%s=%s is not a whole number%s%s", opt->name, value,
-                        has_words(opt) ? " nor one of " : "", has_words(opt) ? opt->arg : "");
-    if (errno || (double)v < opt->min || (double)v > opt->max)
-        return out_of_range(opt, value);
+    const bool below = *value == '-';
+    const unsigned long long v = strtoull(value + below, &end, 10);
+    if (*end || !isdigit((unsigned char)value[below]))
+        return no_such_word(opt, value,
+                            has_words(opt) ? "neither a whole number nor one of "
+                                           : "not a whole number");
+    if (below || errno || (double)v < opt->min || (double)v > opt->max)
+        return out_of_range(opt, value, below || (!errno && (double)v < opt->min));
     *out = (size_t)v;
     return RSD_OK;
 }
@@ -74,7 +91,7 @@ static int set_real(const rsd_opt *opt, double *out, const char *value)
     if (end == value || *end || !isfinite(v))
         return RSD_FAIL(RSD_EUSAGE, "%s=%s is not a number", opt->name, value);
     if (v < opt->min || v > opt->max)
-        return out_of_range(opt, value);
+        return out_of_range(opt, value, v < opt->min);
     *out = v;
     return RSD_OK;
 }
@@ -98,7 +115,7 @@ int rsd_opt_set(const rsd_opt *opt, void *obj, const char *value)
     case RSD_OPT_CHOICE: {
         const int k = word_index(opt->arg, value);
         if (k < 0)
-            return RSD_FAIL(RSD_EUSAGE, "%s=%s is not one of %s", opt->name, value, opt->arg);
+            return no_such_word(opt, value, "not one of ");
         *(int *)f = k;
         return RSD_OK;
     }
@@ -113,7 +130,7 @@ int rsd_opt_set(const rsd_opt *opt, void *obj, const char *value)
 const rsd_opt *rsd_opt_find(const rsd_opt *table, const char *name)
 {
     for (; table->name; table++)
-        if (strcmp(table->name, name) == 0)
+        if (strcasecmp(table->name, name) == 0)
             return table;
     return NULL;
 }
@@ -122,10 +139,14 @@ static int unknown_key(const rsd_opt *table, const char *key)
 {
     char known[256] = "";
     size_t used = 0;
-    for (; table->name && used < sizeof known; table++)
+    rsd_near near = { .word = key };
+    for (; table->name && used < sizeof known; table++) {
         used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "",
                                  table->name);
-    return RSD_FAIL(RSD_EUSAGE, "unknown key '%s'; known: %s", key, *known ? known : "none");
+        rsd_near_try(&near, table->name);
+    }
+    return RSD_FAIL(RSD_EUSAGE, "unknown key '%s'; known: %s%s", key, *known ? known : "none",
+                    rsd_near_hint(&near).text);
 }
 
 int rsd_opt_parse(const rsd_opt *table, void *obj, const char *text)

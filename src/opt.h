@@ -35,11 +35,11 @@ typedef struct {
     const char *help;
 } rsd_opt;
 
-/* Set one field from text.  value may be NULL for a flag.
- * Errors: RSD_EUSAGE, with the name, the text and what is allowed. */
+/* Set one field from text; words may have capitals.  value may be NULL for a flag.
+ * Errors: RSD_EUSAGE, with the name, the text, what is allowed and the word that is near. */
 RSD_CHECK int rsd_opt_set(const rsd_opt *opt, void *obj, const char *value);
 
-/* The row called name, or NULL. */
+/* The row called name, whatever its capitals, or NULL. */
 const rsd_opt *rsd_opt_find(const rsd_opt *table, const char *name);
 
 /* Parse "bits=4,block=64,double" into *obj, which holds the defaults before.  Text may be "".

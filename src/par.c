@@ -9,7 +9,7 @@ static size_t thread_count = 1; /* set once by rsd_par_init, before any thread *
 
 void rsd_par_init(size_t threads)
 {
-    thread_count = threads ? threads : (size_t)omp_get_num_procs();
+    thread_count = threads ? threads : (size_t)omp_get_max_threads();
     omp_set_num_threads((int)thread_count);
     omp_set_max_active_levels(1);
     openblas_set_num_threads(1);

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Use this many threads (0: one per available core) and single-threaded BLAS until told
- * otherwise.  Call once, first thing. */
+/* Use this many threads (0: what OMP_NUM_THREADS says, else one per available core) and
+ * single-threaded BLAS until told otherwise.  Call once, first thing. */
 void rsd_par_init(size_t threads);
 size_t rsd_par_threads(void);
 

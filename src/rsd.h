@@ -5,6 +5,7 @@
 #include "err.h"
 #include "fp.h"
 #include "mat.h"
+#include "near.h"
 #include "opt.h"
 #include "par.h"
 #include "rng.h"

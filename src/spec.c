@@ -1,8 +1,11 @@
 #include "spec.h"
 
+#include "near.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static const rsd_opt no_options[] = { { 0 } };
 
@@ -12,11 +15,11 @@ static bool find(const rsd_registry *registry, const char *name, size_t *index, 
 {
     for (*index = 0; registry->entry(*index, e); ++*index) {
         *preset = "";
-        if (strcmp(e->name, name) == 0)
+        if (strcasecmp(e->name, name) == 0)
             return true;
         for (const rsd_alias *a = e->aliases; a && a->alias; a++) {
             *preset = a->params;
-            if (strcmp(a->alias, name) == 0)
+            if (strcasecmp(a->alias, name) == 0)
                 return true;
         }
     }
@@ -29,16 +32,49 @@ static void append(char *out, size_t size, const char *word)
     snprintf(out + used, size - used, "%s%s", used ? ", " : "", word);
 }
 
+/* The near name; where none is near, all of them. */
 static int unknown(const rsd_registry *registry, const char *name)
 {
     char known[2048] = "";
+    rsd_near near = { .word = name };
     rsd_entry e;
     for (size_t i = 0; registry->entry(i, &e); i++) {
         append(known, sizeof known, e.name);
-        for (const rsd_alias *a = e.aliases; a && a->alias; a++)
+        rsd_near_try(&near, e.name);
+        for (const rsd_alias *a = e.aliases; a && a->alias; a++) {
             append(known, sizeof known, a->alias);
+            rsd_near_try(&near, a->alias);
+        }
     }
-    return RSD_FAIL(RSD_ENOTFOUND, "no %s '%s'; known: %s", registry->kind, name, known);
+    return near.name
+               ? RSD_FAIL(RSD_ENOTFOUND, "no %s '%s'%s", registry->kind, name,
+                          rsd_near_hint(&near).text)
+               : RSD_FAIL(RSD_ENOTFOUND, "no %s '%s'; known: %s", registry->kind, name, known);
+}
+
+/* Does the text begin with a name, and not with a key of the spec before it? */
+static bool begins_spec(const rsd_registry *registry, const char *text)
+{
+    char name[RSD_SPEC_MAX];
+    const size_t len = strcspn(text, ":,");
+    rsd_entry e;
+    const char *preset;
+    size_t index;
+    if (len >= sizeof name)
+        return false;
+    memcpy(name, text, len);
+    name[len] = 0;
+    return find(registry, name, &index, &e, &preset);
+}
+
+size_t rsd_registry_item(const rsd_registry *registry, const char *list)
+{
+    size_t n = strcspn(list, ",");
+    if (n <= strcspn(list, ":"))
+        return n; /* it has no keys */
+    while (list[n] && !begins_spec(registry, list + n + 1))
+        n += 1 + strcspn(list + n + 1, ",");
+    return n;
 }
 
 static int parse_params(const rsd_entry *e, const char *preset, const char *keys, void *params)

@@ -31,14 +31,18 @@ typedef struct {
     bool (*entry)(size_t i, rsd_entry *out); /* false from the end on */
 } rsd_registry;
 
-/* Parse text.
+/* The length of the first SPEC of a list.  Commas part SPECs, and the keys inside one: "nf4,int:
+ * bits=3,group=32,nf2" holds three.  A word behind a comma is a key unless it is a name. */
+size_t rsd_registry_item(const rsd_registry *registry, const char *list);
+
+/* Parse text.  Names, keys and words may have capitals.
  *
  *   out  *index                  of the method
  *        params[RSD_PARAMS_MAX]  suitably aligned; its struct, then zeros
  *        canonical[RSD_SPEC_MAX] every parameter said: `nf:bits=4,block=64`; `zero` without any
  *
- * Errors: RSD_ENOTFOUND for an unknown name (the message lists the known ones), RSD_EUSAGE (the
- * message begins with the text that was given). */
+ * Errors: RSD_ENOTFOUND for an unknown name (the message has the near one, else all),
+ * RSD_EUSAGE (the message begins with the text that was given). */
 RSD_CHECK int rsd_registry_parse(const rsd_registry *registry, const char *text, size_t *index,
                                  void *params, char *canonical);
 

@@ -180,7 +180,8 @@ static void bad_texts(void **state)
     (void)state;
     rsd_init_spec s;
     char longest[400];
-    CHECK_FAILS(rsd_init_parse("loft", &s), RSD_ENOTFOUND, "no initialisation 'loft'; known: zero");
+    CHECK_FAILS(rsd_init_parse("loft", &s), RSD_ENOTFOUND,
+                "no initialisation 'loft'; did you mean 'loftq'?");
     CHECK_FAILS(rsd_init_parse("", &s), RSD_ENOTFOUND, "no initialisation ''");
     CHECK_FAILS(rsd_init_parse("loftq:", &s), RSD_EUSAGE, "loftq:: no keys");
     CHECK_FAILS(rsd_init_parse("loftq:steps=0", &s), RSD_EUSAGE, "loftq:steps=0: steps=0");

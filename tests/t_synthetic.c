@@ -42,7 +42,7 @@ static void synthetic_refuses(void **state)
         { "noise=1,student=2", "student=2" },
         { "power=1,noise=1", "rank=0 asks for none" },
         { "rank=3,spikes=2", "noise=0" },
-        { "rows=0,rank=1", "rows=0 is not in 1" },
+        { "rows=0,rank=1", "rows=0: it must be at least 1" },
         { "rank=1,rank=2", "rank is given twice" },
         { "rank=four", "not a whole number" },
         { "ranks=4", "unknown key 'ranks'; known: rows, cols, rank" },

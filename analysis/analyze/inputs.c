@@ -85,6 +85,18 @@ static int add_tasks(run *r, size_t which)
     return RSD_OK;
 }
 
+static int check_selection(const run *r)
+{
+    const rsd_model **models;
+    RSD_TRY(rsd_array_alloc(r->inputs, 1, sizeof *models, &models));
+    for (size_t i = 0; i < r->inputs; i++)
+        models[i] = r->input[i].model;
+    const int err =
+        select_check(&r->params->select, &r->specs, r->params->calibration, models, r->inputs);
+    free(models);
+    return err;
+}
+
 int analyze_open_inputs(run *r, const rsd_list *words)
 {
     RSD_TRY(rsd_array_alloc(words->count + 1, 1, sizeof *r->input, &r->input));
@@ -94,8 +106,10 @@ int analyze_open_inputs(run *r, const rsd_list *words)
         size_t len;
         const char *source = select_source(words->item[i], &name, &len);
         RSD_TRY(open_input(r, name, len, source));
-        RSD_TRY(add_tasks(r, r->inputs - 1));
     }
+    RSD_TRY(check_selection(r));
+    for (size_t i = 0; i < r->inputs; i++)
+        RSD_TRY(add_tasks(r, i));
     return RSD_OK;
 }
 

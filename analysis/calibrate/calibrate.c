@@ -32,6 +32,8 @@ static int open_model(collection *c, const char *argument)
     if (!c->params->common.output)
         return RSD_FAIL(RSD_EUSAGE, "give the result file: -o FILE.h5");
     RSD_TRY(rsd_model_open(source, &c->model));
+    RSD_TRY(
+        select_check(&c->params->select, NULL, true, (const rsd_model *const[]){ c->model }, 1));
     RSD_TRY(rsd_weights_load(c->model, &c->weights));
     RSD_TRY(stream_open(&c->params->stream, c->model, &c->weights->shape, &c->stream));
     c->name = name ? strndup(name, len) : strdup(rsd_model_name(c->model));

@@ -1,6 +1,8 @@
 /* getopt_long does the scanning; its tables are made from ours, so an option is described once. */
 #include "cli/args.h"
 
+#include "near.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +25,7 @@ static const struct {
         "print one JSON object" } },
     { RSD_TAKES_THREADS,
       { "threads", 0, RSD_OPT_SIZE, offsetof(rsd_common, threads), 0, 4096, "N",
-        "threads; 0: one per core" } },
+        "threads; 0: OMP_NUM_THREADS, else one per core" } },
     { RSD_TAKES_SEED,
       { "seed", 0, RSD_OPT_SIZE, offsetof(rsd_common, seed), 0, 4294967295.0, "N",
         "seed of everything random" } },
@@ -47,15 +49,38 @@ static size_t collect(const rsd_command *c, const rsd_opt *rows[ROWS_MAX])
     return n;
 }
 
+/* "--ba": the rows that it abbreviates, or the one that is near. */
+static int unknown_option(const rsd_command *c, const char *word)
+{
+    const rsd_opt *rows[ROWS_MAX];
+    const size_t n = collect(c, rows), length = strcspn(word, "=");
+    char name[256], meant[1024] = "";
+    size_t used = 0;
+    snprintf(name, sizeof name, "%.*s", (int)length, word);
+    rsd_near near = { .word = name };
+    for (size_t i = 0; i < n; i++) {
+        rsd_near_try(&near, rows[i]->name);
+        if (length && strncmp(rows[i]->name, name, length) == 0 && used < sizeof meant)
+            used += (size_t)snprintf(meant + used, sizeof meant - used, "%s--%s", used ? ", " : "",
+                                     rows[i]->name);
+    }
+    if (used)
+        return RSD_FAIL(RSD_EUSAGE, "option --%s may be %s", name, meant);
+    if (near.name)
+        return RSD_FAIL(RSD_EUSAGE, "unknown option --%s; did you mean --%s?", name, near.name);
+    return RSD_FAIL(RSD_EUSAGE, "unknown option --%s; see residuum %s --help", name, c->name);
+}
+
 static int bad_option(const rsd_command *c, char **argv, int code)
 {
     const char *word = argv[optind - 1];
     if (code == ':')
         return RSD_FAIL(RSD_EUSAGE, "%s needs a value; see residuum %s --help", word, c->name);
-    if (optopt && optopt < FIRST_CODE)
+    if (optopt >= FIRST_CODE)
+        return RSD_FAIL(RSD_EUSAGE, "%s: this option takes no value", word);
+    if (optopt)
         return RSD_FAIL(RSD_EUSAGE, "unknown option -%c; see residuum %s --help", optopt, c->name);
-    return RSD_FAIL(RSD_EUSAGE, "unknown or ambiguous option %s; see residuum %s --help", word,
-                    c->name);
+    return unknown_option(c, word + strspn(word, "-"));
 }
 
 static int set(const rsd_opt *opt, void *params, const char *value)
@@ -182,13 +207,13 @@ static bool is_plain(const char *word)
                                  "_-+=:,./@%^") == strlen(word);
 }
 
-char *args_quote(int argc, char **argv)
+int args_quote(int argc, char **argv, char **text)
 {
-    char *text = NULL;
     size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
+    *text = NULL;
+    FILE *f = open_memstream(text, &size);
     if (!f)
-        return NULL;
+        return RSD_FAIL(RSD_ENOMEM, "text of the command line");
     fputs("residuum", f);
     for (int i = 0; i < argc; i++) {
         fputc(' ', f);
@@ -201,9 +226,9 @@ char *args_quote(int argc, char **argv)
             fputs(*p == '\'' ? "'\\''" : (char[2]){ *p, 0 }, f);
         fputc('\'', f);
     }
-    if (fclose(f)) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    if (fclose(f) == 0)
+        return RSD_OK;
+    free(*text);
+    *text = NULL;
+    return RSD_FAIL(RSD_ENOMEM, "text of the command line");
 }

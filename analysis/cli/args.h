@@ -14,7 +14,7 @@ void args_free(const rsd_command *command, void *params, rsd_arguments *argument
 /* --help of one command, on standard output. */
 void args_help(const rsd_command *command);
 
-/* "residuum" and the command's words, quoted for a shell; caller frees. */
-char *args_quote(int argc, char **argv);
+/* "residuum" and the command's words, quoted for a shell; caller frees.  Errors: RSD_ENOMEM. */
+RSD_CHECK int args_quote(int argc, char **argv, char **text);
 
 #endif

@@ -19,11 +19,10 @@ RSD_CHECK int choices_add_rank(choices *c, const char *word);
 RSD_CHECK int choices_add_init(choices *c, const char *text);
 void choices_free(choices *c);
 
-/* take() of every word of lists "a,b", given once or more often. */
-RSD_CHECK int choices_each_word(const rsd_list *list, int (*take)(void *context, const char *word),
-                                void *context);
-
-/* Room in *array for one more item than its count of that size. */
-RSD_CHECK int choices_grow(void *array, size_t count, size_t size);
+/* take() of every item of lists "a,b", given once or more often.  length: of a list's first item:
+ * choices_word, rsd_spec_item, rsd_init_item.  Errors: take's, which ends it; RSD_ENOMEM. */
+RSD_CHECK int choices_each(const rsd_list *list, size_t (*length)(const char *list),
+                           int (*take)(void *context, const char *item), void *context);
+size_t choices_word(const char *list); /* of words without commas of their own */
 
 #endif

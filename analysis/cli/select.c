@@ -1,5 +1,10 @@
 #include "cli/select.h"
 
+#include "alloc.h"
+#include "cli/choices.h"
+#include "cli/console.h"
+#include "near.h"
+
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,10 +50,12 @@ const char *select_source(const char *argument, const char **name, size_t *len)
 static int add_spec(select_specs *out, const char *text)
 {
     rsd_spec spec;
-    RSD_TRY(rsd_spec_parse(text, &spec));
+    if (rsd_spec_parse(text, &spec))
+        return rsd_fail_prefix(RSD_EUSAGE, "-q");
     for (size_t i = 0; i < out->specs; i++)
         if (strcmp(out->spec[i].text, spec.text) == 0)
             return RSD_OK;
+    RSD_TRY(rsd_room(&out->spec, out->specs, 1, sizeof *out->spec));
     out->spec[out->specs++] = spec;
     return RSD_OK;
 }
@@ -66,18 +73,9 @@ static int add_all(select_specs *out)
     return RSD_OK;
 }
 
-static bool is_all(const char *text) { return strcmp(text, "all") == 0; }
-
-/* No fewer than add_all adds. */
-static size_t count_all(void)
+static int take_spec(void *context, const char *text)
 {
-    size_t count = 0;
-    for (const rsd_quantizer *const *q = rsd_quantizers; *q; q++) {
-        count++;
-        for (const rsd_alias *a = (*q)->aliases; a && a->alias; a++)
-            count++;
-    }
-    return count;
+    return strcmp(text, "all") == 0 ? add_all(context) : add_spec(context, text);
 }
 
 static int add_rule(select_specs *out, const char *text)
@@ -85,8 +83,10 @@ static int add_rule(select_specs *out, const char *text)
     const char *equals = strchr(text, '=');
     if (!equals || equals == text)
         return RSD_FAIL(RSD_EUSAGE, "--map %s: expected GLOB=SPEC", text);
+    RSD_TRY(rsd_room(&out->rule, out->rules, 1, sizeof *out->rule));
     select_rule *rule = &out->rule[out->rules];
-    RSD_TRY(rsd_spec_parse(equals + 1, &rule->spec));
+    if (rsd_spec_parse(equals + 1, &rule->spec))
+        return rsd_fail_prefix(RSD_EUSAGE, "--map %s", text);
     rule->glob = strndup(text, (size_t)(equals - text));
     if (!rule->glob)
         return RSD_FAIL(RSD_ENOMEM, "--map %s", text);
@@ -96,14 +96,8 @@ static int add_rule(select_specs *out, const char *text)
 
 int select_specs_parse(const rsd_list *specs, const rsd_list *map, select_specs *out)
 {
-    size_t room = specs->count;
     *out = (select_specs){ 0 };
-    for (size_t i = 0; i < specs->count; i++)
-        room += is_all(specs->item[i]) ? count_all() : 0;
-    RSD_TRY(rsd_array_alloc(room, 1, sizeof *out->spec, &out->spec));
-    RSD_TRY(rsd_array_alloc(map->count, 1, sizeof *out->rule, &out->rule));
-    for (size_t i = 0; i < specs->count; i++)
-        RSD_TRY(is_all(specs->item[i]) ? add_all(out) : add_spec(out, specs->item[i]));
+    RSD_TRY(choices_each(specs, rsd_spec_item, take_spec, out));
     for (size_t i = 0; i < map->count; i++)
         RSD_TRY(add_rule(out, map->item[i]));
     return RSD_OK;
@@ -127,4 +121,69 @@ const rsd_spec *select_specs_for(const select_specs *s, const char *tensor, size
         }
     *count = s->specs;
     return s->spec;
+}
+
+/* ---- before any work ---- */
+
+static bool any_like(const char *glob, const rsd_model *const *models, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < rsd_model_count(models[i]); k++) {
+            const rsd_tensor *t = rsd_model_tensor(models[i], k);
+            if (t->matrix && fnmatch(glob, t->name, 0) == 0)
+                return true;
+        }
+    return false;
+}
+
+/* A word without wildcards is meant as a part of names, or is a name that is misspelt. */
+static int no_such_matrix(const char *option, const char *glob, const rsd_model *const *models,
+                          size_t count)
+{
+    char *inside = NULL;
+    rsd_near near = { .word = glob };
+    RSD_TRY(rsd_format(&inside, "*%s*", glob));
+    const bool word = !strpbrk(glob, "*?[");
+    const bool part = word && any_like(inside, models, count);
+    for (size_t i = 0; i < count && word && !part; i++)
+        for (size_t k = 0; k < rsd_model_count(models[i]); k++)
+            rsd_near_try(&near, rsd_model_tensor(models[i], k)->name);
+    const int err =
+        part ? RSD_FAIL(RSD_EUSAGE,
+                        "%s %s: no matrix is called so; a glob needs *: did you mean '%s'?", option,
+                        glob, inside)
+             : RSD_FAIL(RSD_EUSAGE,
+                        "%s %s: no matrix of %s is called so; residuum inspect lists names%s",
+                        option, glob, count ? rsd_model_source(models[0]) : "the model",
+                        rsd_near_hint(&near).text);
+    free(inside);
+    return err;
+}
+
+int select_check_glob(const char *option, const char *glob, const rsd_model *const *models,
+                      size_t count)
+{
+    return any_like(glob, models, count) ? RSD_OK : no_such_matrix(option, glob, models, count);
+}
+
+int select_check(const select_options *o, const select_specs *specs, bool calibrated,
+                 const rsd_model *const *models, size_t count)
+{
+    for (size_t i = 0; i < o->include.count; i++)
+        RSD_TRY(select_check_glob("--include", o->include.item[i], models, count));
+    for (size_t i = 0; i < o->exclude.count; i++)
+        if (!any_like(o->exclude.item[i], models, count))
+            console_note("--exclude %s: no matrix is called so", o->exclude.item[i]);
+    for (size_t i = 0; specs && i < specs->rules; i++)
+        RSD_TRY(select_check_glob("--map", specs->rule[i].glob, models, count));
+    for (size_t i = 0; specs && !calibrated && i < specs->specs + specs->rules; i++) {
+        const rsd_spec *spec =
+            i < specs->specs ? &specs->spec[i] : &specs->rule[i - specs->specs].spec;
+        if (spec->quantizer->calibration == RSD_CALIBRATION_NEEDS)
+            return RSD_FAIL(RSD_EUSAGE,
+                            "%s needs a calibration: residuum calibrate, then --calibration "
+                            "FILE.h5",
+                            spec->text);
+    }
+    return RSD_OK;
 }

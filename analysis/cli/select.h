@@ -45,12 +45,22 @@ typedef struct {
     select_rule *rule;
 } select_specs;
 
-/* The word `all` among specs stands for every quantizer that needs no calibration, as its name and
- * each of its aliases set it. */
+/* Commas part specs as they part ranks: "nf4,int:bits=3,group=32".  The word `all` stands for every
+ * quantizer that needs no calibration, as its name and each of its aliases set it.  Free with
+ * select_specs_free, also after a failure.
+ * Errors: RSD_EUSAGE with the option and the word; RSD_ENOMEM. */
 RSD_CHECK int select_specs_parse(const rsd_list *specs, const rsd_list *map, select_specs *out);
 void select_specs_free(select_specs *s);
 
 /* The specs for one tensor: the first rule that matches, else all of -q. */
 const rsd_spec *select_specs_for(const select_specs *s, const char *tensor, size_t *count);
+
+/* What would be found out after hours, before any work: globs that match no matrix of any model,
+ * and quantizers that need a calibration where none is given.  specs may be NULL.
+ * Errors: RSD_EUSAGE with the option, the glob and the way forward; RSD_ENOMEM. */
+RSD_CHECK int select_check(const select_options *o, const select_specs *specs, bool calibrated,
+                           const rsd_model *const *models, size_t count);
+RSD_CHECK int select_check_glob(const char *option, const char *glob,
+                                const rsd_model *const *models, size_t count);
 
 #endif

@@ -342,11 +342,13 @@ static int evaluate(evaluation *e, const char *source, const char *command_line)
 {
     RSD_TRY(check(e->params));
 
+    RSD_TRY(select_specs_parse(&e->params->specs, &e->params->map, &e->specs));
     RSD_TRY(rsd_model_open(source, &e->model));
+    RSD_TRY(select_check(&e->params->select, &e->specs, e->params->calibration,
+                         (const rsd_model *const[]){ e->model }, 1));
     RSD_TRY(rsd_weights_load(e->model, &e->original));
     RSD_TRY(stream_open(&e->params->stream, e->model, &e->original->shape, &e->stream));
     RSD_TRY(calibration_open(e->params->calibration, e->model, &e->calibration));
-    RSD_TRY(select_specs_parse(&e->params->specs, &e->params->map, &e->specs));
     if (e->params->one_at_a_time)
         return measure_singly(e, command_line);
     RSD_TRY(quantize_weights(e));

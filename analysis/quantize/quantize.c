@@ -160,6 +160,8 @@ static int quantize(quantization *q, const char *input)
     if (q->specs.specs + q->specs.rules == 0)
         return RSD_FAIL(RSD_EUSAGE, "say how: -q SPEC, or --map GLOB=SPEC");
     RSD_TRY(rsd_model_open(input, &q->model));
+    RSD_TRY(select_check(&p->select, &q->specs, p->calibration,
+                         (const rsd_model *const[]){ q->model }, 1));
     RSD_TRY(calibration_open(p->calibration, q->model, &q->calibration));
     RSD_TRY(choose_specs(q));
     RSD_TRY(write_output(q));

@@ -1,12 +1,14 @@
 /* The runs of a sweep: lists are parsed, crossed, and given their controls. */
+#include "alloc.h"
 #include "figures/label.h"
-#include "mat.h"
+#include "near.h"
 #include "quantize/budget.h"
 #include "recover/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- lists ---- */
 
@@ -14,14 +16,16 @@ static int take_variant(void *context, const char *word)
 {
     recover_plan *plan = context;
     int v = 0;
-    while (v < RSD_VARIANTS && strcmp(rsd_variant_name((rsd_variant)v), word) != 0)
-        v++;
+    rsd_near near = { .word = word };
+    while (v < RSD_VARIANTS && strcasecmp(rsd_variant_name((rsd_variant)v), word) != 0)
+        rsd_near_try(&near, rsd_variant_name((rsd_variant)v++));
     if (v == RSD_VARIANTS)
-        return RSD_FAIL(RSD_EUSAGE, "--variant: no '%s'; there are %s", word, RSD_VARIANT_WORDS);
+        return RSD_FAIL(RSD_EUSAGE, "--variant: no '%s'; there are %s%s", word, RSD_VARIANT_WORDS,
+                        rsd_near_hint(&near).text);
     for (size_t i = 0; i < plan->variants; i++)
         if (plan->variant[i] == (rsd_variant)v)
             return RSD_OK;
-    RSD_TRY(choices_grow(&plan->variant, plan->variants, sizeof *plan->variant));
+    RSD_TRY(rsd_room(&plan->variant, plan->variants, 1, sizeof *plan->variant));
     plan->variant[plan->variants++] = (rsd_variant)v;
     return RSD_OK;
 }
@@ -30,7 +34,7 @@ static int parse_lists(const recover_params *p, recover_plan *plan)
 {
     RSD_TRY(select_specs_parse(&p->specs, &p->map, &plan->specs));
     RSD_TRY(choices_parse(&p->ranks, &p->inits, &plan->of));
-    RSD_TRY(choices_each_word(&p->variants, take_variant, plan));
+    RSD_TRY(choices_each(&p->variants, choices_word, take_variant, plan));
     if (plan->of.ranks == 0)
         RSD_TRY(choices_add_rank(&plan->of, "8"));
     if (plan->variants == 0)
@@ -59,7 +63,7 @@ static int name_run(recover_run *r, const char *model)
 
 static int add_run(recover_plan *plan, recover_run r, const char *model)
 {
-    RSD_TRY(choices_grow(&plan->run, plan->runs, sizeof *plan->run));
+    RSD_TRY(rsd_room(&plan->run, plan->runs, 1, sizeof *plan->run));
     RSD_TRY(name_run(&r, model));
     plan->run[plan->runs++] = r;
     return RSD_OK;
@@ -145,6 +149,20 @@ static int check(const recover_params *p, const recover_plan *plan)
     return RSD_OK;
 }
 
+/* What no run could do is said before any work. */
+static int check_model(const recover_params *p, const rsd_model *model, const recover_plan *plan)
+{
+    const rsd_model *const models[] = { model };
+    RSD_TRY(select_check(&p->select, &plan->specs, p->calibration, models, 1));
+    for (size_t i = 0; i < plan->of.inits; i++)
+        if (!p->calibration && plan->of.init[i].init->calibration == RSD_CALIBRATION_NEEDS)
+            return RSD_FAIL(RSD_EUSAGE,
+                            "--init %s needs a calibration: residuum calibrate, then --calibration "
+                            "FILE.h5",
+                            plan->of.init[i].text);
+    return p->targets ? select_check_glob("--targets", p->targets, models, 1) : RSD_OK;
+}
+
 /* --target-bpw: several quantizers become a rule for each matrix. */
 static int choose_quantizers(const recover_params *p, const rsd_model *model,
                              const calibration *data, recover_plan *plan)
@@ -163,6 +181,7 @@ int recover_plan_make(const recover_params *params, const rsd_model *model, cons
     *out = (recover_plan){ 0 };
     RSD_TRY(parse_lists(params, out));
     RSD_TRY(check(params, out));
+    RSD_TRY(check_model(params, model, out));
     RSD_TRY(choose_quantizers(params, model, data, out));
     if (!params->no_control && params->numbers.steps)
         RSD_TRY(cross(params, out, true, name));

@@ -23,9 +23,12 @@ static bool entry(size_t i, rsd_entry *out)
     return t;
 }
 
+static const rsd_registry registry = { "initialisation", entry };
+
+size_t rsd_init_item(const char *list) { return rsd_registry_item(&registry, list); }
+
 int rsd_init_parse(const char *text, rsd_init_spec *out)
 {
-    static const rsd_registry registry = { "initialisation", entry };
     size_t index;
     RSD_TRY(rsd_registry_parse(&registry, text, &index, out->params, out->text));
     out->init = rsd_inits[index];

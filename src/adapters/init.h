@@ -56,7 +56,10 @@ typedef struct {
     char text[RSD_SPEC_MAX]; /* canonical */
 } rsd_init_spec;
 
-/* Errors: RSD_ENOTFOUND (the message lists the known ones), RSD_EUSAGE. */
+/* The length of the first of a list "zero,loftq:steps=5,first=svd" (rsd_registry_item). */
+size_t rsd_init_item(const char *list);
+
+/* Errors: RSD_ENOTFOUND (the message has the near name, else all), RSD_EUSAGE. */
 RSD_CHECK int rsd_init_parse(const char *text, rsd_init_spec *out);
 
 /* The only way in: shapes, rank, finiteness and the calibration are checked here.

@@ -1,5 +1,6 @@
 #include "quantizers/quantizer.h"
 
+#include <fnmatch.h>
 #include <math.h>
 
 #define ENTRY(name) extern const rsd_quantizer rsd_quantizer_##name;
@@ -22,10 +23,21 @@ static bool entry(size_t i, rsd_entry *out)
     return q;
 }
 
+static const rsd_registry registry = { "quantizer", entry };
+
+size_t rsd_spec_item(const char *list) { return rsd_registry_item(&registry, list); }
+
+/* llama.cpp's names of files, "Q4_K_M": several types, of which one is most of the file. */
+static bool is_mix(const char *text) { return fnmatch("[qQ][2-6]_[kK]_[sSmMlL]", text, 0) == 0; }
+
 int rsd_spec_parse(const char *text, rsd_spec *out)
 {
-    static const rsd_registry registry = { "quantizer", entry };
     size_t index;
+    if (is_mix(text))
+        return RSD_FAIL(RSD_ENOTFOUND,
+                        "%s is llama.cpp's mix of types over a file, not a quantizer: most of it "
+                        "is q%c_k; --map GLOB=SPEC for the others",
+                        text, text[1]);
     RSD_TRY(rsd_registry_parse(&registry, text, &index, out->params, out->text));
     out->quantizer = rsd_quantizers[index];
     return RSD_OK;

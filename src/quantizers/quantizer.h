@@ -56,8 +56,11 @@ static inline const void *rsd_spec_params(const rsd_spec *spec) { return spec->p
 /* An `idempotent` that holds whatever the parameters. */
 bool rsd_idempotent_always(const rsd_spec *spec);
 
-/* Errors: RSD_ENOTFOUND for an unknown name (the message lists the known ones), RSD_EUSAGE (the
- * message begins with the text that was given). */
+/* The length of the first SPEC of a list "nf4,int:bits=3,group=32" (rsd_registry_item). */
+size_t rsd_spec_item(const char *list);
+
+/* Errors: RSD_ENOTFOUND for an unknown name (the message has the near one, else all), RSD_EUSAGE
+ * (the message begins with the text that was given). */
 RSD_CHECK int rsd_spec_parse(const char *text, rsd_spec *out);
 
 /* Pack W; free *out with rsd_packed_free also after a failure.  The only way in: shapes and

@@ -35,7 +35,7 @@ $RESIDUUM >out 2>err
 [ $? -eq 2 ]; result $? 'no command is a usage error'
 $RESIDUUM frobnicate >out 2>err
 [ $? -eq 2 ]; result $? 'an unknown command is a usage error'
-fails 2 'unknown or ambiguous option --frobnicate' 'unknown option' $RESIDUUM list --frobnicate
+fails 2 'unknown option --frobnicate' 'unknown option' $RESIDUUM list --frobnicate
 fails 2 'option --threads' 'an option says which value it refuses' $RESIDUUM analyze x --threads=-1
 fails 2 'needs a value' 'missing value' $RESIDUUM analyze x -o
 finish
