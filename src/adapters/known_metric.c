@@ -30,3 +30,14 @@ int rsd_known_metric(const rsd_init_task *task, const char *name, rsd_view G, rs
         return rsd_side_diagonal(c->square, 1, c->n, task->damping, &out->H);
     return H == RSD_VIEW_NONE ? RSD_OK : side_of(c->H, task->H, H, c->n, task->damping, &out->H);
 }
+
+int rsd_alternate_known(rsd_alternation how, const char *name, rsd_view G, rsd_view H,
+                        const rsd_init_task *task, rsd_init_result *out)
+{
+    int err = RSD_OK;
+    RSD_TRY_DONE(rsd_known_metric(task, name, G, H, &how.metric));
+    RSD_TRY_DONE(rsd_alternate(&how, task, out));
+done:
+    rsd_metric_free(&how.metric);
+    return err;
+}

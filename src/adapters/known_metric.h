@@ -2,6 +2,7 @@
 #ifndef RSD_ADAPTERS_KNOWN_H
 #define RSD_ADAPTERS_KNOWN_H
 
+#include "adapters/alternate.h"
 #include "adapters/init.h"
 #include "adapters/metric.h"
 
@@ -12,5 +13,9 @@ typedef enum { RSD_VIEW_NONE, RSD_VIEW_DIAGONAL, RSD_VIEW_FULL } rsd_view;
  * Errors: RSD_EUSAGE where a moment is missing (name: the method's), rsd_side_full's. */
 RSD_CHECK int rsd_known_metric(const rsd_init_task *task, const char *name, rsd_view G, rsd_view H,
                                rsd_weighting *out);
+
+/* rsd_alternate in that metric, which how leaves empty.  Errors: those of both. */
+RSD_CHECK int rsd_alternate_known(rsd_alternation how, const char *name, rsd_view G, rsd_view H,
+                                  const rsd_init_task *task, rsd_init_result *out);
 
 #endif

@@ -1,4 +1,3 @@
-#include "adapters/alternate.h"
 #include "adapters/known_metric.h"
 
 /* min || (W - Q - C) H^(1/2) || over both, in turn; the best pair is kept.  Q is the quantizer's:
@@ -22,13 +21,8 @@ static const rsd_opt options[] = {
 static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 {
     const params *a = p;
-    int err = RSD_OK;
-    rsd_alternation how = { .steps = a->rounds, .refit = true, .best = true };
-    RSD_TRY_DONE(rsd_known_metric(task, "caldera", RSD_VIEW_NONE, RSD_VIEW_FULL, &how.metric));
-    RSD_TRY_DONE(rsd_alternate(&how, task, out));
-done:
-    rsd_metric_free(&how.metric);
-    return err;
+    const rsd_alternation how = { .steps = a->rounds, .refit = true, .best = true };
+    return rsd_alternate_known(how, "caldera", RSD_VIEW_NONE, RSD_VIEW_FULL, task, out);
 }
 
 const rsd_init rsd_init_caldera = {

@@ -1,4 +1,3 @@
-#include "adapters/alternate.h"
 #include "adapters/known_metric.h"
 
 /* To second order a residual R of one layer raises the loss by 1/2 tr(G R H R'), with the layer's
@@ -22,13 +21,8 @@ static const rsd_opt options[] = {
 static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 {
     const params *a = p;
-    int err = RSD_OK;
-    rsd_alternation how = { .steps = a->steps, .refit = true, .best = a->steps > 1 };
-    RSD_TRY_DONE(rsd_known_metric(task, "kfac", RSD_VIEW_FULL, RSD_VIEW_FULL, &how.metric));
-    RSD_TRY_DONE(rsd_alternate(&how, task, out));
-done:
-    rsd_metric_free(&how.metric);
-    return err;
+    const rsd_alternation how = { .steps = a->steps, .refit = true, .best = a->steps > 1 };
+    return rsd_alternate_known(how, "kfac", RSD_VIEW_FULL, RSD_VIEW_FULL, task, out);
 }
 
 static const rsd_alias aliases[] = { { "k-fac", "" }, { 0 } };

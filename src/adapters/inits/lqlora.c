@@ -1,4 +1,3 @@
-#include "adapters/alternate.h"
 #include "adapters/known_metric.h"
 
 /* W ~ Q + C in the norm || D_r (.) D_c ||, where D_r and D_c are roots of row and column means of
@@ -23,14 +22,8 @@ static const rsd_opt options[] = {
 static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 {
     const params *a = p;
-    int err = RSD_OK;
-    rsd_alternation how = { .steps = a->steps, .from_weights = true, .stop = true };
-    RSD_TRY_DONE(
-        rsd_known_metric(task, "lqlora", RSD_VIEW_DIAGONAL, RSD_VIEW_DIAGONAL, &how.metric));
-    RSD_TRY_DONE(rsd_alternate(&how, task, out));
-done:
-    rsd_metric_free(&how.metric);
-    return err;
+    const rsd_alternation how = { .steps = a->steps, .from_weights = true, .stop = true };
+    return rsd_alternate_known(how, "lqlora", RSD_VIEW_DIAGONAL, RSD_VIEW_DIAGONAL, task, out);
 }
 
 static const rsd_alias aliases[] = { { "lq-lora", "" }, { 0 } };

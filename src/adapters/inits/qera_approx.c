@@ -1,4 +1,3 @@
-#include "adapters/alternate.h"
 #include "adapters/known_metric.h"
 
 /* S = diag(E[x^2])^(1/2), C = SVD_r(R S) S^-1: the least output error where inputs do not
@@ -7,14 +6,8 @@
 static int start(const void *params, const rsd_init_task *task, rsd_init_result *out)
 {
     (void)params;
-    int err = RSD_OK;
-    rsd_alternation how = { .steps = 1, .refit = true };
-    RSD_TRY_DONE(
-        rsd_known_metric(task, "qera_approx", RSD_VIEW_NONE, RSD_VIEW_DIAGONAL, &how.metric));
-    RSD_TRY_DONE(rsd_alternate(&how, task, out));
-done:
-    rsd_metric_free(&how.metric);
-    return err;
+    const rsd_alternation how = { .steps = 1, .refit = true };
+    return rsd_alternate_known(how, "qera_approx", RSD_VIEW_NONE, RSD_VIEW_DIAGONAL, task, out);
 }
 
 static const rsd_alias aliases[] = { { "qera-approx", "" }, { 0 } };

@@ -1,16 +1,10 @@
-#include "adapters/alternate.h"
 #include "adapters/known_metric.h"
 
 static int start(const void *params, const rsd_init_task *task, rsd_init_result *out)
 {
     (void)params;
-    int err = RSD_OK;
-    rsd_alternation how = { .steps = 1, .refit = true };
-    RSD_TRY_DONE(rsd_known_metric(task, "qera_exact", RSD_VIEW_NONE, RSD_VIEW_FULL, &how.metric));
-    RSD_TRY_DONE(rsd_alternate(&how, task, out));
-done:
-    rsd_metric_free(&how.metric);
-    return err;
+    const rsd_alternation how = { .steps = 1, .refit = true };
+    return rsd_alternate_known(how, "qera_exact", RSD_VIEW_NONE, RSD_VIEW_FULL, task, out);
 }
 
 static const rsd_alias aliases[] = { { "qera-exact", "" }, { 0 } };
