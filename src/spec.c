@@ -10,7 +10,7 @@
 static const rsd_opt no_options[] = { { 0 } };
 
 /* The method that name names or abbreviates; *preset is what the abbreviation stands for. */
-static bool find(const rsd_registry *registry, const char *name, size_t *index, rsd_entry *e,
+static bool find(const rsd_registry *registry, const char *name, size_t *index, rsd_registry_entry *e,
                  const char **preset)
 {
     for (*index = 0; registry->entry(*index, e); ++*index) {
@@ -37,7 +37,7 @@ static int unknown(const rsd_registry *registry, const char *name)
 {
     char known[2048] = "";
     rsd_near near = { .word = name };
-    rsd_entry e;
+    rsd_registry_entry e;
     for (size_t i = 0; registry->entry(i, &e); i++) {
         append(known, sizeof known, e.name);
         rsd_near_try(&near, e.name);
@@ -57,7 +57,7 @@ static bool begins_spec(const rsd_registry *registry, const char *text)
 {
     char name[RSD_SPEC_MAX];
     const size_t len = strcspn(text, ":,");
-    rsd_entry e;
+    rsd_registry_entry e;
     const char *preset;
     size_t index;
     if (len >= sizeof name)
@@ -77,7 +77,7 @@ size_t rsd_registry_item(const rsd_registry *registry, const char *list)
     return n;
 }
 
-static int parse_params(const rsd_entry *e, const char *preset, const char *keys, void *params)
+static int parse_params(const rsd_registry_entry *e, const char *preset, const char *keys, void *params)
 {
     const rsd_opt *options = e->options ? e->options : no_options;
     RSD_TRY(rsd_opt_parse(options, params, preset));
@@ -85,7 +85,7 @@ static int parse_params(const rsd_entry *e, const char *preset, const char *keys
     return e->settle ? e->settle(params) : RSD_OK;
 }
 
-static void print_canonical(const rsd_entry *e, const void *params, char *out)
+static void print_canonical(const rsd_registry_entry *e, const void *params, char *out)
 {
     char keys[RSD_SPEC_MAX] = "";
     if (e->options)
@@ -104,7 +104,7 @@ int rsd_registry_parse(const rsd_registry *registry, const char *text, size_t *i
     memcpy(name, text, len);
     name[len] = 0;
 
-    rsd_entry e;
+    rsd_registry_entry e;
     const char *preset;
     if (!find(registry, name, index, &e, &preset))
         return unknown(registry, name);

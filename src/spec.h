@@ -24,11 +24,11 @@ typedef struct {
     size_t params_size;          /* <= RSD_PARAMS_MAX */
     const rsd_alias *aliases;    /* ends in alias == NULL; NULL for none */
     int (*settle)(void *params); /* see rsd_quantizer; NULL: nothing to do */
-} rsd_entry;
+} rsd_registry_entry;
 
 typedef struct {
     const char *kind;                        /* "quantizer", for messages */
-    bool (*entry)(size_t i, rsd_entry *out); /* false from the end on */
+    bool (*entry)(size_t i, rsd_registry_entry *out); /* false from the end on */
 } rsd_registry;
 
 /* The length of the first SPEC of a list.  Commas part SPECs, and the keys inside one: "nf4,int:

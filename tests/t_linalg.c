@@ -1,17 +1,11 @@
 /* Spectra against LAPACK and against matrices whose answer is known. */
 #include "test.h"
 
-#include "linalg/apply.h"
-#include "linalg/eigen.h"
 #include "linalg/gram.h"
 #include "linalg/krylov.h"
-#include "linalg/lowrank.h"
 #include "linalg/ritz.h"
-#include "linalg/spectrum.h"
-#include "linalg/subspace.h"
 #include "linalg/tridiag.h"
-#include "par.h"
-#include "rng.h"
+#include "rsd.h"
 
 #include <float.h>
 #include <lapacke.h>

@@ -3,7 +3,7 @@
 #include "cli/console.h"
 #include "cli/stop.h"
 #include "mat.h"
-#include "show/summary.h"
+#include "result/summary.h"
 
 #include <stdio.h>
 #include <stdlib.h>

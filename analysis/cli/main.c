@@ -1,14 +1,12 @@
 /* Entry point: find the command, read its options, run it, turn its error into an exit status. */
 #include "config.h"
 
-#include "alloc.h"
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/stop.h"
 #include "cli/waiting.h"
-#include "near.h"
-#include "par.h"
+#include "rsd.h"
 
 #include <gsl/gsl_errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* The schema of the result file: which group holds which spectrum.
- * store.c knows HDF5 and no schema; this knows the schema and no HDF5. */
+ * io/store/ knows HDF5 and no schema; this knows the schema and no HDF5. */
 #ifndef RSD_RESULT_H
 #define RSD_RESULT_H
 

@@ -2,8 +2,8 @@
 
 #include "io/store.h"
 #include "result/result.h"
+#include "result/summary.h"
 #include "result/tables.h"
-#include "show/summary.h"
 
 #include <inttypes.h>
 #include <jansson.h>

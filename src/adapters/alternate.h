@@ -1,4 +1,5 @@
-/* What most initialisations are made of: quantize, correct what is left, and again. */
+/* Private to src/adapters.  What most initialisations are made of: quantize, correct what is left,
+ * and again. */
 #ifndef RSD_ADAPTERS_ALTERNATE_H
 #define RSD_ADAPTERS_ALTERNATE_H
 

@@ -15,11 +15,11 @@ const rsd_init *const rsd_inits[] = {
     NULL
 };
 
-static bool entry(size_t i, rsd_entry *out)
+static bool entry(size_t i, rsd_registry_entry *out)
 {
     const rsd_init *t = rsd_inits[i];
     if (t)
-        *out = (rsd_entry){ t->name, t->options, t->defaults, t->params_size, t->aliases, NULL };
+        *out = (rsd_registry_entry){ t->name, t->options, t->defaults, t->params_size, t->aliases, NULL };
     return t;
 }
 

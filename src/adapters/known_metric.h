@@ -1,4 +1,5 @@
-/* The metric of an initialisation from what calibration knows of its layer. */
+/* Private to src/adapters: the metric of an initialisation from what calibration knows of its
+ * layer. */
 #ifndef RSD_ADAPTERS_KNOWN_H
 #define RSD_ADAPTERS_KNOWN_H
 

@@ -1,5 +1,5 @@
-/* What LoRA starts from: B = 0 and a random A, so that nothing is added and everything can train.
- * */
+/* Private to src/adapters.  What LoRA starts from: B = 0 and a random A, so that nothing is added
+ * and everything can train. */
 #ifndef RSD_ADAPTERS_UNTRAINED_H
 #define RSD_ADAPTERS_UNTRAINED_H
 

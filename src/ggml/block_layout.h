@@ -1,5 +1,5 @@
-/* The blocks of ggml's types, byte by byte: any address will do, nothing is padded.  d, m, dmin are
- * fp16, little-endian. */
+/* Private to src/ggml, src/quantizers/ggml.  The blocks of ggml's types, byte by byte: any address
+ * will do, nothing is padded.  d, m, dmin are fp16, little-endian. */
 #ifndef RSD_GGML_BLOCK_H
 #define RSD_GGML_BLOCK_H
 

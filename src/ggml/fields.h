@@ -1,4 +1,5 @@
-/* Where ggml's blocks keep the bits of their codes: for the decoders here and for quantizers.
+/* Private to src/ggml, src/quantizers/ggml.  Where ggml's blocks keep the bits of their codes: for
+ * the decoders here and for quantizers.
  *
  * Every layout of ggml is the same one with other numbers: n codes lie in groups of
  * (8 / bits) * stride; byte l of a group holds, from its low end up, `bits` bits of the group's
@@ -6,8 +7,7 @@
  *
  *   nibbles of a block of 32     bits 4, stride 16      2-bit codes of 256   bits 2, stride 32
  *   nibbles of q4_K and q5_K     bits 4, stride 32      a high bit of 256    bits 1, stride 32
- *   nibbles of q6_K              bits 4, stride 64      fifth bits of q5_0   bits 1, stride 1
- */
+ *   nibbles of q6_K              bits 4, stride 64      fifth bits of q5_0   bits 1, stride 1 */
 #ifndef RSD_GGML_FIELDS_H
 #define RSD_GGML_FIELDS_H
 

@@ -1,5 +1,5 @@
 /* How llama.cpp wants the tensors of a Hugging Face checkpoint: the names and the order of rows
- * that gguf_names.h lists, from the checkpoint's side. */
+ * that gguf/names.h lists, from the checkpoint's side. */
 #ifndef RSD_IO_GGUF_LAYOUT_H
 #define RSD_IO_GGUF_LAYOUT_H
 

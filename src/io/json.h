@@ -1,9 +1,9 @@
-/* Reading JSON strictly: what is missing, of another type or unknown is refused by its name. */
+/* Private to src/io.  Reading JSON strictly: what is missing, of another type or unknown is refused
+ * by its name. */
 #ifndef RSD_IO_JSON_H
 #define RSD_IO_JSON_H
 
 #include "err.h"
-#include "io/tokens/regex.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -31,8 +31,5 @@ bool rsd_json_absent(const json_t *j, const char *key);
  * RSD_EFORMAT: "pre_tokenizer 'X' is not supported; known: A, B". */
 RSD_CHECK int rsd_json_type(const json_t *j, const char *what, const void *rows, size_t count,
                             size_t size, size_t *row);
-
-/* j["pattern"], {"String": text} or {"Regex": expression}, compiled. */
-RSD_CHECK int rsd_json_pattern(const json_t *j, const char *what, rsd_regex **out);
 
 #endif

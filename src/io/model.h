@@ -9,7 +9,7 @@
  * GPTQ, AWQ and bitsandbytes layers of Hugging Face checkpoints, whose arrays appear as the one
  * matrix NAME.weight that they were made from.  Tensors of a GGUF file have the names, and the
  * order of rows, that they have in the Hugging Face checkpoint it was made from, where its
- * architecture is known (gguf_names.h); its configuration is made from its metadata. */
+ * architecture is known (gguf/names.h); its configuration is made from its metadata. */
 #ifndef RSD_IO_MODEL_H
 #define RSD_IO_MODEL_H
 

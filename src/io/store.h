@@ -1,4 +1,4 @@
-/* Result files: HDF5 behind a small interface.  Only store.c and store_*.c see HDF5.
+/* Result files: HDF5 behind a small interface.  Only io/store/ sees HDF5.
  *
  * Paths are absolute inside the file ("/models/x/matrices/y/W"), without a slash at the end; groups
  * on the way are made.  HDF5 is not reentrant: one thread at a time may be inside this interface

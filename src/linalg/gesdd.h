@@ -1,4 +1,4 @@
-/* Singular values by LAPACK's divide and conquer, in double. */
+/* Private to src/linalg: singular values by LAPACK's divide and conquer, in double. */
 #ifndef RSD_LINALG_GESDD_H
 #define RSD_LINALG_GESDD_H
 

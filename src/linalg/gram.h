@@ -1,4 +1,5 @@
-/* The Gram matrix of the short side, and singular values from its eigenvalues. */
+/* Private to src/linalg: the Gram matrix of the short side, and singular values from its
+ * eigenvalues. */
 #ifndef RSD_LINALG_GRAM_H
 #define RSD_LINALG_GRAM_H
 

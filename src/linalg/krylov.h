@@ -1,4 +1,5 @@
-/* Leading singular triplets by randomized block Krylov iteration, with a certificate. */
+/* Private to src/linalg: leading singular triplets by randomized block Krylov iteration, with a
+ * certificate. */
 #ifndef RSD_LINALG_KRYLOV_H
 #define RSD_LINALG_KRYLOV_H
 

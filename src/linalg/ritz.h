@@ -1,4 +1,4 @@
-/* Singular triplets of a matrix on a given subspace. */
+/* Private to src/linalg: singular triplets of a matrix on a given subspace. */
 #ifndef RSD_LINALG_RITZ_H
 #define RSD_LINALG_RITZ_H
 

@@ -1,4 +1,4 @@
-/* Eigenvalues of a symmetric tridiagonal matrix. */
+/* Private to src/linalg: eigenvalues of a symmetric tridiagonal matrix. */
 #ifndef RSD_LINALG_TRIDIAG_H
 #define RSD_LINALG_TRIDIAG_H
 

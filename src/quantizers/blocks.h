@@ -1,4 +1,5 @@
-/* Runs of weights that share a scale: how to get at them, and how large they are. */
+/* Private to src/quantizers.  Runs of weights that share a scale: how to get at them, and how large
+ * they are. */
 #ifndef RSD_QUANTIZERS_BLOCKS_H
 #define RSD_QUANTIZERS_BLOCKS_H
 

@@ -1,4 +1,4 @@
-/* Clusters of numbers on a line: k-means with weights. */
+/* Private to src/quantizers.  Clusters of numbers on a line: k-means with weights. */
 #ifndef RSD_QUANTIZERS_CLUSTER_H
 #define RSD_QUANTIZERS_CLUSTER_H
 

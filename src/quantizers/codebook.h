@@ -1,5 +1,6 @@
-/* Blockwise codebooks: each block of the flat row-major matrix, which may cross rows, is divided by
- * its largest magnitude and every weight becomes the code of the nearest level.
+/* Private to src/quantizers.  Blockwise codebooks: each block of the flat row-major matrix, which
+ * may cross rows, is divided by its largest magnitude and every weight becomes the code of the
+ * nearest level.
  *
  * The arithmetic is that of bitsandbytes' reference kernels, to the bit: w * (1/absmax) in float32,
  * but w / absmax in a last block that is short, whose absmax is at least 1e-38; an exact midpoint

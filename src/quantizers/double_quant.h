@@ -1,4 +1,5 @@
-/* Double quantization: the absmax of each block stored in 8 bits, after their mean is taken off.
+/* Private to src/quantizers.  Double quantization: the absmax of each block stored in 8 bits, after
+ * their mean is taken off.
  *
  * Adds to a packed matrix, for absmax[n]:
  *   absmax  U8[n]               index into the signed dynamic map of 256 levels

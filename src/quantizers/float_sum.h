@@ -1,5 +1,6 @@
-/* Sums of float32 in float32, in the order in which the reference of several quantizers adds them:
- * their means, and every code that depends on one, come out to the bit.
+/* Private to src/quantizers.  Sums of float32 in float32, in the order in which the reference of
+ * several quantizers adds them: their means, and every code that depends on one, come out to the
+ * bit.
  *
  * The order: 4 x 8 running sums, folded every 16 rounds (more for long arrays) into a second, third
  * and fourth level, so that the error grows with the number of levels rather than with n.

@@ -1,4 +1,5 @@
-/* Groups of a row that are rounded on a common grid: what the data-aware quantizers share.
+/* Private to src/quantizers.  Groups of a row that are rounded on a common grid: what the
+ * data-aware quantizers share.
  *
  *   affine      w ~ s (c - z), range min(0, min) .. max(0, max), z = round(-min / s)
  *   symmetric   the range is +-max|w|, z = 2^(bits-1): all 2^bits levels, unlike int's

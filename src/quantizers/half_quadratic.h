@@ -1,5 +1,5 @@
-/* The half-quadratic problem: even levels with a real zero in each group of weights, and the zeros
- * that make the error sparse. */
+/* Private to src/quantizers.  The half-quadratic problem: even levels with a real zero in each
+ * group of weights, and the zeros that make the error sparse. */
 #ifndef RSD_QUANTIZERS_HALF_QUADRATIC_H
 #define RSD_QUANTIZERS_HALF_QUADRATIC_H
 

@@ -1,5 +1,5 @@
-/* Blocks that share a power of two: what mx and mxint have in common.  Blocks run along the inputs
- * inside a row; a row's last block may be shorter. */
+/* Private to src/quantizers.  Blocks that share a power of two: what mx and mxint have in common.
+ * Blocks run along the inputs inside a row; a row's last block may be shorter. */
 #ifndef RSD_QUANTIZERS_MICROSCALE_H
 #define RSD_QUANTIZERS_MICROSCALE_H
 

@@ -1,4 +1,5 @@
-/* NormalFloat's levels, for quantizers that round to them in an order of their own. */
+/* Private to src/quantizers: NormalFloat's levels, for quantizers that round to them in an order of
+ * their own. */
 #ifndef RSD_QUANTIZERS_NF_H
 #define RSD_QUANTIZERS_NF_H
 

@@ -14,12 +14,12 @@ const rsd_quantizer *const rsd_quantizers[] = {
     NULL
 };
 
-static bool entry(size_t i, rsd_entry *out)
+static bool entry(size_t i, rsd_registry_entry *out)
 {
     const rsd_quantizer *q = rsd_quantizers[i];
     if (q)
         *out =
-            (rsd_entry){ q->name, q->options, q->defaults, q->params_size, q->aliases, q->settle };
+            (rsd_registry_entry){ q->name, q->options, q->defaults, q->params_size, q->aliases, q->settle };
     return q;
 }
 

@@ -1,4 +1,4 @@
-/* Private to recover.c and recover_state.c. */
+/* Private to src/train: what recover.c and recover_state.c share. */
 #ifndef RSD_TRAIN_RECOVER_PRIVATE_H
 #define RSD_TRAIN_RECOVER_PRIVATE_H
 

@@ -1,5 +1,5 @@
-/* What the states of trainings (checkpoint.h, recover.h) share: tensors of known size in a
- * safetensors file, and the identity of the training that wrote it. */
+/* Private to src/train.  What the states of trainings (checkpoint.h, recover.h) share: tensors of
+ * known size in a safetensors file, and the identity of the training that wrote it. */
 #ifndef RSD_TRAIN_STATE_H
 #define RSD_TRAIN_STATE_H
 

@@ -1,7 +1,7 @@
 /* Architectures: what a config.json says, as the numbers that a forward pass needs.
  *
  * One forward pass serves all of them (block.h): what differs is in rsd_shape.  Which tensor is
- * which linear layer is told by io/roles.h, as for the analyzer; the norms' names are here.
+ * which linear layer is told by io/model/roles.h, as for the analyzer; the norms' names are here.
  * Each architecture lives in one file of arch/, whose name is its model_type, and is listed once:
  * in ARCHITECTURES of Makefile.am. */
 #ifndef RSD_TRANSFORMER_ARCH_H

@@ -1,4 +1,4 @@
-/* Private to src/transformer/matmul.c: float32 and bfloat16 products by oneDNN, which compiles one
+/* Private to src/transformer: float32 and bfloat16 products by oneDNN, which compiles one
  * for every shape.  Compiled products are kept in a table with one place per hash, so that it is
  * bounded and a lookup is one comparison; oneDNN keeps the code of more behind it. */
 #ifndef RSD_TRANSFORMER_COMPILED_H

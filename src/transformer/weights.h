@@ -1,5 +1,5 @@
 /* The weights of a checkpoint as the forward pass takes them: which tensor is which layer is told
- * by io/roles.h, shapes are checked against the architecture's. */
+ * by io/model/roles.h, shapes are checked against the architecture's. */
 #ifndef RSD_TRANSFORMER_WEIGHTS_H
 #define RSD_TRANSFORMER_WEIGHTS_H
 
@@ -22,7 +22,7 @@ typedef enum {
     RSD_DOWN,
     RSD_LINEARS
 } rsd_slot;
-const char *rsd_slot_role(rsd_slot slot); /* "q": as io/roles.h says it */
+const char *rsd_slot_role(rsd_slot slot); /* "q": as io/model/roles.h says it */
 
 typedef struct {
     rsd_norm norm1, norm2;

@@ -1,4 +1,5 @@
-/* Reading a GGUF header from front to back: nothing is taken that does not lie in the file. */
+/* Private to src/io/gguf.  Reading a GGUF header from front to back: nothing is taken that does not
+ * lie in the file. */
 #ifndef RSD_IO_GGUF_CURSOR_H
 #define RSD_IO_GGUF_CURSOR_H
 

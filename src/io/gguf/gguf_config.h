@@ -1,4 +1,5 @@
-/* A config.json as a Hugging Face checkpoint would have it, from the metadata of a GGUF file. */
+/* Private to src/io: a config.json as a Hugging Face checkpoint would have it, from the metadata of
+ * a GGUF file. */
 #ifndef RSD_IO_GGUF_CONFIG_H
 #define RSD_IO_GGUF_CONFIG_H
 

@@ -1,4 +1,5 @@
-/* What gguf_vocabulary.c (tokens) and gguf_special.c (kind, special tokens) share. */
+/* Private to src/io/gguf: what vocabulary.c (tokens) and special.c (kind, special tokens)
+ * share. */
 #ifndef RSD_IO_GGUF_VOCABULARY_PRIVATE_H
 #define RSD_IO_GGUF_VOCABULARY_PRIVATE_H
 

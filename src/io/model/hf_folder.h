@@ -1,4 +1,5 @@
-/* What a model folder in Hugging Face layout holds: its config and the files of its weights. */
+/* Private to src/io/model.  What a model folder in Hugging Face layout holds: its config and the
+ * files of its weights. */
 #ifndef RSD_IO_HF_FOLDER_H
 #define RSD_IO_HF_FOLDER_H
 

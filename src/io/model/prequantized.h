@@ -1,4 +1,5 @@
-/* Hugging Face checkpoints whose linear layers are stored quantized: GPTQ, AWQ, bitsandbytes.
+/* Private to src/io/model.  Hugging Face checkpoints whose linear layers are stored quantized:
+ * GPTQ, AWQ, bitsandbytes.
  *
  * The arrays of one layer stand side by side in the file; together they are one matrix out x in.
  *

@@ -1,4 +1,5 @@
-/* What prequantized.c (which arrays belong together) and the layouts share. */
+/* Private to src/io/model: what prequantized.c (which arrays belong together) and the layouts
+ * share. */
 #ifndef RSD_IO_PREQUANTIZED_PRIVATE_H
 #define RSD_IO_PREQUANTIZED_PRIVATE_H
 

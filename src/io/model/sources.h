@@ -1,5 +1,5 @@
-/* Inside of a model, for model.c and the kinds of source only: where each tensor lies, and how the
- * kinds of source find theirs. */
+/* Private to src/io/model.  Inside of a model, for model.c and the kinds of source only: where each
+ * tensor lies, and how the kinds of source find theirs. */
 #ifndef RSD_IO_SOURCES_H
 #define RSD_IO_SOURCES_H
 

@@ -1,4 +1,5 @@
-/* Matrices with a known spectrum, by name: `synthetic:rows=768,cols=768,rank=4,noise=0`. */
+/* Private to src/io/model.  Matrices with a known spectrum, by name:
+ * `synthetic:rows=768,cols=768,rank=4,noise=0`. */
 #ifndef RSD_IO_SYNTHETIC_H
 #define RSD_IO_SYNTHETIC_H
 

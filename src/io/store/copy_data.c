@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is in the objects that store_copy.c makes: attributes and values. */
+/* What is in the objects that copy.c makes: attributes and values. */
 
 /* References mean nothing in another file. */
 static int check_type(const rsd_copying *c, const char *path, hid_t type)

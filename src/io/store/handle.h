@@ -1,4 +1,4 @@
-/* What store.c, store_*.c share; no other file sees HDF5.
+/* Private to src/io/store: what its files share; no others see HDF5.
  *
  * Written against HDF5 1.10; the macro keeps the same calls with a newer library. */
 #ifndef RSD_IO_STORE_PRIVATE_H
@@ -9,7 +9,7 @@
 
 #include "io/store.h"
 
-/* What the operating system said about one open file; see store_disk.c. */
+/* What the operating system said about one open file; see disk.c. */
 typedef struct {
     int error;    /* errno of the first failure, 0 while there is none */
     bool foreign; /* the file does not begin as HDF5 does */
@@ -123,7 +123,7 @@ RSD_CHECK int rsd_axes_attach(rsd_store *s, const char *path, hid_t dataset, siz
 RSD_CHECK int rsd_axes_write(rsd_store *s);
 void rsd_axes_free(rsd_axes *axes);
 
-/* A copy from file to file that is under way: store_copy.c walks, store_copy_data.c copies what is
+/* A copy from file to file that is under way: copy.c walks, copy_data.c copies what is
  * in the objects, except for attributes that hold references. */
 typedef struct {
     const rsd_store *from;

@@ -1,5 +1,6 @@
-/* Added tokens of tokenizer.json (special or not): strings that are looked for in the text before
- * anything else cuts it, the leftmost match first and the longest of these. */
+/* Private to src/io/tokens.  Added tokens of tokenizer.json (special or not): strings that are
+ * looked for in the text before anything else cuts it, the leftmost match first and the longest of
+ * these. */
 #ifndef RSD_IO_ADDED_H
 #define RSD_IO_ADDED_H
 

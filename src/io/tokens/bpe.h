@@ -1,6 +1,7 @@
-/* Byte-pair encoding of one word: its characters, merged pair by pair, the merge of lowest rank
- * first and the leftmost of these first, until no merge applies (Sennrich, Haddow & Birch, ACL
- * 2016, arXiv 1508.07909), with what SentencePiece and Hugging Face added to it. */
+/* Private to src/io/tokens.  Byte-pair encoding of one word: its characters, merged pair by pair,
+ * the merge of lowest rank first and the leftmost of these first, until no merge applies (Sennrich,
+ * Haddow & Birch, ACL 2016, arXiv 1508.07909), with what SentencePiece and Hugging Face added to
+ * it. */
 #ifndef RSD_IO_BPE_H
 #define RSD_IO_BPE_H
 

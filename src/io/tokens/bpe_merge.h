@@ -1,4 +1,5 @@
-/* The merging of byte-pair encoding: ranked merges, and the symbols of a word that they join. */
+/* Private to src/io/tokens.  The merging of byte-pair encoding: ranked merges, and the symbols of a
+ * word that they join. */
 #ifndef RSD_IO_BPE_MERGE_H
 #define RSD_IO_BPE_MERGE_H
 

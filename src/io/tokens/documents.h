@@ -1,4 +1,4 @@
-/* A text file as documents. */
+/* Private to src/io/tokens: a text file as documents. */
 #ifndef RSD_IO_DOCUMENTS_H
 #define RSD_IO_DOCUMENTS_H
 

@@ -1,5 +1,5 @@
-/* Megatron's memory-mapped token files (NAME.bin with NAME.idx), which GPT-NeoX and so Pythia's
- * training data are in: the index.  Little-endian, version 1:
+/* Private to src/io/tokens.  Megatron's memory-mapped token files (NAME.bin with NAME.idx), which
+ * GPT-NeoX and so Pythia's training data are in: the index.  Little-endian, version 1:
  *
  *   "MMIDIDX\0\0", u64 version, u8 type, u64 sequences, u64 documents,
  *   i32 length[sequences], i64 byte[sequences] in NAME.bin, i64 first sequence[documents]

@@ -2,6 +2,7 @@
 
 #include "alloc.h"
 #include "io/json.h"
+#include "io/tokens/pattern.h"
 #include "io/tokens/regex.h"
 
 #include <stdlib.h>
@@ -185,7 +186,7 @@ static int parse_replace(const json_t *json, rsd_normalizer *n, step *s)
 {
     (void)n;
     s->apply = apply_replace;
-    RSD_TRY(rsd_json_pattern(json, "normalizer Replace", &s->pattern));
+    RSD_TRY(rsd_pattern_read(json, "normalizer Replace", &s->pattern));
     return parse_content(json, "normalizer Replace", "content", s);
 }
 

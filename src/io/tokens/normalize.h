@@ -1,4 +1,5 @@
-/* Normalizers of tokenizer.json: what is done to text before it is cut into words.
+/* Private to src/io/tokens.  Normalizers of tokenizer.json: what is done to text before it is cut
+ * into words.
  *
  * NFC NFD NFKC NFKD (utf8proc's Unicode version), Lowercase, Strip, Prepend, Replace, Sequence. */
 #ifndef RSD_IO_NORMALIZE_H

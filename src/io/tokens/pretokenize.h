@@ -1,4 +1,5 @@
-/* Pre-tokenizers of tokenizer.json: how text is cut into the words that byte-pair encoding sees.
+/* Private to src/io/tokens.  Pre-tokenizers of tokenizer.json: how text is cut into the words that
+ * byte-pair encoding sees.
  *
  * ByteLevel, Split, Metaspace, Digits, Punctuation, Whitespace, WhitespaceSplit, Sequence. */
 #ifndef RSD_IO_PRETOKENIZE_H

@@ -1,5 +1,6 @@
 #include "alloc.h"
 #include "io/json.h"
+#include "io/tokens/pattern.h"
 #include "io/tokens/pretokenize_steps.h"
 
 #include <stdlib.h>
@@ -68,7 +69,7 @@ static int parse_split(const json_t *json, rsd_pretokenizer *p)
     rsd_pretokenizer_step s = { .kind = RSD_STEP_SPLIT };
     RSD_TRY(parse_behavior(json, "Split", &s.behavior));
     RSD_TRY(rsd_json_flag(json, "Split", "invert", &s.invert));
-    RSD_TRY(rsd_json_pattern(json, "Split", &s.pattern));
+    RSD_TRY(rsd_pattern_read(json, "Split", &s.pattern));
     return add(p, s);
 }
 

@@ -1,5 +1,5 @@
-/* The steps that a pre-tokenizer is made of: shared by the file that reads them and the one that
- * takes them. */
+/* Private to src/io/tokens.  The steps that a pre-tokenizer is made of: shared by the file that
+ * reads them and the one that takes them. */
 #ifndef RSD_IO_PRETOKENIZE_PRIVATE_H
 #define RSD_IO_PRETOKENIZE_PRIVATE_H
 

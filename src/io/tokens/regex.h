@@ -1,4 +1,4 @@
-/* Regular expressions of tokenizer.json, by PCRE2.
+/* Private to src/io: regular expressions of tokenizer.json, by PCRE2.
  *
  * They are written for Oniguruma's Ruby syntax, which differs from PCRE2's: what means the same is
  * passed on, what means something else is rewritten (\s \w \S, \p{Han}, \uHHHH), and what has no

@@ -1,4 +1,5 @@
-/* UTF-8, and text that remembers where in its document each byte came from.
+/* Private to src/io/tokens: UTF-8, and text that remembers where in its document each byte came
+ * from.
  *
  * A tokenizer rewrites text before it looks words up: it prefixes, replaces, normalizes, maps bytes
  * to letters.  A loss in bits per byte needs the bytes of the document that a token stands for, so

@@ -1,4 +1,5 @@
-/* What a tokenizer is made of: shared by the files that read it and the one that encodes. */
+/* Private to src/io/tokens.  What a tokenizer is made of: shared by the files that read it and the
+ * one that encodes. */
 #ifndef RSD_IO_TOKENIZER_PRIVATE_H
 #define RSD_IO_TOKENIZER_PRIVATE_H
 

@@ -1,5 +1,6 @@
-/* What the quantizers that follow ggml share: rows of blocks (ggml/block.h), in one section
- * "blocks".  A row that does not fill its last block is padded with zeros.
+/* Private to src/quantizers/ggml.  What the quantizers that follow ggml share: rows of blocks
+ * (ggml/block_layout.h), in one section "blocks".  A row that does not fill its last block is
+ * padded with zeros.
  *
  * Where a row is whole blocks, and no weight is at the ends of float32, the bytes are those of
  * ggml's quantize function.  Beyond: a scale over fp16's 65504 is stored as 65504 (ggml: Inf), one

@@ -1,4 +1,4 @@
-/* Private to q4_0, q4_1, q5_0 and q5_1: blocks of 32 weights that differ in two numbers.
+/* Private to src/quantizers/ggml: blocks of 32 weights that differ in two numbers.
  *
  *   signed   d = x_max / -2^(bits-1), x_max the first weight of largest magnitude, which so gets
  *            code 0; code = floor(x/d + 2^(bits-1) + 1/2), at most 2^bits - 1

@@ -1,6 +1,6 @@
-/* Private to the quantizers that follow ggml: four sub-blocks side by side, one in each lane of a
- * vector register, so that every sum over a sub-block adds in the order of the reference's scalar
- * loop.  The bytes depend on that order.
+/* Private to src/quantizers/ggml: four sub-blocks side by side, one in each lane of a vector
+ * register, so that every sum over a sub-block adds in the order of the reference's scalar loop.
+ * The bytes depend on that order.
  *
  * Numbers may become infinite or NaN where weights are near the ends of float32: every comparison
  * and clamp below then still has a definite answer. */

@@ -1,5 +1,5 @@
-/* Private to the quantizers that follow ggml: the searches for a sub-block's scale, four sub-blocks
- * at a time (ggml_lanes.h).  n is the length of a sub-block, at most RSD_SUB_MAX; t->w >= 0 are the
+/* Private to src/quantizers/ggml: the searches for a sub-block's scale, four sub-blocks at a time
+ * (lanes.h).  n is the length of a sub-block, at most RSD_SUB_MAX; t->w >= 0 are the
  * importances.  Codes are written as numbers, code[i][lane].
  * Source: ggml d99724f, ggml-quants.c: make_qx_quants, make_q3_quants, make_qkx2_quants,
  * make_qkx3_quants, make_qp_quants, quantize_row_iq4_nl_impl. */

@@ -1,7 +1,7 @@
-/* Private to ggml's K types: super-blocks of 256 weights whose sub-blocks of 16 or 32 have small
- * integer scales, in units that the super-block stores as fp16.
+/* Private to src/quantizers/ggml: super-blocks of 256 weights whose sub-blocks of 16 or 32 have
+ * small integer scales, in units that the super-block stores as fp16.
  *
- * Each sub-block's scale is searched for (ggml_search.h), the scales are rounded to their integers,
+ * Each sub-block's scale is searched for (search.h), the scales are rounded to their integers,
  * and codes are chosen once more for the scales as they are stored, unless a stored scale is 0:
  * then the search's codes stay. */
 #ifndef RSD_QUANTIZERS_GGML_SUPER_H

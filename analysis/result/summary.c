@@ -1,4 +1,4 @@
-#include "show/summary.h"
+#include "result/summary.h"
 
 #include "alloc.h"
 #include "result/spectra_table.h"
