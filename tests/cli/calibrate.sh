@@ -105,7 +105,7 @@ fails 2 'result file' 'no output' $run $tiny/llama --tokens t.u16
 fails 2 'say which tokens' 'no tokens' $run $tiny/llama -o x.h5
 fails 2 'do not fill' 'too few tokens' $run $tiny/llama --tokens t.u16 --max-tokens 8 --context 8 -o x.h5
 fails 2 "above the model's" 'a context beyond the model' $run $tiny/gpt2 --tokens t.u16 --context 17 -o x.h5
-fails 2 'no linear layer' 'nothing selected' $run $tiny/llama --tokens t.u16 --context 8 --include x -o x.h5
+fails 2 'no linear layer' 'nothing selected' $run $tiny/llama --tokens t.u16 --context 8 --exclude '*' -o x.h5
 fails 1 'no forward pass' 'an architecture without one' $run synthetic:noise=1 --tokens t.u16 -o x.h5
 fails 1 'folder' 'a folder that is not there cannot be made' $run $tiny/llama --tokens t.u16 --context 8 -o t.u16/folder/x.h5
 echo nonsense >bad.h5

@@ -13,12 +13,13 @@ header='{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}'
 
 fails 1 'nowhere: ' 'no such path' $run nowhere -o x.h5
 fails 2 'give the result file' 'no output' $run synthetic:noise=1
-fails 1 "no quantizer 'nf5'" 'unknown quantizer' $run synthetic:noise=1 -q nf5 -o x.h5
+fails 2 "no quantizer 'nf5'; did you mean 'nf4'" 'unknown quantizer' $run synthetic:noise=1 -q nf5 -o x.h5
 fails 2 'bits=9' 'a value out of range' $run synthetic:noise=1 -q int:bits=9 -o x.h5
 fails 2 "unknown key 'blok'" 'an unknown key' $run synthetic:noise=1 -q nf:blok=64 -o x.h5
 fails 2 "no null 'sign'" 'an unknown null' $run synthetic:noise=1 --nulls sign -o x.h5
 fails 2 'krylov' 'krylov without --top' $run synthetic:noise=1 --method krylov -o x.h5
-fails 2 'no matrix is selected' 'nothing selected' $run synthetic:noise=1 --include nothing -o x.h5
+fails 2 'no matrix is selected' 'nothing selected' $run synthetic:noise=1 --exclude '*' -o x.h5
+fails 2 '--include nothing' 'a glob that matches nothing' $run synthetic:noise=1 --include nothing -o x.h5
 fails 2 'two models are called' 'two models of one name' $run a=synthetic:noise=1 a=synthetic:noise=2 -o x.h5
 [ ! -e x.h5 ] && [ ! -e x.h5.tmp ]; result $? 'none of them left a file'
 

@@ -30,7 +30,7 @@ fails 2 'say which tokens' 'no tokens' $run $tiny/llama
 fails 2 'do not fill' 'too few tokens' $run $tiny/llama --tokens t.u16 --context 41
 fails 2 "above the model's" 'a context beyond the model' $run $tiny/gpt2 --tokens t.u16 --context 17
 fails 2 'one -q' 'two quantizers' $run $tiny/llama --tokens t.u16 --context 8 -q nf4 -q int4
-fails 2 'no matrix is selected' 'nothing selected' $run $tiny/llama --tokens t.u16 --context 8 -q nf4 --include x
+fails 2 'no matrix is selected' 'nothing selected' $run $tiny/llama --tokens t.u16 --context 8 -q nf4 --exclude '*'
 fails 1 'no forward pass' 'an architecture without one' $run synthetic:noise=1 --tokens t.u16
 printf '\377\0\0\0\0\0\0\0\0\0' >bad.u16
 fails 1 '255' 'a token outside the vocabulary' $run $tiny/llama --tokens bad.u16 --context 4

@@ -78,7 +78,7 @@ round_trip $demo q8_0 'the demo in q8_0'
 fails 2 'it has for fp16, bf16' 'a quantizer that GGUF has no type for' $RESIDUUM quantize $demo -q nf4 -o no.gguf
 fails 1 "'gpt_neo' cannot be written" 'an architecture that llama.cpp lacks' $RESIDUUM quantize $tiny/gpt_neo -q fp16 -o no.gguf
 fails 1 'cannot be written as GGUF' 'no architecture' $RESIDUUM quantize synthetic:rows=32,cols=32,noise=1 -q fp16 -o no.gguf
-fails 2 'no matrix is selected' 'nothing selected' $RESIDUUM quantize $demo -q fp16 --include x -o no.gguf
+fails 2 'no matrix is selected' 'nothing selected' $RESIDUUM quantize $demo -q fp16 --exclude '*' -o no.gguf
 fails 2 'is there already' 'a file that is there' $RESIDUUM quantize $demo -q q8_0 -o demo.gguf
 fails 1 'cannot write' 'no such folder' $RESIDUUM quantize $demo -q q8_0 -o nowhere/x.gguf
 mkdir part && cp $tiny/gpt2/model.safetensors part && cp $tiny/llama/config.json part
