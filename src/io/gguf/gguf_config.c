@@ -1,51 +1,23 @@
 #include "io/gguf/gguf_config.h"
 
-#include <jansson.h>
+#include "io/gguf/config_parts.h"
+#include "io/gguf/scale.h"
+
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { KEY = 128 };
 
-/* The configuration that is being written. */
-typedef struct {
-    const rsd_gguf *gguf;
-    const uint8_t *data;
-    const char *prefix; /* of the metadata's keys: the architecture */
-    json_t *json;
-} writer;
+typedef rsd_gguf_configuration writer;
 
-static const char *key_of(const writer *w, const char *name, char key[KEY])
+int rsd_gguf_config_put(json_t *json, const char *name, json_t *value)
 {
-    snprintf(key, KEY, "%s.%s", w->prefix, name);
-    return key;
+    return json_object_set_new(json, name, value) ? RSD_FAIL(RSD_ENOMEM, "configuration") : RSD_OK;
 }
 
-static bool has(const writer *w, const char *name)
-{
-    char key[KEY];
-    return rsd_gguf_find(w->gguf, key_of(w, name, key)) != NULL;
-}
-
-static int get_size(const writer *w, const char *name, size_t *value)
-{
-    char key[KEY];
-    return rsd_gguf_size(w->gguf, key_of(w, name, key), value);
-}
-
-static int get_real(const writer *w, const char *name, double *value)
-{
-    char key[KEY];
-    return rsd_gguf_real(w->gguf, key_of(w, name, key), value);
-}
-
-static void put_size(json_t *json, const char *name, size_t value)
-{
-    json_object_set_new(json, name, json_integer((json_int_t)value));
-}
-
-/* A float32 as the decimal number that it was meant to be: 1e-05, not 9.99999974737875e-06. */
-static void put_real(json_t *json, const char *name, double value)
+int rsd_gguf_config_real(json_t *json, const char *name, double value)
 {
     char text[40];
     for (int digits = 6; digits <= 9; digits++) {
@@ -53,115 +25,112 @@ static void put_real(json_t *json, const char *name, double value)
         if ((float)strtod(text, NULL) == (float)value)
             break;
     }
-    json_object_set_new(json, name,
-                        json_real((double)(float)value == value ? strtod(text, NULL) : value));
+    return rsd_gguf_config_put(
+        json, name, json_real((double)(float)value == value ? strtod(text, NULL) : value));
 }
 
-/* Copies, where the file has the key. */
+static int put_size(const writer *w, const char *name, size_t value)
+{
+    return rsd_gguf_config_put(w->json, name, json_integer((json_int_t)value));
+}
+
+static int put_text(const writer *w, const char *name, const char *value)
+{
+    return rsd_gguf_config_put(w->json, name, json_string(value));
+}
+
+static size_t get_size(writer *w, const char *name, size_t otherwise)
+{
+    rsd_gguf_keys_size(&w->keys, name, &otherwise);
+    return otherwise;
+}
+
+static const rsd_gguf_found *find(const writer *w, const char *tensor)
+{
+    return rsd_gguf_parts_find(w->parts, tensor, strlen(tensor));
+}
+
+/* Copies, where the file has the key and a whole number under it. */
 typedef struct {
     const char *gguf, *config;
 } pair;
 
-static int copy_sizes(const writer *w, const pair *rows)
+static int copy_sizes(writer *w, const pair *rows)
 {
     for (; rows->gguf; rows++) {
-        size_t value = 0;
-        if (!has(w, rows->gguf))
-            continue;
-        RSD_TRY(get_size(w, rows->gguf, &value));
-        put_size(w->json, rows->config, value);
+        const size_t value = get_size(w, rows->gguf, SIZE_MAX);
+        if (value != SIZE_MAX)
+            RSD_TRY(put_size(w, rows->config, value));
     }
     return RSD_OK;
 }
 
-static int copy_reals(const writer *w, const pair *rows)
+/* The norms' epsilon, which must be there: configurations have a default, GGUF has none. */
+static int put_epsilon(writer *w, const char *name, const char *config)
 {
-    for (; rows->gguf; rows++) {
-        double value = 0;
-        if (!has(w, rows->gguf))
-            continue;
-        RSD_TRY(get_real(w, rows->gguf, &value));
-        put_real(w->json, rows->config, value);
-    }
-    return RSD_OK;
-}
-
-/* Rows of the token table, and whether it is the head as well. */
-static void put_vocabulary(const writer *w)
-{
-    const rsd_gguf_tensor *tokens = rsd_gguf_find_tensor(w->gguf, "token_embd.weight");
-    if (tokens && tokens->ndim == 2)
-        put_size(w->json, "vocab_size", tokens->shape[0]);
-    json_object_set_new(w->json, "tie_word_embeddings",
-                        json_boolean(!rsd_gguf_find_tensor(w->gguf, "output.weight")));
-}
-
-/* ---- rotary positions ---- */
-
-/* Llama 3 divides its frequencies by numbers that the file gives as a tensor; its configuration
- * gives what they are computed from.  All its releases use the same three constants beside the
- * factor, which is the last number.  False where the numbers are others. */
-static bool is_llama3(const writer *w, const rsd_gguf_tensor *t, double theta, double *factor)
-{
-    const double low = 1, high = 4, original = 8192;
-    const size_t n = t->elements;
-    if (strcmp(t->type->name, "f32") != 0 || !n)
-        return false;
-    for (size_t k = n; k-- > 0;) {
-        float given;
-        memcpy(&given, w->data + t->offset + k * sizeof given, sizeof given);
-        if (k == n - 1)
-            *factor = (double)given;
-        const double wavelength = 2 * M_PI * pow(theta, (double)k / (double)n);
-        const double smooth = (original / wavelength - low) / (high - low);
-        double want = 1 / ((1 - smooth) / *factor + smooth);
-        if (wavelength < original / high)
-            want = 1;
-        else if (wavelength > original / low)
-            want = *factor;
-        if (!(fabs((double)given - want) <= 1e-4 * want))
-            return false;
-    }
-    return true;
-}
-
-static int put_scaling(const writer *w, double theta)
-{
-    const rsd_gguf_tensor *factors = rsd_gguf_find_tensor(w->gguf, "rope_freqs.weight");
-    const char *type = "none";
     char key[KEY];
-    size_t n = 4;
-    double factor = 1;
-    RSD_TRY(rsd_gguf_text(w->gguf, key_of(w, "rope.scaling.type", key), &type, &n));
-    if (has(w, "rope.scale_linear")) { /* how it was said at first */
-        RSD_TRY(get_real(w, "rope.scale_linear", &factor));
-        type = factor == 1 ? "none" : "linear";
-        n = strlen(type);
-    }
-    RSD_TRY(get_real(w, "rope.scaling.factor", &factor));
-    json_t *scaling = json_object();
-    if (factors && is_llama3(w, factors, theta, &factor)) {
-        json_object_set_new(scaling, "rope_type", json_string("llama3"));
-        put_real(scaling, "factor", factor);
-        put_real(scaling, "low_freq_factor", 1);
-        put_real(scaling, "high_freq_factor", 4);
-        put_size(scaling, "original_max_position_embeddings", 8192);
-    } else if (factors) {
-        json_object_set_new(scaling, "rope_type", json_string("rope_freqs.weight"));
-    } else if (n != 4 || memcmp(type, "none", 4) != 0) {
-        json_t *name = json_stringn(type, n); /* NULL where it is no UTF-8 */
-        json_object_set_new(scaling, "rope_type", name ? name : json_string("unreadable"));
-        put_real(scaling, "factor", factor);
-    }
-    if (json_object_size(scaling))
-        json_object_set(w->json, "rope_scaling", scaling);
-    json_decref(scaling);
-    return RSD_OK;
+    double value = 0;
+    snprintf(key, sizeof key, "%s.%s", w->keys.prefix, name);
+    if (!rsd_gguf_keys_has(&w->keys, name))
+        return put_text(w, key, "missing");
+    rsd_gguf_keys_real(&w->keys, name, &value);
+    return rsd_gguf_config_real(w->json, config, value);
+}
+
+/* Rows of the token table, and whether it is the head as well.  Where the key says another number
+ * than the table, both reach the reader of the weights, who names them. */
+static int put_vocabulary(writer *w)
+{
+    const rsd_gguf_found *tokens = find(w, "token_embd.weight");
+    size_t vocab = tokens && tokens->tensor->ndim == 2 ? tokens->tensor->shape[0] : 0;
+    rsd_gguf_keys_size(&w->keys, "vocab_size", &vocab);
+    RSD_TRY(put_size(w, "vocab_size", vocab));
+    return rsd_gguf_config_put(w->json, "tie_word_embeddings",
+                               json_boolean(!find(w, "output.weight")));
 }
 
 /* ---- architectures ---- */
 
-static int write_llama(const writer *w)
+/* Dimensions of a head.  Keys and values must have the same; where the width says it, no other. */
+static size_t head_size(writer *w, bool free)
+{
+    const size_t width = get_size(w, "embedding_length", 0);
+    const size_t heads = get_size(w, "attention.head_count", 0);
+    const size_t usual = heads ? width / heads : 0;
+    const size_t size = get_size(w, "attention.key_length", usual);
+    if (get_size(w, "attention.value_length", usual) != size)
+        rsd_gguf_keys_refuse(&w->keys, "attention.value_length");
+    if (!free && size != usual)
+        rsd_gguf_keys_refuse(&w->keys, "attention.key_length");
+    return size;
+}
+
+/* Contexts up to the size of a sliding window do not feel it; 0: there is none. */
+static int put_window(writer *w)
+{
+    const bool llama = strcmp(w->keys.prefix, "llama") == 0;
+    const size_t window = get_size(w, "attention.sliding_window", 0);
+    const size_t context = get_size(w, "context_length", 0);
+    if (window && llama) {
+        RSD_TRY(put_text(w, "model_type", "mistral"));
+        RSD_TRY(put_size(w, "sliding_window", window));
+    } else if (window && window < context)
+        RSD_TRY(put_size(w, "max_position_embeddings", window));
+    return RSD_OK;
+}
+
+static int put_experts(writer *w)
+{
+    static const pair sizes[] = { { "expert_count", "num_local_experts" },
+                                  { "expert_used_count", "num_experts_per_tok" },
+                                  { 0 } };
+    if (!get_size(w, "expert_count", 0))
+        return RSD_OK;
+    RSD_TRY(copy_sizes(w, sizes));
+    return strcmp(w->keys.prefix, "llama") == 0 ? put_text(w, "model_type", "mixtral") : RSD_OK;
+}
+
+static int write_llama(writer *w)
 {
     static const pair sizes[] = {
         { "embedding_length", "hidden_size" },
@@ -171,47 +140,39 @@ static int write_llama(const writer *w)
         { "feed_forward_length", "intermediate_size" },
         { "context_length", "max_position_embeddings" },
         { "attention.key_length", "head_dim" },
-        { "attention.sliding_window", "sliding_window" },
-        { "expert_count", "num_local_experts" },
-        { "expert_used_count", "num_experts_per_tok" },
         { 0 },
     };
-    static const pair reals[] = { { "attention.layer_norm_rms_epsilon", "rms_norm_eps" },
-                                  { "rope.freq_base", "rope_theta" },
-                                  { 0 } };
-    double theta = 10000;
-    size_t width = 0, heads = 1, size, rotated;
+    const size_t size = head_size(w, true);
     RSD_TRY(copy_sizes(w, sizes));
-    RSD_TRY(copy_reals(w, reals));
-    json_object_set_new(w->json, "hidden_act", json_string("silu"));
-    RSD_TRY(get_real(w, "rope.freq_base", &theta));
-    RSD_TRY(get_size(w, "embedding_length", &width));
-    RSD_TRY(get_size(w, "attention.head_count", &heads));
-    size = heads ? width / heads : 0;
-    RSD_TRY(get_size(w, "attention.key_length", &size));
-    rotated = size;
-    RSD_TRY(get_size(w, "rope.dimension_count", &rotated));
-    if (rotated != size) /* no Llama does that: let the reader refuse it by name */
-        put_real(w->json, "partial_rotary_factor", (double)rotated / (double)size);
-    if (strcmp(w->prefix, "llama") == 0 && has(w, "expert_count"))
-        json_object_set_new(w->json, "model_type", json_string("mixtral"));
-    else if (strcmp(w->prefix, "llama") == 0 && has(w, "attention.sliding_window"))
-        json_object_set_new(w->json, "model_type", json_string("mistral"));
-    return put_scaling(w, theta);
+    RSD_TRY(put_epsilon(w, "attention.layer_norm_rms_epsilon", "rms_norm_eps"));
+    RSD_TRY(put_text(w, "hidden_act", "silu"));
+    if (get_size(w, "rope.dimension_count", size) != size) /* no Llama turns parts of its heads */
+        rsd_gguf_keys_refuse(&w->keys, "rope.dimension_count");
+    RSD_TRY(put_window(w));
+    RSD_TRY(put_experts(w));
+    return rsd_gguf_config_rope(w, "rope_theta", size);
 }
 
-static int write_gpt2(const writer *w)
+/* Every head has keys and values of its own. */
+static void require_all_heads(writer *w)
+{
+    const size_t heads = get_size(w, "attention.head_count", 0);
+    if (get_size(w, "attention.head_count_kv", heads) != heads)
+        rsd_gguf_keys_refuse(&w->keys, "attention.head_count_kv");
+}
+
+static int write_gpt2(writer *w)
 {
     static const pair sizes[] = {
         { "embedding_length", "n_embd" },     { "block_count", "n_layer" },
         { "attention.head_count", "n_head" }, { "feed_forward_length", "n_inner" },
         { "context_length", "n_positions" },  { 0 },
     };
-    static const pair reals[] = { { "attention.layer_norm_epsilon", "layer_norm_epsilon" }, { 0 } };
+    head_size(w, false);
+    require_all_heads(w);
     RSD_TRY(copy_sizes(w, sizes));
-    RSD_TRY(copy_reals(w, reals));
-    json_object_set_new(w->json, "activation_function", json_string("gelu_new"));
-    return RSD_OK;
+    RSD_TRY(put_epsilon(w, "attention.layer_norm_epsilon", "layer_norm_epsilon"));
+    return put_text(w, "activation_function", "gelu_new");
 }
 
 /* The share of a head that is rotated, such that share * size is the number of dimensions again
@@ -222,7 +183,7 @@ static double share_of(size_t rotated, size_t size)
     return (size_t)(share * (double)size) == rotated ? share : nextafter(share, 2);
 }
 
-static int write_gpt_neox(const writer *w)
+static int write_gpt_neox(writer *w)
 {
     static const pair sizes[] = {
         { "embedding_length", "hidden_size" },
@@ -232,49 +193,71 @@ static int write_gpt_neox(const writer *w)
         { "context_length", "max_position_embeddings" },
         { 0 },
     };
-    static const pair reals[] = { { "attention.layer_norm_epsilon", "layer_norm_eps" },
-                                  { "rope.freq_base", "rotary_emb_base" },
-                                  { 0 } };
-    char key[KEY];
     bool parallel = true;
-    size_t width = 0, heads = 0, rotated = 0;
+    const size_t size = head_size(w, false);
+    const size_t rotated = get_size(w, "rope.dimension_count", size);
+    require_all_heads(w);
     RSD_TRY(copy_sizes(w, sizes));
-    RSD_TRY(copy_reals(w, reals));
-    RSD_TRY(rsd_gguf_flag(w->gguf, key_of(w, "use_parallel_residual", key), &parallel));
-    json_object_set_new(w->json, "use_parallel_residual", json_boolean(parallel));
-    json_object_set_new(w->json, "hidden_act", json_string("gelu"));
-    RSD_TRY(get_size(w, "embedding_length", &width));
-    RSD_TRY(get_size(w, "attention.head_count", &heads));
-    RSD_TRY(get_size(w, "rope.dimension_count", &rotated));
-    if (rotated && heads && width / heads)
-        json_object_set_new(w->json, "rotary_pct", json_real(share_of(rotated, width / heads)));
-    return RSD_OK;
+    RSD_TRY(put_epsilon(w, "attention.layer_norm_epsilon", "layer_norm_eps"));
+    rsd_gguf_keys_flag(&w->keys, "use_parallel_residual", &parallel);
+    RSD_TRY(rsd_gguf_config_put(w->json, "use_parallel_residual", json_boolean(parallel)));
+    RSD_TRY(put_text(w, "hidden_act", "gelu"));
+    if (size && rotated <= size)
+        RSD_TRY(rsd_gguf_config_put(w->json, "rotary_pct", json_real(share_of(rotated, size))));
+    else
+        rsd_gguf_keys_refuse(&w->keys, "rope.dimension_count");
+    return rsd_gguf_config_rope(w, "rotary_emb_base", rotated);
 }
 
 static const struct {
     const char *gguf;
-    int (*write)(const writer *w);
+    int (*write)(writer *w);
 } architectures[] = { { "llama", write_llama },
                       { "qwen2", write_llama },
                       { "gpt2", write_gpt2 },
                       { "gptneox", write_gpt_neox } };
 
-int rsd_gguf_config(const rsd_gguf *gguf, const uint8_t *data, const rsd_gguf_arch *arch,
-                    char **out)
+/* ---- what is left over ---- */
+
+/* Tensors outside the blocks that no name of the checkpoint stands for (those of a block are judged
+ * where its layers are put together). */
+static int judge_tensors(const writer *w, const rsd_gguf_arch *arch)
 {
-    const writer w = { gguf, data, arch->gguf, json_object() };
-    int err = RSD_OK;
-    *out = NULL;
-    json_object_set_new(w.json, "model_type", json_string(arch->model_type));
+    for (size_t i = 0; i < w->parts->names.count; i++) {
+        const rsd_gguf_tensor *t = w->parts->found[i].tensor;
+        if (strncmp(t->name, "blk.", 4) == 0 || rsd_gguf_row_find(arch, t->name) ||
+            rsd_gguf_is_scale(w->parts, t) || rsd_gguf_config_takes_factors(w, t->name))
+            continue;
+        RSD_TRY(put_text(w, t->name, "a tensor that the model does not take"));
+    }
+    return RSD_OK;
+}
+
+static int write_known(writer *w, const rsd_gguf_arch *arch)
+{
     for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++)
         if (strcmp(architectures[i].gguf, arch->gguf) == 0) {
-            put_vocabulary(&w);
-            RSD_TRY_DONE(architectures[i].write(&w));
+            RSD_TRY(put_vocabulary(w));
+            RSD_TRY(architectures[i].write(w));
+            RSD_TRY(judge_tensors(w, arch));
+            return rsd_gguf_keys_judge(&w->keys, w->json);
         }
+    return RSD_OK;
+}
+
+int rsd_gguf_config(const rsd_gguf_parts *parts, const rsd_gguf_arch *arch, char **out)
+{
+    writer w = { .parts = parts, .json = json_object() };
+    int err = RSD_OK;
+    *out = NULL;
+    RSD_TRY_DONE(rsd_gguf_keys_open(&parts->part[0].gguf, arch->gguf, &w.keys));
+    RSD_TRY_DONE(put_text(&w, "model_type", arch->model_type));
+    RSD_TRY_DONE(write_known(&w, arch));
     *out = json_dumps(w.json, JSON_INDENT(1));
     if (!*out)
         err = RSD_FAIL(RSD_ENOMEM, "configuration");
 done:
+    rsd_gguf_keys_free(&w.keys);
     json_decref(w.json);
     return err;
 }

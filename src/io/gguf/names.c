@@ -1,5 +1,7 @@
 #include "io/gguf/names.h"
 
+#include "alloc.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -219,27 +221,18 @@ const rsd_gguf_row *rsd_gguf_row_find(const rsd_gguf_arch *arch, const char *ten
     return NULL;
 }
 
-char *rsd_gguf_rename(const rsd_gguf_row *row, const char *tensor, size_t expert)
+int rsd_gguf_rename(const rsd_gguf_row *row, const char *tensor, size_t expert, char **out)
 {
-    const char *number;
-    char *out = NULL;
-    size_t digits, size = 0;
+    const char *number, *percent = strchr(row->name, '%'), *hash = strchr(row->name, '#');
+    size_t digits;
     const size_t n = stem(tensor);
     matches(row->gguf, tensor, n, &number, &digits);
-    FILE *f = open_memstream(&out, &size);
-    if (!f)
-        return NULL;
-    for (const char *p = row->name; *p; p++)
-        if (*p == '%')
-            fwrite(number, 1, digits, f);
-        else if (*p == '#')
-            fprintf(f, "%zu", expert);
-        else
-            fputc(*p, f);
-    fputs(tensor + n, f);
-    if (fclose(f)) {
-        free(out);
-        return NULL;
-    }
-    return out;
+    if (!percent)
+        return rsd_format(out, "%s%s", row->name, tensor + n);
+    const int before = (int)(percent - row->name);
+    if (!hash)
+        return rsd_format(out, "%.*s%.*s%s%s", before, row->name, (int)digits, number, percent + 1,
+                          tensor + n);
+    return rsd_format(out, "%.*s%.*s%.*s%zu%s%s", before, row->name, (int)digits, number,
+                      (int)(hash - percent - 1), percent + 1, expert, hash + 1, tensor + n);
 }

@@ -39,7 +39,8 @@ const rsd_gguf_arch *rsd_gguf_arch_find(const char *name, size_t n);
  * name. */
 const rsd_gguf_row *rsd_gguf_row_find(const rsd_gguf_arch *arch, const char *tensor);
 
-/* The checkpoint's name of it, with its ending; the caller frees.  NULL when memory is out. */
-char *rsd_gguf_rename(const rsd_gguf_row *row, const char *tensor, size_t expert);
+/* The checkpoint's name of it, with its ending; the caller frees.  Errors: RSD_ENOMEM. */
+RSD_CHECK int rsd_gguf_rename(const rsd_gguf_row *row, const char *tensor, size_t expert,
+                              char **out);
 
 #endif

@@ -1,0 +1,31 @@
+/* The configuration of a GGUF model while it is written: shared by the files that write it. */
+#ifndef RSD_IO_GGUF_CONFIG_PARTS_H
+#define RSD_IO_GGUF_CONFIG_PARTS_H
+
+#include "err.h"
+#include "io/gguf/keys.h"
+#include "io/gguf/parts.h"
+
+#include <jansson.h>
+
+typedef struct {
+    const rsd_gguf_parts *parts;
+    rsd_gguf_keys keys;
+    json_t *json;
+} rsd_gguf_configuration;
+
+/* Errors (all): RSD_ENOMEM.  value is taken over; a float32 becomes the decimal number that it was
+ * meant to be: 1e-05, not 9.99999974737875e-06. */
+RSD_CHECK int rsd_gguf_config_put(json_t *json, const char *name, json_t *value);
+RSD_CHECK int rsd_gguf_config_real(json_t *json, const char *name, double value);
+
+/* Is this the tensor that stretches the frequencies, of an architecture that has one? */
+bool rsd_gguf_config_takes_factors(const rsd_gguf_configuration *c, const char *tensor);
+
+/* rope_theta under the name of the architecture's configuration, and rope_scaling, for heads that
+ * turn in `rotated` dimensions: from rope.freq_base, rope.scaling.* and the tensor
+ * rope_freqs.weight. */
+RSD_CHECK int rsd_gguf_config_rope(rsd_gguf_configuration *c, const char *theta_name,
+                                   size_t rotated);
+
+#endif
