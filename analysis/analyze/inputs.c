@@ -22,6 +22,7 @@ static int open_model(const char *prefix, const char *name, size_t len, const ch
         return RSD_FAIL(RSD_ENOMEM, "name of %s", source);
     }
     in->entry = (journal_model){ .name = in->name,
+                                 .control = in->control,
                                  .source = rsd_model_source(in->model),
                                  .architecture = rsd_model_architecture(in->model),
                                  .config = rsd_model_config(in->model),

@@ -203,7 +203,7 @@ static int medians(const evidence *e, size_t offset, int most, double *rank, dou
         double v;
         memcpy(&v, (const char *)m + offset, sizeof v);
         const size_t top = most == 'H' ? m->cols : most == 'G' ? m->rows : least(m->rows, m->cols);
-        if (!isfinite(v) || strcmp(m->model, "control") == 0)
+        if (!isfinite(v) || m->control)
             continue;
         x[n] = v;
         s[n++] = v / (double)top;
@@ -243,7 +243,7 @@ static int residual_ranks(const evidence *e, comparison *out)
             const evidence_layer *l = &e->item[i].layer[k];
             x[n] = entropy_rank(l);
             s[n] = x[n] / (double)least(l->rows, l->cols);
-            n += isfinite(x[n]) && strcmp(e->item[i].model, "control") != 0;
+            n += isfinite(x[n]) && !e->item[i].control;
         }
     out->rank_R = rsd_quantile(x, n, 0.5);
     out->share_R = rsd_quantile(s, n, 0.5);
@@ -298,7 +298,7 @@ static size_t median_rank(const evidence *e)
 
 static size_t add_shares(const evidence_case *c, size_t rank, rsd_capture_shares *out)
 {
-    if (strcmp(c->model, "control") == 0)
+    if (c->control)
         return 0;
     for (size_t i = 0; i < c->layers; i++) {
         const evidence_layer *l = &c->layer[i];

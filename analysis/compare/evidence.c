@@ -1,6 +1,7 @@
 #include "compare/evidence.h"
 
 #include "alloc.h"
+#include "result/control.h"
 #include "result/result.h"
 
 #include <math.h>
@@ -101,6 +102,7 @@ static int take_residual(evidence *e, const rsd_store *store, const spectra_row 
     evidence_layer *l;
     const double f = row->metrics.frobenius;
     RSD_TRY(find_case(e, row->model, row->spec, &c));
+    c->control = result_is_control(store, c->model);
     RSD_TRY(find_layer(c, row->tensor, &l));
     if (!l->role)
         RSD_TRY(rsd_copy_text(row->role, &l->role));
@@ -135,6 +137,7 @@ static int take_matrix(evidence *e, const rsd_store *store, const spectra_row *r
 {
     evidence_matrix *m;
     RSD_TRY(find_matrix(e, row->model, row->tensor, &m));
+    m->control = result_is_control(store, m->model);
     m->rows = (size_t)row->rows;
     m->cols = (size_t)row->cols;
     m->W = row->metrics.effective_rank;

@@ -35,6 +35,7 @@ typedef struct {
 
 typedef struct {
     char *model, *spec;
+    bool control; /* the program's own matrix, not one of the user's */
     size_t layers;
     evidence_layer *layer;
 } evidence_case;
@@ -42,6 +43,7 @@ typedef struct {
 /* Effective ranks of one matrix, which no quantizer changes; NaN where not known. */
 typedef struct {
     char *model, *tensor;
+    bool control;
     size_t rows, cols;
     double W, H, G; /* H and G: of the square roots of their eigenvalues */
     double W_energy_r90, H_energy_r90, G_energy_r90;

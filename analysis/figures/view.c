@@ -3,6 +3,7 @@
 #include "alloc.h"
 #include "figures/label.h"
 #include "mat.h"
+#include "result/control.h"
 #include "result/recovery_table.h"
 
 #include <fnmatch.h>
@@ -10,8 +11,6 @@
 #include <string.h>
 
 enum { LAYERS_MAX = 9999 }; /* beyond it is no depth of a network */
-
-static const char control_name[] = "control";
 
 static bool any_matches(const rsd_list *globs, const char *text)
 {
@@ -32,12 +31,15 @@ static bool takes(const view_selection *s, const char *model, const char *tensor
 /* Does the control stand among the models?  Else it is their companion. */
 static bool control_is_model(const view *v, const view_selection *s)
 {
-    if (s->models.count)
-        return any_matches(&s->models, control_name);
-    for (size_t i = 0; i < v->table.count; i++)
-        if (strcmp(v->table.row[i].model, control_name) != 0)
+    for (size_t i = 0; i < v->table.count; i++) {
+        const char *model = v->table.row[i].model;
+        const bool control = result_is_control(v->store, model);
+        if (s->models.count && control && any_matches(&s->models, model))
+            return true;
+        if (!s->models.count && !control)
             return false;
-    return true;
+    }
+    return !s->models.count;
 }
 
 static size_t find_spec(const view *v, const char *text)
@@ -125,7 +127,7 @@ static int collect_matrices(view *v, const view_selection *s, size_t *owner)
     for (size_t i = 0; i < v->table.count; i++) {
         const spectra_row *row = &v->table.row[i];
         const char *model = row->model, *tensor = row->tensor;
-        const bool control = companion && strcmp(model, control_name) == 0;
+        const bool control = companion && result_is_control(v->store, model);
         owner[i] = SIZE_MAX;
         if (!control && !takes(s, model, tensor))
             continue;

@@ -390,6 +390,8 @@ int journal_write_model(rsd_store *store, const journal_model *m)
     RSD_TRY_DONE(rsd_store_set_text(store, path, "config", m->config));
     RSD_TRY_DONE(rsd_store_set_text(store, path, "sha256", m->sha256));
     RSD_TRY_DONE(rsd_store_set_int(store, path, "parameters", (int64_t)m->parameters));
+    if (m->control)
+        RSD_TRY_DONE(rsd_store_set_int(store, path, "control", 1));
 done:
     free(path);
     return err;

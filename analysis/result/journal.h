@@ -23,6 +23,7 @@ typedef struct {
     const char *name, *source, *architecture, *config;
     char sha256[65];
     size_t parameters;
+    bool control; /* ours, not the user's (control.h) */
 } journal_model;
 
 /* Open the journal of the result file `path`; force forgets the file and its parts.
