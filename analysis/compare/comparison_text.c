@@ -1,6 +1,6 @@
 #include "compare/comparison_text.h"
 
-#include "figures/label.h"
+#include "quantizers/label.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -136,7 +136,7 @@ static void print_cases(const evidence *e, const comparison *c)
         const rsd_verdict *v = &c->by_case[i];
         if (!v->layers)
             continue;
-        char *label = label_of_spec(e->item[i].spec);
+        char *label = rsd_spec_label(e->item[i].spec);
         printf("  %-14s %-12s %8.3f %+8.3f %+8.3f %+8.3f   %s%s\n", e->item[i].model,
                label ? label : e->item[i].spec, v->noise.value, v->model.value, v->data.value,
                v->loss.value, rsd_source_name(v->source), v->sure ? "" : " (not sure)");

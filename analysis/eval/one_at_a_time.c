@@ -3,8 +3,8 @@
 #include "cli/console.h"
 #include "cli/stop.h"
 #include "compare/evidence.h"
-#include "figures/label.h"
 #include "mat.h"
+#include "quantizers/label.h"
 #include "result/amend.h"
 
 #include <jansson.h>
@@ -48,7 +48,7 @@ static int write_file(const eval_single_options *o, const sensitivity_job *job,
 
 static void print_row(const sensitivity_row *s)
 {
-    char *label = label_of_spec(s->spec);
+    char *label = rsd_spec_label(s->spec);
     char how[256] = "";
     if (s->rank)
         snprintf(how, sizeof how, "%s r%lld", s->init, (long long)s->rank);
@@ -81,7 +81,7 @@ static void print_sums(const sensitivity_row *rows, size_t count)
         }
         if (before || rows[i].rank)
             continue;
-        char *label = label_of_spec(rows[i].spec);
+        char *label = rsd_spec_label(rows[i].spec);
         printf("%s: %zu matrices, one at a time; their increases add up to %.5f nats per token\n",
                label ? label : rows[i].spec, n, sum);
         free(label);

@@ -2,7 +2,6 @@
  * model; quantizers alone are one line, every quantizer's adapters of growing rank another. */
 #include "figures/runs.h"
 
-#include "figures/label.h"
 #include "mat.h"
 
 #include <math.h>

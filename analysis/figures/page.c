@@ -1,6 +1,6 @@
 #include "figures/page.h"
 
-#include "figures/label.h"
+#include "figures/caption.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -25,7 +25,7 @@ int page_open(page *p, const char *figure, const char *const parts[3])
         p->name = NULL;
         return no_memory(p);
     }
-    label_file_name(p->name);
+    caption_file_name(p->name);
     p->settings = open_memstream(&p->settings_text, &p->settings_size);
     p->table = open_memstream(&p->table_text, &p->table_size);
     if (!p->settings || !p->table)
@@ -73,7 +73,7 @@ void page_heading(page *p, const char *title, const char *fmt, ...)
     va_end(ap);
     page_text(p, "title", title);
     page_text(p, "subtitle", subtitle);
-    p->heading = fmax(heading_size * label_width(title), text_size * label_width(subtitle));
+    p->heading = fmax(heading_size * caption_width(title), text_size * caption_width(subtitle));
 }
 
 static void put_number(FILE *f, double x)
@@ -109,7 +109,7 @@ void page_legend(page *p, const char *text)
     p->starved |= !grown;
     if (!grown)
         return;
-    grown[p->entries++] = sample + sample_gap + text_size * label_width(text) + entry_gap;
+    grown[p->entries++] = sample + sample_gap + text_size * caption_width(text) + entry_gap;
     p->legend = grown;
 }
 

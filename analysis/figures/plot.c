@@ -3,9 +3,9 @@
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/stop.h"
+#include "figures/caption.h"
 #include "figures/figure.h"
 #include "figures/gnuplot.h"
-#include "figures/label.h"
 #include "io/file.h"
 #include "par.h"
 
@@ -239,7 +239,7 @@ static char *stem_of(const char *path)
     if (dot && dot > stem)
         *dot = 0;
     if (stem)
-        label_file_name(stem);
+        caption_file_name(stem);
     return stem;
 }
 

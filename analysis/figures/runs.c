@@ -1,7 +1,8 @@
 #include "figures/runs.h"
 
-#include "figures/label.h"
+#include "figures/caption.h"
 #include "mat.h"
+#include "quantizers/label.h"
 
 #include <fnmatch.h>
 #include <math.h>
@@ -37,7 +38,7 @@ static int add_spec(runs *r, const char *spec, bool *taken)
     for (size_t i = 0; i < r->specs; i++)
         if (strcmp(r->spec[i].spec, spec) == 0)
             return RSD_OK;
-    char *label = *spec ? label_of_spec(spec) : strdup("mapped");
+    char *label = *spec ? rsd_spec_label(spec) : strdup("mapped");
     if (!label)
         return RSD_FAIL(RSD_ENOMEM, "label of %s", spec);
     *taken = wanted->count == 0 || any_matches(wanted, spec) || any_matches(wanted, label);
@@ -246,7 +247,7 @@ void runs_put_series(const runs *r, page *p)
     char text[64];
     page_number(p, "series", (double)r->series);
     for (size_t i = 0; i < r->series; i++) {
-        label_shorten(r->line[i].label, 48, text, sizeof text);
+        caption_shorten(r->line[i].label, 48, text, sizeof text);
         page_series(p, i + 1, text);
     }
 }

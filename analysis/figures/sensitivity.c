@@ -3,7 +3,7 @@
 #include "compare/comparison.h"
 #include "figures/axis.h"
 #include "figures/figure.h"
-#include "figures/label.h"
+#include "quantizers/label.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -49,7 +49,7 @@ static bool has_rows(const evidence *e, const evidence_case *c)
 static void put_panel(page *p, const evidence *e, const evidence_case *c, axis_range *x,
                       axis_range *y)
 {
-    char *label = label_of_spec(c->spec);
+    char *label = rsd_spec_label(c->spec);
     page_panel(p, label ? label : c->spec, columns, COLUMNS);
     free(label);
     put_rows(p, e, c, x, y);

@@ -5,7 +5,7 @@
 #include "compare/evidence.h"
 #include "figures/axis.h"
 #include "figures/figure.h"
-#include "figures/label.h"
+#include "quantizers/label.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -118,7 +118,7 @@ static void put_panel(sheet *s, page *p, size_t side, axis_range *y)
 
 static int draw_sheet(sheet *s, const page_sink *sink)
 {
-    char *label = label_of_spec(s->spec);
+    char *label = rsd_spec_label(s->spec);
     const char *const parts[3] = { s->model, label ? label : "", "" };
     axis_range y = { 0 };
     page p;

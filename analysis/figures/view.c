@@ -1,8 +1,8 @@
 #include "figures/view.h"
 
 #include "alloc.h"
-#include "figures/label.h"
 #include "mat.h"
+#include "quantizers/label.h"
 #include "result/control.h"
 #include "result/recovery_table.h"
 
@@ -58,7 +58,7 @@ static void free_spec(view_spec *s)
 
 static int make_spec(const char *text, view_spec *out)
 {
-    *out = (view_spec){ text, label_of_spec(text), NULL };
+    *out = (view_spec){ text, rsd_spec_label(text), NULL };
     if (!out->label)
         return RSD_FAIL(RSD_ENOMEM, "label of %s", text);
     if (strcmp(out->label, text) == 0)

@@ -2,7 +2,7 @@
 #include "figures/view.h"
 
 #include "alloc.h"
-#include "figures/label.h"
+#include "figures/caption.h"
 #include "result/result.h"
 
 #include <stdio.h>
@@ -35,7 +35,7 @@ void view_matrix_label(const view_group *g, const view_matrix *m, char *out, siz
     if (g->by_layer)
         snprintf(out, size, "layer %lld", (long long)m->layer);
     else
-        label_shorten(m->tensor, 24, out, size);
+        caption_shorten(m->tensor, 24, out, size);
 }
 
 void view_group_label(const view_group *g, char *out, size_t size)

@@ -1,8 +1,8 @@
 /* The runs of a sweep: lists are parsed, crossed, and given their controls. */
 #include "alloc.h"
-#include "figures/label.h"
 #include "near.h"
 #include "quantize/budget.h"
+#include "quantizers/label.h"
 #include "recover/options.h"
 
 #include <stdio.h>
@@ -51,7 +51,7 @@ static int parse_lists(const recover_params *p, recover_plan *plan)
 
 static int name_run(recover_run *r, const char *model)
 {
-    char *label = r->spec ? label_of_spec(r->spec->text) : strdup(r->control ? "original" : "map");
+    char *label = r->spec ? rsd_spec_label(r->spec->text) : strdup(r->control ? "original" : "map");
     const bool fine = label && asprintf(&r->name, "%s_%s_r%zu_%s_%s_s%zu", model, label, r->rank,
                                         r->init->text, rsd_variant_name(r->variant), r->seed) >= 0;
     free(label);

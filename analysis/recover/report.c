@@ -1,7 +1,7 @@
 /* What a sweep says at its end, and how much memory the system says a run took. */
 #include "boot.h"
-#include "figures/label.h"
 #include "mat.h"
+#include "quantizers/label.h"
 #include "recover/sweep.h"
 
 #include <jansson.h>
@@ -78,7 +78,7 @@ static void put_head(const layout *l)
 
 static void put_name(const layout *l, const recovery_row *r)
 {
-    char *label = *r->spec ? label_of_spec(r->spec) : NULL;
+    char *label = *r->spec ? rsd_spec_label(r->spec) : NULL;
     printf("%-*.*s %4lld %-*.*s", l->spec, l->spec,
            r->control ? "(original)"
            : label    ? label
@@ -127,7 +127,7 @@ static layout lay_out(const sweep *s, const outcome *o)
     for (size_t i = 0; i < s->plan.runs; i++) {
         if (!o[i].row.run)
             continue;
-        char *label = *o[i].row.spec ? label_of_spec(o[i].row.spec) : NULL;
+        char *label = *o[i].row.spec ? rsd_spec_label(o[i].row.spec) : NULL;
         if (label)
             take_width(&l.spec, label);
         free(label);

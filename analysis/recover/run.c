@@ -2,7 +2,7 @@
 #include "adapters/peft_folder.h"
 #include "boot.h"
 #include "cli/console.h"
-#include "figures/label.h"
+#include "figures/caption.h"
 #include "io/file.h"
 #include "mat.h"
 #include "recover/sweep.h"
@@ -229,7 +229,7 @@ static int save_adapters(const student *m, const outcome *o, const char *state)
         return RSD_OK;
     name = strdup(m->run->name);
     if (name)
-        label_file_name(name);
+        caption_file_name(name);
     if (!name || !(folder = rsd_path_join(p->save_adapters, name))) {
         err = RSD_FAIL(RSD_ENOMEM, "path of the adapters");
         goto done;

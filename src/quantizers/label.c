@@ -1,9 +1,8 @@
-#include "figures/label.h"
+#include "quantizers/label.h"
 
 #include "quantizers/quantizer.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Is key=value, `len` bytes at item, among the items of a list with commas? */
@@ -46,7 +45,7 @@ static bool abbreviate(const char *name, const char *says, const char *canonical
     return used < size && !rsd_spec_parse(out, &spec) && strcmp(spec.text, canonical) == 0;
 }
 
-char *label_of_spec(const char *canonical)
+char *rsd_spec_label(const char *canonical)
 {
     char best[RSD_SPEC_MAX] = "", text[RSD_SPEC_MAX] = "";
     for (const rsd_quantizer *const *q = rsd_quantizers; *q; q++) {
@@ -59,52 +58,4 @@ char *label_of_spec(const char *canonical)
             memcpy(best, text, sizeof best);
     }
     return strdup(*best ? best : canonical);
-}
-
-/* First bytes of characters are those that are no continuation, 10xxxxxx. */
-static bool starts(char c) { return ((unsigned char)c & 0xC0) != 0x80; }
-
-static size_t length(const char *text)
-{
-    size_t n = 0;
-    for (; *text; text++)
-        n += starts(*text);
-    return n;
-}
-
-/* Four classes are enough to set words beside each other. */
-double label_width(const char *text)
-{
-    double width = 0;
-    for (; *text; text++)
-        if (strchr(" ijltfr.,:;|'!()[]/", *text))
-            width += 0.36;
-        else if (strchr("mMW@%", *text))
-            width += 0.97;
-        else if ((*text >= 'A' && *text <= 'Z') || *text == '=' || *text == 'w')
-            width += 0.8;
-        else
-            width += starts(*text) ? 0.62 : 0;
-    return width;
-}
-
-void label_shorten(const char *text, size_t width, char *out, size_t size)
-{
-    size_t skip = length(text);
-    if (skip <= width) {
-        snprintf(out, size, "%s", text);
-        return;
-    }
-    for (skip = skip - width + 1; *text && (skip > 0 || !starts(*text)); text++)
-        skip -= starts(*text);
-    snprintf(out, size, "…%s", text);
-}
-
-void label_file_name(char *text)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "0123456789._-";
-    for (; *text; text++)
-        if (!strchr(plain, *text))
-            *text = '-';
 }
