@@ -1,5 +1,6 @@
 #include "quantizers/blocks.h"
 #include "quantizers/grid.h"
+#include "quantizers/importance.h"
 #include "quantizers/quantizer.h"
 
 #include <cblas.h>
@@ -15,7 +16,9 @@
  *   then every group's range is cut to (1 - i/20) max|w|, i = 0 .. 9, with the least
  *         E(sum over the group of r_j x_j)^2
  *
- * Both expectations are exact in H, where the method's own code samples tokens. */
+ * Both expectations are exact in H, where the method's own code samples tokens.  An input that the
+ * data never reached would get the smallest share there is, and its weights become 0: it counts as
+ * a typical one of its group (importance.h), correlated with none. */
 
 typedef struct {
     size_t bits, group;
@@ -59,7 +62,9 @@ typedef struct {
     float *s;              /* [n] */
     float *S, *Q;          /* [m*n] W diag(s), and what its codes stand for */
     float *E, *EH;         /* [m*n] */
-    float *H;              /* [n*n] as float */
+    double *mean;          /* [n] mean |x| */
+    float *H;              /* [n*n] */
+    float *triangle;       /* [n*n] its lower triangle with half the diagonal */
     rsd_grid_group *group; /* [m*groups] */
     uint8_t *codes;        /* [m*n] */
 } work;
@@ -97,19 +102,20 @@ static void round_all(const work *w, const float *limit)
         }
 }
 
-/* tr(R H R') with R = W - Q diag(1/s). */
+/* tr(R H R') = 2 <R, R T>, T the triangle: half the work of R H.  R = W - Q diag(1/s). */
 static double output_error(const work *w, const float *s)
 {
     const size_t m = w->W.m, n = w->W.n;
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++)
             w->E[i * n + j] = w->W.x[i * w->W.ld + j] - w->Q[i * n + j] / s[j];
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)n, (blasint)n, 1,
-                w->E, (blasint)n, w->H, (blasint)n, 0, w->EH, (blasint)n);
+    memcpy(w->EH, w->E, m * n * sizeof *w->E);
+    cblas_strmm(CblasRowMajor, CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, (blasint)m,
+                (blasint)n, 1, w->triangle, (blasint)n, w->EH, (blasint)n);
     double sum = 0;
     for (size_t i = 0; i < m * n; i++)
         sum += (double)w->E[i] * (double)w->EH[i];
-    return sum;
+    return 2 * sum;
 }
 
 static void scales_of(const work *w, double alpha, float *s)
@@ -117,7 +123,7 @@ static void scales_of(const work *w, double alpha, float *s)
     const size_t n = w->W.n;
     float least = INFINITY, most = 0;
     for (size_t j = 0; j < n; j++) {
-        s[j] = (float)pow(w->c->mean_abs[j], alpha);
+        s[j] = (float)pow(w->mean[j], alpha);
         s[j] = s[j] < 1e-4f ? 1e-4f : s[j];
         least = s[j] < least ? s[j] : least;
         most = s[j] > most ? s[j] : most;
@@ -222,12 +228,55 @@ static int alloc(work *w, size_t group)
     RSD_TRY(rsd_array_alloc(m, n, sizeof *w->Q, &w->Q));
     RSD_TRY(rsd_array_alloc(m, n, sizeof *w->E, &w->E));
     RSD_TRY(rsd_array_alloc(m, n, sizeof *w->EH, &w->EH));
+    RSD_TRY(rsd_array_alloc(n, 1, sizeof *w->mean, &w->mean));
     RSD_TRY(rsd_array_alloc(n, n, sizeof *w->H, &w->H));
+    RSD_TRY(rsd_array_alloc(n, n, sizeof *w->triangle, &w->triangle));
     RSD_TRY(rsd_array_alloc(m, w->groups, sizeof *w->group, &w->group));
-    RSD_TRY(rsd_array_alloc(m, n, 1, &w->codes));
-    for (size_t i = 0; i < n * n; i++)
-        w->H[i] = (float)w->c->H[i];
-    return RSD_OK;
+    return rsd_array_alloc(m, n, 1, &w->codes);
+}
+
+/* H as float32, its largest entry near 1.  What is far below the least mean square that counts is
+ * 0: products with numbers that small, at the end of float32's range, take a processor many times
+ * as long as others. */
+static void load_H(work *w, const double *square)
+{
+    const size_t n = w->W.n;
+    const double *H = w->c->H;
+    double largest = 0;
+    int exponent;
+    for (size_t j = 0; j < n; j++)
+        largest = fmax(largest, square[j]);
+    frexp(largest, &exponent);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++) {
+            const bool own = H[i * (n + 1)] == square[i] && H[j * (n + 1)] == square[j];
+            const double h = i == j ? square[i] : own ? H[i * n + j] : 0;
+            const float x = (float)ldexp(h, -exponent);
+            w->H[i * n + j] = fabsf(x) < 0x1p-90f ? 0 : x;
+            w->triangle[i * n + j] = i == j ? w->H[i * n + j] / 2 : w->H[i * n + j];
+        }
+}
+
+/* Mean squares and sizes of the inputs, those that were not seen filled in, and H with them. */
+static int load_inputs(work *w)
+{
+    const size_t n = w->W.n;
+    double *square;
+    int err = RSD_OK;
+    RSD_TRY(rsd_array_alloc(n, 1, sizeof *square, &square));
+    for (size_t j = 0; j < n; j++)
+        square[j] = w->c->mean_abs[j] * w->c->mean_abs[j];
+    RSD_TRY_DONE(rsd_importance_fill(square, n, w->run, square, NULL));
+    for (size_t j = 0; j < n; j++) {
+        const double mean = w->c->mean_abs[j];
+        w->mean[j] = mean * mean == square[j] ? mean : sqrt(square[j]);
+        square[j] = w->c->H[j * (n + 1)];
+    }
+    RSD_TRY_DONE(rsd_importance_fill(square, n, w->run, square, NULL));
+    load_H(w, square);
+done:
+    free(square);
+    return err;
 }
 
 static void work_free(work *w)
@@ -237,7 +286,9 @@ static void work_free(work *w)
     free(w->Q);
     free(w->E);
     free(w->EH);
+    free(w->mean);
     free(w->H);
+    free(w->triangle);
     free(w->group);
     free(w->codes);
 }
@@ -257,6 +308,7 @@ static int pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_p
     if (!c->H || !c->mean_abs)
         return RSD_FAIL(RSD_EUSAGE, "awq needs H and mean |x| of this layer's inputs");
     RSD_TRY_DONE(alloc(&w, a->group));
+    RSD_TRY_DONE(load_inputs(&w));
     RSD_TRY_DONE(search_scales(&w));
     RSD_TRY_DONE(pack_scales(&w, out));
     scale_columns(&w, w.s);

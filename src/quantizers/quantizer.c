@@ -1,5 +1,7 @@
 #include "quantizers/quantizer.h"
 
+#include "quantizers/importance.h"
+
 #include <fnmatch.h>
 #include <math.h>
 
@@ -117,6 +119,8 @@ int rsd_quantize(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_
     RSD_TRY_DONE(rsd_unpack(spec, &packed, Wq));
     stats->packed_bytes = rsd_packed_bytes(&packed);
     stats->bits_per_weight = rsd_packed_bits_per_weight(&packed);
+    stats->unseen_inputs =
+        spec->quantizer->calibration == RSD_CALIBRATION_NONE ? 0 : rsd_unseen_inputs(c);
     measure(W, Wq, stats);
 done:
     if (keep)

@@ -80,6 +80,7 @@ typedef struct {
     double relative_error; /* ||W - Wq||_F / ||W||_F; 0 for two zero matrices */
     double sqnr_db;        /* -20 log10 relative_error; +Inf for no error */
     double max_abs_error;
+    size_t unseen_inputs; /* that a method with calibration weighed as typical ones (importance.h) */
 } rsd_quant_stats;
 
 /* Pack, unpack into Wq (not W), measure.  keep, if not NULL, gets the packed bytes: free them with

@@ -1,7 +1,9 @@
 #include "quantizers/ggml/ggml.h"
 
+#include "alloc.h"
 #include "fp.h"
 #include "quantizers/blocks.h"
+#include "quantizers/importance.h"
 
 #include <assert.h>
 #include <math.h>
@@ -9,14 +11,9 @@
 #include <string.h>
 
 enum { AUTO, NONE };
-const rsd_ggml_params rsd_ggml_defaults = { .weights = AUTO };
-/* clang-format off */
-const rsd_opt rsd_ggml_options[] = {
-    { "weights", 0, RSD_OPT_CHOICE, offsetof(rsd_ggml_params, weights), 0, 0, "auto|none",
-      "importance of inputs, from a calibration where there is one" },
-    { 0 },
-};
-/* clang-format on */
+enum { NEUTRAL, GGML };
+const rsd_ggml_params rsd_ggml_defaults = { .weights = AUTO, .zeros = NEUTRAL };
+const rsd_opt rsd_ggml_options[] = { RSD_GGML_OPTIONS(0), { 0 } };
 
 /* n columns as whole blocks. */
 static size_t blocks_of(const rsd_ggml_type *t, size_t n)
@@ -24,22 +21,39 @@ static size_t blocks_of(const rsd_ggml_type *t, size_t n)
     return n / t->block + (n % t->block != 0);
 }
 
-/* weight[padded] from n doubles.  Importances are a ratio: where the largest is far from 1, a power
- * of two brings it back, so that products with squares of weights stay within float32. */
-static int load_weights(const double *from, size_t n, size_t padded, float *weight)
+/* Importances are a ratio: where the largest of a block is far from 1, a power of two brings it
+ * back, so that products with squares of weights stay within float32. */
+static void round_weights(const double *from, size_t n, size_t block, float *weight)
 {
-    double largest = 0;
-    int exponent = 0;
-    for (size_t j = 0; j < n; j++) {
-        if (!(from[j] >= 0) || isinf(from[j]))
-            return RSD_FAIL(RSD_EDOM, "importance %g of input %zu", from[j], j);
-        largest = from[j] > largest ? from[j] : largest;
+    for (size_t first = 0; first < n; first += block) {
+        const size_t end = n - first < block ? n : first + block;
+        double largest = 0;
+        int exponent = 0;
+        for (size_t j = first; j < end; j++)
+            largest = from[j] > largest ? from[j] : largest;
+        frexp(largest, &exponent);
+        const double unit = abs(exponent) > 40 ? ldexp(1, -exponent) : 1;
+        for (size_t j = first; j < end; j++)
+            weight[j] = (float)(from[j] * unit);
     }
-    frexp(largest, &exponent);
-    const double unit = abs(exponent) > 40 ? ldexp(1, -exponent) : 1;
-    for (size_t j = 0; j < padded; j++)
-        weight[j] = j < n ? (float)(from[j] * unit) : 0;
-    return RSD_OK;
+}
+
+/* weight[padded], freed by the caller; NULL where nothing is known of any input. */
+static int load_weights(const rsd_ggml_params *params, const double *square, size_t n,
+                        size_t padded, size_t block, float **weight)
+{
+    double *filled = NULL;
+    size_t unseen;
+    int err = RSD_OK;
+    RSD_TRY_DONE(rsd_array_alloc(n, 1, sizeof *filled, &filled));
+    RSD_TRY_DONE(rsd_importance_fill(square, n, block, filled, &unseen));
+    if (params->zeros == NEUTRAL && unseen == n)
+        goto done;
+    RSD_TRY_DONE(rsd_zeroed(padded, sizeof **weight, weight));
+    round_weights(params->zeros == GGML ? square : filled, n, block, *weight);
+done:
+    free(filled);
+    return err;
 }
 
 static void load_row(const float *restrict from, size_t n, size_t padded, float limit,
@@ -56,7 +70,7 @@ int rsd_ggml_pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd
 {
     const rsd_ggml_format *f = spec->quantizer->data;
     const rsd_ggml_params *params = rsd_spec_params(spec);
-    const double *weight = c && params->weights == AUTO ? c->square : NULL;
+    const double *square = c && params->weights == AUTO ? c->square : NULL;
     const rsd_ggml_type *t = rsd_ggml_type_by_name(f->type);
     assert(t);
     const size_t blocks = blocks_of(t, W.n), padded = blocks * t->block;
@@ -68,10 +82,8 @@ int rsd_ggml_pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd
     if (__builtin_mul_overflow(W.m, row_bytes, &bytes))
         return RSD_FAIL(RSD_ENOMEM, "%zu rows of %zu bytes", W.m, row_bytes);
     RSD_TRY_DONE(rsd_array_alloc(padded, 1, sizeof *x, &x));
-    if (weight) {
-        RSD_TRY_DONE(rsd_array_alloc(padded, 1, sizeof *w, &w));
-        RSD_TRY_DONE(load_weights(weight, W.n, padded, w));
-    }
+    if (square)
+        RSD_TRY_DONE(load_weights(params, square, W.n, padded, t->block, &w));
     RSD_TRY_DONE(rsd_packed_add(out, "blocks", "U8", bytes, &row));
     for (size_t i = 0; i < W.m; i++, row += row_bytes) {
         load_row(W.x + i * W.ld, W.n, padded, f->limit, x);

@@ -7,7 +7,9 @@
  * whose inverse overflows as 0 (ggml: undefined), and weights of the types that search for a scale
  * are taken as +-2^32 where they are larger, which no fp16 scale reaches.
  *
- * Importance weights, diag H or a llama.cpp imatrix, are a calibration's `square`. */
+ * Importance weights, diag H or a llama.cpp imatrix, are a calibration's `square`.  An input that
+ * it never saw weighs what a typical one of its block does (importance.h); with zeros=ggml nothing,
+ * and blocks of such inputs become 0, as in ggml. */
 #ifndef RSD_QUANTIZERS_GGML_H
 #define RSD_QUANTIZERS_GGML_H
 
@@ -25,12 +27,21 @@ typedef struct {
     const void *how; /* what types that share an encode differ in */
 } rsd_ggml_format;
 
-/* Parameters of the types that take importance weights: `weights=auto|none`. */
+/* Parameters of the types that take importance weights. */
 typedef struct {
-    int weights;
+    int weights, zeros;
 } rsd_ggml_params;
-extern const rsd_opt rsd_ggml_options[];
 extern const rsd_ggml_params rsd_ggml_defaults;
+
+/* Their rows of an option table, at the offset of an rsd_ggml_params; and that table alone. */
+/* clang-format off */
+#define RSD_GGML_OPTIONS(at)                                                                       \
+    { "weights", 0, RSD_OPT_CHOICE, (at) + offsetof(rsd_ggml_params, weights), 0, 0, "auto|none",  \
+      "importance of inputs, from a calibration where there is one" },                             \
+    { "zeros", 0, RSD_OPT_CHOICE, (at) + offsetof(rsd_ggml_params, zeros), 0, 0, "neutral|ggml",   \
+      "inputs that it never saw weigh as their neighbours do, or nothing, as in ggml" }
+/* clang-format on */
+extern const rsd_opt rsd_ggml_options[];
 
 /* Errors: RSD_EDOM for an importance that is negative or not finite, RSD_ENOMEM. */
 RSD_CHECK int rsd_ggml_pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c,

@@ -18,8 +18,7 @@ static const params defaults = { .trials = 7 };
 
 /* clang-format off */
 static const rsd_opt options[] = {
-    { "weights", 0, RSD_OPT_CHOICE, offsetof(params, base.weights), 0, 0, "auto|none",
-      "importance of inputs, from a calibration where there is one" },
+    RSD_GGML_OPTIONS(offsetof(params, base)),
     { "trials", 0, RSD_OPT_SIZE, offsetof(params, trials), 0, 20, "scales",
       "scales to try on each side of the first; 0: the first alone" },
     { 0 },
