@@ -42,6 +42,7 @@ typedef struct {
     const analyze_params *params;
     measure_options measure;
     moment_source moments;
+    calibration_tally tally;
     select_specs specs;
     size_t inputs, checkpoints, tasks, todo;
     input *input;

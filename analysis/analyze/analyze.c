@@ -141,6 +141,8 @@ static void close_run(run *r)
     journal_close(r->journal);
     const int closed = rsd_store_close(r->moments.store);
     (void)closed; /* only read */
+    calibration_tally_note(&r->tally, r->params->calibration);
+    calibration_tally_free(&r->tally);
     for (size_t i = 0; i < r->tasks; i++) {
         free(r->task[i].source);
         free(r->task[i].path);

@@ -127,6 +127,7 @@ int analyze_open_calibration(run *r)
     if (!path)
         return RSD_OK;
     r->moments.damping = r->params->numbers.damping;
+    r->moments.tally = &r->tally;
     RSD_TRY(rsd_store_open(path, RSD_STORE_READ, &r->moments.store));
     for (size_t i = 0; i < r->inputs; i++) {
         const input *in = &r->input[i];

@@ -198,7 +198,8 @@ static int load_moments(work *w, journal *j)
         return RSD_OK;
     RSD_TRY(moment_roots_load(w->item->moments, j, w->matrix_path, t->rows, t->cols, &w->roots));
     const calibration from = { .store = w->item->moments->store,
-                               .model = (char *)w->item->entry->name };
+                               .model = (char *)w->item->entry->name,
+                               .tally = w->item->moments->tally };
     journal_lock(j);
     const int err = calibration_read(&from, t, &w->calibration);
     journal_unlock(j);

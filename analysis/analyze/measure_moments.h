@@ -4,13 +4,15 @@
 #define RSD_MEASURE_MOMENTS_H
 
 #include "mat.h"
+#include "result/calibration_tally.h"
 #include "result/journal.h"
 #include "spectra/weighting.h"
 
 /* Where H and G come from. */
 typedef struct {
     rsd_store *store;
-    double damping; /* share of the mean eigenvalue that is added to every one */
+    double damping;           /* share of the mean eigenvalue that is added to every one */
+    calibration_tally *tally; /* of what quantizers read */
 } moment_source;
 
 /* Are H and G of this matrix there? */

@@ -1,5 +1,6 @@
 #include "result/calibration_file.h"
 
+#include "alloc.h"
 #include "io/file.h"
 #include "io/gguf_layout.h"
 #include "mat.h"
@@ -201,9 +202,10 @@ static bool is_result(const char *path)
 
 int calibration_open(const char *path, const rsd_model *model, calibration *out)
 {
-    *out = (calibration){ 0 };
+    *out = (calibration){ .path = path };
     if (!path)
         return RSD_OK;
+    RSD_TRY(rsd_zeroed(1, sizeof *out->tally, &out->tally));
     if (!is_result(path))
         return open_imatrix(path, model, out);
     RSD_TRY(rsd_store_open(path, RSD_STORE_READ, &out->store));
@@ -215,6 +217,11 @@ void calibration_close(calibration *k)
 {
     const int closed = rsd_store_close(k->store);
     (void)closed; /* only read */
+    if (k->tally) {
+        calibration_tally_note(k->tally, k->path);
+        calibration_tally_free(k->tally);
+        free(k->tally);
+    }
     rsd_imatrix_free(&k->imatrix);
     free(k->model);
     *k = (calibration){ 0 };
@@ -234,15 +241,10 @@ static int read_input(const calibration *k, const char *path, size_t n, layer_ca
     return RSD_OK;
 }
 
-int calibration_read(const calibration *k, const rsd_tensor *t, layer_calibration *out)
+static int read_stored(const calibration *k, const rsd_tensor *t, layer_calibration *out)
 {
     char *path = NULL;
     int err = RSD_OK;
-    *out = (layer_calibration){ .c = { .m = t->rows, .n = t->cols } };
-    if (k->imatrix.count)
-        return read_importance(k, t, out);
-    if (!k->store)
-        return RSD_OK;
     RSD_TRY(layer_path(k, t, &path));
     const bool H = calibration_has_moment(k->store, path, "H"),
                G = calibration_has_moment(k->store, path, "G");
@@ -258,6 +260,15 @@ int calibration_read(const calibration *k, const rsd_tensor *t, layer_calibratio
     out->c.mean_abs = out->mean_abs;
     out->c.max_abs = out->max_abs;
     return err;
+}
+
+int calibration_read(const calibration *k, const rsd_tensor *t, layer_calibration *out)
+{
+    *out = (layer_calibration){ .c = { .m = t->rows, .n = t->cols } };
+    if (!k->imatrix.count && !k->store)
+        return RSD_OK;
+    RSD_TRY(k->imatrix.count ? read_importance(k, t, out) : read_stored(k, t, out));
+    return k->tally ? calibration_tally_add(k->tally, t, out->any ? &out->c : NULL) : RSD_OK;
 }
 
 void layer_calibration_free(layer_calibration *l)

@@ -8,6 +8,7 @@
 #include "io/store.h"
 #include "opt.h"
 #include "quantizers/calibration.h"
+#include "result/calibration_tally.h"
 
 /* Rows for a command's option table: two names for one path, at the offset `at` of a const char *.
  */
@@ -27,13 +28,16 @@ typedef struct {
     char *model;      /* name of the model in it */
     rsd_imatrix imatrix;
     const char *model_type; /* imatrix: of the model, whose tensors it calls by GGUF's names */
+    const char *path;
+    calibration_tally *tally; /* of what is read; NULL: none is kept */
 } calibration;
 
 /* The file's first bytes tell which it is.  In a result file the model is found by its weights,
  * whatever its name is there; an importance matrix knows shapes only.  path NULL: no calibration,
- * and reading gives nothing.  The model must outlive *out.  Free with calibration_close, also after
- * a failure. Errors: the store's, rsd_imatrix_read's; RSD_EUSAGE when no model of the file has
- * these weights, or the file has none of its layers; RSD_ENOTFOUND for an importance matrix of an
+ * and reading gives nothing.  The model must outlive *out.  calibration_close, also after a
+ * failure, frees it, and notes which matrices it was read for in vain and which inputs it never
+ * saw. Errors: the store's, rsd_imatrix_read's; RSD_EUSAGE when no model of the file has these
+ * weights, or the file has none of its layers; RSD_ENOTFOUND for an importance matrix of an
  * architecture that GGUF has no names for. */
 RSD_CHECK int calibration_open(const char *path, const rsd_model *model, calibration *out);
 void calibration_close(calibration *k);
