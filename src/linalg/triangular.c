@@ -2,9 +2,13 @@
  * with rows and columns reversed, which in memory is the array read backwards. */
 #include "linalg/triangular.h"
 
+#include "mat.h"
+
+#include <float.h>
 #include <lapacke.h>
 #include <limits.h>
 #include <math.h>
+#include <stdlib.h>
 
 static void reverse(double *x, size_t count)
 {
@@ -43,24 +47,53 @@ static int prepare(double *M, size_t n, double delta)
     return RSD_OK;
 }
 
-int rsd_upper_factor(double *M, size_t n, double delta)
+/* What a channel has of its own, beside those that are factored before it, is V_ii^2 of its M_ii.
+ * Where that is rounding, so is all that is divided by it.  own[n]: M's diagonal. */
+static int check_pivots(const double *V, size_t n, const double *own, double delta)
 {
-    if (n > INT_MAX)
-        return RSD_FAIL(RSD_EARG, "a second moment of %zu channels: more than LAPACK counts", n);
-    RSD_TRY(prepare(M, n, delta));
+    for (size_t i = 0; i < n; i++) {
+        const double pivot = V[i * (n + 1)] * V[i * (n + 1)];
+        if (!(pivot > (double)n * DBL_EPSILON * own[i]))
+            return RSD_FAIL(RSD_EDOM,
+                            "a second moment of %zu channels is singular (pivot %zu) with damping "
+                            "%g of its mean diagonal: give more, as damping=0.01",
+                            n, i, delta);
+    }
+    return RSD_OK;
+}
+
+static int factor(double *M, size_t n, double delta)
+{
     reverse(M, n * n);
     const lapack_int info = LAPACKE_dpotrf(LAPACK_ROW_MAJOR, 'L', (lapack_int)n, M, (lapack_int)n);
     if (info > 0)
         return RSD_FAIL(RSD_EDOM,
-                        "a second moment of %zu channels is not positive definite (minor "
-                        "%d) with damping %g of its mean diagonal",
-                        n, (int)info, delta);
+                        "a second moment of %zu channels is singular (pivot %zu) with damping %g "
+                        "of its mean diagonal: give more, as damping=0.01",
+                        n, n - (size_t)info, delta);
     if (info < 0)
         return RSD_FAIL(RSD_ENOMEM, "Cholesky factor of %zu channels: LAPACK says %d", n,
                         (int)info);
     clear_upper(M, n);
     reverse(M, n * n);
     return RSD_OK;
+}
+
+int rsd_upper_factor(double *M, size_t n, double delta)
+{
+    double *own = NULL;
+    int err = RSD_OK;
+    if (n > INT_MAX)
+        return RSD_FAIL(RSD_EARG, "a second moment of %zu channels: more than LAPACK counts", n);
+    RSD_TRY_DONE(prepare(M, n, delta));
+    RSD_TRY_DONE(rsd_array_alloc(n, 1, sizeof *own, &own));
+    for (size_t i = 0; i < n; i++)
+        own[i] = M[i * (n + 1)];
+    RSD_TRY_DONE(factor(M, n, delta));
+    RSD_TRY_DONE(check_pivots(M, n, own, delta));
+done:
+    free(own);
+    return err;
 }
 
 int rsd_upper_inverse(double *V, size_t n)

@@ -13,8 +13,9 @@
  *        delta   damping >= 0, as a share of the mean diagonal entry
  *
  * Threads: the BLAS's.
- * Errors: RSD_EDOM where M is not finite or not positive definite with this damping (says at which
- * leading minor); RSD_EARG for n beyond LAPACK's int; RSD_ENOMEM. */
+ * Errors: RSD_EDOM where M is not finite, or with this damping not positive definite to rounding: a
+ * channel of which less than n eps is not a combination of others (says which); RSD_EARG for n
+ * beyond LAPACK's int; RSD_ENOMEM. */
 RSD_CHECK int rsd_upper_factor(double *M, size_t n, double delta);
 
 /* V becomes its inverse, upper triangular as well: (V V')^-1 = V^-T V^-1.  Errors: RSD_EDOM. */
