@@ -24,6 +24,7 @@
 #include "io/file.h"
 #include "io/gguf.h"
 #include "io/imatrix.h"
+#include "io/intern.h"
 #include "io/model.h"
 #include "io/npy.h"
 #include "io/read.h"

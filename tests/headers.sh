@@ -40,6 +40,13 @@ sed -n 's,^#include "\(.*\)".*,src/\1,p' src/rsd.h | LC_ALL=C sort >"$scratch/al
 grep -vxF src/rsd.h "$scratch/public" | LC_ALL=C sort | diff - "$scratch/all" >"$scratch/differ"
 none 'rsd.h has every public header, and no other' "$scratch/differ"
 
+while read -r header; do
+    for other in $(sed -n 's,^#include "\(.*\)".*,src/\1,p' "$header"); do
+        grep -qxF "$other" "$scratch/public" || echo "$header includes $other"
+    done
+done <"$scratch/public" >"$scratch/inside"
+none 'public headers include no private one' "$scratch/inside"
+
 # Who includes a private header from outside its folders?
 xargs grep -l '^/\* Private to src/' <"$scratch/headers" | while read -r header; do
     scope=$(sed -n '1s,^/\* Private to \([^:.]*\).*,\1,p' "$header" | tr -d ' ' | tr ',' '|')
