@@ -32,6 +32,7 @@
 
 /* W becomes W_q, and R = W - W_q. */
 #include "quantizers/calibration.h"
+#include "quantizers/label.h"
 #include "quantizers/packed.h"
 #include "quantizers/quantizer.h"
 
