@@ -24,6 +24,7 @@
 #include "io/file.h"
 #include "io/gguf.h"
 #include "io/imatrix.h"
+#include "io/intern.h"
 #include "io/model.h"
 #include "io/npy.h"
 #include "io/read.h"
@@ -31,6 +32,7 @@
 
 /* W becomes W_q, and R = W - W_q. */
 #include "quantizers/calibration.h"
+#include "quantizers/label.h"
 #include "quantizers/packed.h"
 #include "quantizers/quantizer.h"
 

@@ -10,8 +10,8 @@
 static const rsd_opt no_options[] = { { 0 } };
 
 /* The method that name names or abbreviates; *preset is what the abbreviation stands for. */
-static bool find(const rsd_registry *registry, const char *name, size_t *index, rsd_registry_entry *e,
-                 const char **preset)
+static bool find(const rsd_registry *registry, const char *name, size_t *index,
+                 rsd_registry_entry *e, const char **preset)
 {
     for (*index = 0; registry->entry(*index, e); ++*index) {
         *preset = "";
@@ -77,7 +77,8 @@ size_t rsd_registry_item(const rsd_registry *registry, const char *list)
     return n;
 }
 
-static int parse_params(const rsd_registry_entry *e, const char *preset, const char *keys, void *params)
+static int parse_params(const rsd_registry_entry *e, const char *preset, const char *keys,
+                        void *params)
 {
     const rsd_opt *options = e->options ? e->options : no_options;
     RSD_TRY(rsd_opt_parse(options, params, preset));

@@ -27,7 +27,7 @@ typedef struct {
 } rsd_registry_entry;
 
 typedef struct {
-    const char *kind;                        /* "quantizer", for messages */
+    const char *kind;                                 /* "quantizer", for messages */
     bool (*entry)(size_t i, rsd_registry_entry *out); /* false from the end on */
 } rsd_registry;
 

@@ -37,8 +37,17 @@ done <"$scratch/public"
 none 'every public header compiles alone, and twice' "$scratch/alone"
 
 sed -n 's,^#include "\(.*\)".*,src/\1,p' src/rsd.h | LC_ALL=C sort >"$scratch/all"
-grep -vxF src/rsd.h "$scratch/public" | LC_ALL=C sort | diff - "$scratch/all" >"$scratch/differ"
+grep -vxF src/rsd.h "$scratch/public" | LC_ALL=C sort | comm -3 - "$scratch/all" | sed '
+    s/^src.*/&: neither in rsd.h nor "Private to FOLDER: ..." in its first line/
+    s/^[[:space:]]\(.*\)/\1: in rsd.h, and private or not there/' >"$scratch/differ"
 none 'rsd.h has every public header, and no other' "$scratch/differ"
+
+while read -r header; do
+    for other in $(sed -n 's,^#include "\(.*\)".*,src/\1,p' "$header"); do
+        grep -qxF "$other" "$scratch/public" || echo "$header includes $other"
+    done
+done <"$scratch/public" >"$scratch/inside"
+none 'public headers include no private one' "$scratch/inside"
 
 # Who includes a private header from outside its folders?
 xargs grep -l '^/\* Private to src/' <"$scratch/headers" | while read -r header; do

@@ -19,7 +19,8 @@ static bool entry(size_t i, rsd_registry_entry *out)
 {
     const rsd_init *t = rsd_inits[i];
     if (t)
-        *out = (rsd_registry_entry){ t->name, t->options, t->defaults, t->params_size, t->aliases, NULL };
+        *out = (rsd_registry_entry){ t->name,        t->options, t->defaults,
+                                     t->params_size, t->aliases, NULL };
     return t;
 }
 

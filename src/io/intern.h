@@ -1,5 +1,5 @@
-/* Private to src/io: byte strings numbered 0, 1, 2 ... in the order in which they were first seen:
- * a hash table whose values live in the caller's arrays, indexed by that number. */
+/* Byte strings numbered 0, 1, 2 ... in the order in which they were first seen: a hash table whose
+ * values live in the caller's arrays, indexed by that number. */
 #ifndef RSD_IO_INTERN_H
 #define RSD_IO_INTERN_H
 

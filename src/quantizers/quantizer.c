@@ -20,8 +20,8 @@ static bool entry(size_t i, rsd_registry_entry *out)
 {
     const rsd_quantizer *q = rsd_quantizers[i];
     if (q)
-        *out =
-            (rsd_registry_entry){ q->name, q->options, q->defaults, q->params_size, q->aliases, q->settle };
+        *out = (rsd_registry_entry){ q->name,        q->options, q->defaults,
+                                     q->params_size, q->aliases, q->settle };
     return q;
 }
 

@@ -1,4 +1,5 @@
-/* The configuration of a GGUF model while it is written: shared by the files that write it. */
+/* Private to src/io/gguf.  The configuration of a GGUF model while it is written: shared by the
+ * files that write it. */
 #ifndef RSD_IO_GGUF_CONFIG_PARTS_H
 #define RSD_IO_GGUF_CONFIG_PARTS_H
 

@@ -1,6 +1,6 @@
-/* The metadata of one architecture ("llama.block_count"), key by key.  What is asked for is noted,
- * so that the rest can be judged: a key that nobody read either says what is the case anyway, or
- * the model is not what the reader takes it for. */
+/* Private to src/io/gguf: the metadata of one architecture ("llama.block_count"), key by key.  What
+ * is asked for is noted, so that the rest can be judged: a key that nobody read either says what is
+ * the case anyway, or the model is not what the reader takes it for. */
 #ifndef RSD_IO_GGUF_KEYS_H
 #define RSD_IO_GGUF_KEYS_H
 

@@ -1,6 +1,6 @@
-/* A GGUF model in one file or in several, as one: whatever is asked of its tensors is asked of all
- * parts.  The metadata are the first part's; the others only number themselves (split.no,
- * split.count, split.tensors.count).
+/* Private to src/io.  A GGUF model in one file or in several, as one: whatever is asked of its
+ * tensors is asked of all parts.  The metadata are the first part's; the others only number
+ * themselves (split.no, split.count, split.tensors.count).
  * Source: llama.cpp, llama_model_loader and tools/gguf-split. */
 #ifndef RSD_IO_GGUF_PARTS_H
 #define RSD_IO_GGUF_PARTS_H

@@ -1,6 +1,6 @@
-/* Scales beside weights: X.scale, one F32 (one per expert of a stack), multiplies what X.weight's
- * blocks stand for (NVFP4's second scale, BitNet's).  X.input_scale is for kernels that quantize
- * their inputs, too; it changes no weight.
+/* Private to src/io.  Scales beside weights: X.scale, one F32 (one per expert of a stack),
+ * multiplies what X.weight's blocks stand for (NVFP4's second scale, BitNet's).  X.input_scale is
+ * for kernels that quantize their inputs, too; it changes no weight.
  * Source: llama.cpp, llama_model_base::load_tensors and build_lora_mm. */
 #ifndef RSD_IO_GGUF_SCALE_H
 #define RSD_IO_GGUF_SCALE_H

@@ -1,5 +1,6 @@
-/* A tensor of a GGUF file as a matrix of the checkpoint: blocks become numbers, rows go back to the
- * order that the converter found them in, a scale beside the weight multiplies it. */
+/* Private to src/io/model.  A tensor of a GGUF file as a matrix of the checkpoint: blocks become
+ * numbers, rows go back to the order that the converter found them in, a scale beside the weight
+ * multiplies it. */
 #ifndef RSD_IO_GGUF_ROWS_H
 #define RSD_IO_GGUF_ROWS_H
 
