@@ -80,7 +80,7 @@ int rsd_json_load(const char *text, size_t size, json_t **out)
     *out = NULL;
     RSD_TRY(rsd_zeroed(size, 3, &plain));
     const size_t n = rewrite(text, size, plain);
-    *out = json_loadb(plain, n, JSON_REJECT_DUPLICATES, &why);
+    *out = json_loadb(plain, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
     free(plain);
     if (!*out && json_error_code(&why) == json_error_out_of_memory)
         return RSD_FAIL(RSD_ENOMEM, "JSON of %zu bytes", size);

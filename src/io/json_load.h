@@ -12,7 +12,8 @@
 #include <jansson.h>
 #include <stddef.h>
 
-/* The value in text[size]; free *out with json_decref.  Names twice in an object are refused.
+/* The value in text[size]; free *out with json_decref.  Texts may
+ * hold NULs; names twice in an object are refused.
  * Errors: RSD_EFORMAT ("line 3: ..."), RSD_ENOMEM; *out is then NULL. */
 RSD_CHECK int rsd_json_load(const char *text, size_t size, json_t **out);
 
