@@ -3,6 +3,7 @@
 #include "fp.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -13,10 +14,10 @@ enum { PIECE = 1024 };
 
 static const struct {
     const char *name, *numpy;
-    size_t bytes;
+    size_t bits;
     bool real;
 } types[RSD_DTYPES] = {
-#define ROW(code, name, bytes, numpy, real) [RSD_##code] = { name, numpy, bytes, real },
+#define ROW(code, name, bits, numpy, real) [RSD_##code] = { name, numpy, bits, real },
     RSD_DTYPE_LIST(ROW)
 #undef ROW
 };
@@ -25,7 +26,22 @@ const char *rsd_dtype_name(rsd_dtype t) { return types[t].name; }
 
 const char *rsd_dtype_numpy(rsd_dtype t) { return types[t].numpy; }
 
-size_t rsd_dtype_bytes(rsd_dtype t) { return types[t].bytes; }
+size_t rsd_dtype_bytes(rsd_dtype t)
+{
+    assert(types[t].bits % 8 == 0);
+    return types[t].bits / 8;
+}
+
+bool rsd_dtype_span(rsd_dtype t, size_t numbers, size_t *bytes)
+{
+    const size_t bits = types[t].bits;
+    if (bits % 8 == 0)
+        return !__builtin_mul_overflow(numbers, bits / 8, bytes);
+    if (__builtin_mul_overflow(numbers, bits, bytes) || *bytes % 8)
+        return false;
+    *bytes /= 8;
+    return true;
+}
 
 bool rsd_dtype_is_real(rsd_dtype t) { return types[t].real; }
 
@@ -49,6 +65,13 @@ bool rsd_dtype_find_numpy(const char *descr, rsd_dtype *out)
     return false;
 }
 
+/* A power of two, of which the code is the exponent of a float; 255 is no number. */
+static void decode_e8m0(const uint8_t *code, float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = code[i] == UINT8_MAX ? NAN : ldexpf(1, code[i] - 127);
+}
+
 /* n <= PIECE values; from is aligned for every type. */
 static void convert(rsd_dtype t, const void *from, float *x, size_t n)
 {
@@ -68,6 +91,9 @@ static void convert(rsd_dtype t, const void *from, float *x, size_t n)
         break;
     case RSD_E5M2:
         rsd_fp_decode_array(&rsd_e5m2, from, x, n);
+        break;
+    case RSD_E8M0:
+        decode_e8m0(from, x, n);
         break;
     default:
         assert(rsd_dtype_is_real(t));

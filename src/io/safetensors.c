@@ -39,22 +39,25 @@ static bool is_size(const json_t *j, size_t *out)
 
 static int parse_shape(const json_t *shape, rsd_st_entry *e, size_t *bytes)
 {
+    size_t numbers = 1;
     if (!json_is_array(shape))
         return RSD_FAIL(RSD_EFORMAT, "tensor '%s': shape is missing or not an array", e->name);
     e->ndim = json_array_size(shape);
     if (e->ndim > RSD_DIMS_MAX)
         return RSD_FAIL(RSD_EFORMAT, "tensor '%s': %zu dimensions, at most %d are read", e->name,
                         e->ndim, RSD_DIMS_MAX);
-    *bytes = rsd_dtype_bytes(e->dtype);
     for (size_t k = 0; k < e->ndim; k++) {
         if (!is_size(json_array_get(shape, k), &e->shape[k]))
             return RSD_FAIL(RSD_EFORMAT,
                             "tensor '%s': length %zu of its shape is not a whole number", e->name,
                             k);
-        if (__builtin_mul_overflow(*bytes, e->shape[k], bytes))
+        if (__builtin_mul_overflow(numbers, e->shape[k], &numbers) || numbers > SIZE_MAX / 8)
             return RSD_FAIL(RSD_EFORMAT, "tensor '%s': the product of its shape overflows at %zu",
                             e->name, e->shape[k]);
     }
+    if (!rsd_dtype_span(e->dtype, numbers, bytes))
+        return RSD_FAIL(RSD_EFORMAT, "tensor '%s': %zu numbers of %s are no whole bytes", e->name,
+                        numbers, rsd_dtype_name(e->dtype));
     return RSD_OK;
 }
 

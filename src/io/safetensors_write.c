@@ -1,6 +1,7 @@
 /* The writing half of safetensors: a header collected as JSON, then the bytes as they come. */
 #include "io/safetensors.h"
 
+#include "alloc.h"
 #include "io/file.h"
 
 #include <jansson.h>
@@ -71,12 +72,12 @@ static int check_tensor(const rsd_st_writer *w, const char *name, const char *dt
     if (ndim > RSD_DIMS_MAX)
         return RSD_FAIL(RSD_EARG, "tensor '%s': %zu dimensions, at most %d", name, ndim,
                         RSD_DIMS_MAX);
-    size_t need = rsd_dtype_bytes(type);
+    size_t numbers = 1, need = 0;
     for (size_t k = 0; k < ndim; k++)
-        if (__builtin_mul_overflow(need, shape[k], &need))
+        if (__builtin_mul_overflow(numbers, shape[k], &numbers) || numbers > SIZE_MAX / 8)
             return RSD_FAIL(RSD_EARG, "tensor '%s': the product of its shape overflows at %zu",
                             name, shape[k]);
-    if (need != bytes)
+    if (!rsd_dtype_span(type, numbers, &need) || need != bytes)
         return RSD_FAIL(RSD_EARG, "tensor '%s': %s and its shape need %zu bytes, %zu are declared",
                         name, dtype, need, bytes);
     return RSD_OK;
@@ -90,10 +91,7 @@ int rsd_st_writer_declare(rsd_st_writer *w, const char *name, const char *dtype,
     if (__builtin_add_overflow(w->bytes, bytes, &end) || end > INT64_MAX)
         return RSD_FAIL(RSD_EARG, "tensor '%s': %zu bytes after %zu overflow", name, bytes,
                         w->bytes);
-    size_t *grown = realloc(w->end, (w->count + 1) * sizeof *grown);
-    if (!grown)
-        return RSD_FAIL(RSD_ENOMEM, "tensor '%s'", name);
-    w->end = grown;
+    RSD_TRY(rsd_room(&w->end, w->count, 1, sizeof *w->end));
 
     json_t *lengths = json_array();
     for (size_t k = 0; k < ndim; k++)

@@ -1,6 +1,7 @@
 #include "io/gguf_vocabulary.h"
 
 #include "io/file.h"
+#include "io/json_load.h"
 #include "io/gguf/vocabulary_lists.h"
 #include "io/json.h"
 #include "mat.h"
@@ -244,7 +245,6 @@ static void free_all(rsd_vocabulary *v)
 /* A JSON file of the folder; *out stays NULL when it is not there. */
 static int load(const char *folder, const char *name, json_t **out)
 {
-    json_error_t why;
     rsd_map map = { .fd = -1 };
     int err = RSD_OK;
     char *path = rsd_path_join(folder, name);
@@ -253,11 +253,11 @@ static int load(const char *folder, const char *name, json_t **out)
     if (access(path, F_OK) != 0)
         goto done;
     RSD_TRY_DONE(rsd_map_open(path, &map));
-    *out = json_loadb(map.size ? (const char *)map.data : "", map.size,
-                      JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
-    if (!*out || !json_is_object(*out))
-        err = RSD_FAIL(RSD_EFORMAT, "%s: line %d: %s", path, *out ? 1 : why.line,
-                       *out ? "not an object" : why.text);
+    err = rsd_json_load((const char *)map.data, map.size, out);
+    if (err)
+        err = rsd_fail_prefix(err, "%s", path);
+    else if (!json_is_object(*out))
+        err = RSD_FAIL(RSD_EFORMAT, "%s: line 1: not an object", path);
     rsd_map_close(&map);
 done:
     free(path);
@@ -268,12 +268,11 @@ int rsd_gguf_put_vocabulary(rsd_gguf_writer *w, const char *folder, const char *
                             size_t vocab, char note[RSD_GGUF_NOTE_MAX])
 {
     rsd_vocabulary v = { 0 };
-    json_error_t why;
     int err = RSD_OK;
     note[0] = 0;
     RSD_TRY_DONE(load(folder, "tokenizer.json", &v.tokenizer));
     RSD_TRY_DONE(load(folder, "tokenizer_config.json", &v.settings));
-    v.config = json_loads(config, 0, &why);
+    RSD_TRY_DONE(rsd_json_load(config, strlen(config), &v.config));
     if (v.tokenizer)
         rsd_vocabulary_classify(&v, note);
     else

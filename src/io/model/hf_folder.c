@@ -1,6 +1,8 @@
 #include "io/model/hf_folder.h"
 
+#include "alloc.h"
 #include "io/file.h"
+#include "io/json_load.h"
 #include "mat.h"
 
 #include <dirent.h>
@@ -62,11 +64,8 @@ static int compare(const void *a, const void *b)
 
 static int list_add(listing *list, const char *name)
 {
-    char **grown = realloc(list->name, (list->count + 1) * sizeof *grown);
-    if (grown)
-        list->name = grown;
-    if (!grown || !(grown[list->count] = strdup(name)))
-        return RSD_FAIL(RSD_ENOMEM, "list of files");
+    RSD_TRY(rsd_room(&list->name, list->count, 1, sizeof *list->name));
+    RSD_TRY(rsd_copy_text(name, &list->name[list->count]));
     list->count++;
     return RSD_OK;
 }
@@ -137,9 +136,8 @@ static int no_weights(const char *path, const listing *all)
 
 static int set_single(const char *name, rsd_hf_folder *out)
 {
-    out->file = malloc(sizeof *out->file);
-    if (!out->file || !(out->file[0] = strdup(name)))
-        return RSD_FAIL(RSD_ENOMEM, "file name");
+    RSD_TRY(rsd_zeroed(1, sizeof *out->file, &out->file));
+    RSD_TRY(rsd_copy_text(name, &out->file[0]));
     out->count = 1;
     return RSD_OK;
 }
@@ -206,39 +204,63 @@ static int read_index(const char *path, rsd_hf_folder *out)
     return err ? err : collect_shards(out);
 }
 
-static int parse_config(const rsd_map *map, rsd_hf_folder *out)
+static int parse_config(const char *text, size_t size, const char *path, rsd_hf_folder *out)
 {
-    json_error_t why;
-    int err = RSD_OK;
-    const char *text = map->data ? (const char *)map->data : "";
-    json_t *root = json_loadb(text, map->size, JSON_REJECT_DUPLICATES, &why);
-    if (!root)
-        return RSD_FAIL(RSD_EFORMAT, "%s: line %d: %s", map->path, why.line, why.text);
+    json_t *root;
+    int err = rsd_json_load(text, size, &root);
+    if (err)
+        return rsd_fail_prefix(err, "%s", path);
     const json_t *type = json_object_get(root, "model_type");
     if (!json_is_object(root))
-        err = RSD_FAIL(RSD_EFORMAT, "%s: is not a JSON object", map->path);
+        err = RSD_FAIL(RSD_EFORMAT, "%s: is not a JSON object", path);
     else if (type && !json_is_string(type))
-        err = RSD_FAIL(RSD_EFORMAT, "%s: model_type is not a string", map->path);
-    else if ((type && !(out->architecture = strdup(json_string_value(type)))) ||
-             !(out->config = strndup(text, map->size)))
-        err = RSD_FAIL(RSD_ENOMEM, "%s: text", map->path);
+        err = RSD_FAIL(RSD_EFORMAT, "%s: model_type is not a string", path);
+    else
+        err = rsd_copy_text(json_string_value(type), &out->architecture);
     json_decref(root);
     return err;
 }
 
-static int read_config(const char *path, rsd_hf_folder *out)
+/* The whole of a file of the folder, a 0 behind it, and its path. */
+static int read_text(const char *folder, const char *name, char **path, char **text, size_t *size)
 {
     rsd_map map;
-    char *file = rsd_path_join(path, "config.json");
-    if (!file)
-        return RSD_FAIL(RSD_ENOMEM, "%s: path", path);
-    int err = rsd_map_open(file, &map);
-    if (!err) {
-        err = parse_config(&map, out);
-        rsd_map_close(&map);
-    }
-    free(file);
+    RSD_TRY(rsd_format(path, "%s/%s", folder, name));
+    RSD_TRY(rsd_map_open(*path, &map));
+    const int err = rsd_zeroed(map.size + 1, 1, text);
+    if (!err && map.size)
+        memcpy(*text, map.data, map.size);
+    *size = map.size;
+    rsd_map_close(&map);
     return err;
+}
+
+static int read_config(const char *folder, rsd_hf_folder *out)
+{
+    char *path = NULL;
+    size_t size;
+    int err = read_text(folder, "config.json", &path, &out->config, &size);
+    if (!err)
+        err = parse_config(out->config, size, path, out);
+    free(path);
+    return err;
+}
+
+/* How the weights were quantized, where a file of its own says it. */
+static int read_quantization(const char *folder, const listing *all, rsd_hf_folder *out)
+{
+    static const char *const names[] = { "quantize_config.json", "quant_config.json",
+                                         "hf_quant_config.json" };
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        char *path = NULL;
+        size_t size;
+        if (!has(all, names[k]))
+            continue;
+        const int err = read_text(folder, names[k], &path, &out->quantization, &size);
+        free(path);
+        return err;
+    }
+    return RSD_OK;
 }
 
 static int find_weights(const char *path, const listing *all, rsd_hf_folder *out)
@@ -256,6 +278,7 @@ int rsd_hf_folder_open(const char *path, rsd_hf_folder *out)
     RSD_TRY(list_folder(path, &all));
     if (has(&all, "config.json"))
         RSD_TRY_DONE(read_config(path, out));
+    RSD_TRY_DONE(read_quantization(path, &all, out));
     RSD_TRY_DONE(find_weights(path, &all, out));
 done:
     free_names(all.name, all.count);
@@ -268,6 +291,7 @@ void rsd_hf_folder_free(rsd_hf_folder *folder)
 {
     free(folder->config);
     free(folder->architecture);
+    free(folder->quantization);
     free_names(folder->file, folder->count);
     rsd_st_index_free(&folder->index);
     *folder = (rsd_hf_folder){ 0 };

@@ -9,6 +9,8 @@
 typedef struct {
     char *config;       /* text of config.json, a JSON object; NULL where there is none */
     char *architecture; /* its model_type; NULL where there is none */
+    char *quantization; /* text of quantize_config.json, quant_config.json or hf_quant_config.json;
+                           NULL where there is none */
     size_t count;
     char **file;        /* names of the safetensors files inside the folder, sorted by byte value */
     rsd_st_index index; /* of a sharded model: which tensor lies in which of them; else empty */

@@ -1,3 +1,4 @@
+/* A model from its sources to its numbers. */
 #include "io/model.h"
 
 #include "io/model/sources.h"
@@ -31,53 +32,12 @@ static int natural_order(const void *a, const void *b)
     return strcmp(p->tensor.name, q->tensor.name);
 }
 
-static int name_order(const void *a, const void *b)
-{
-    const rsd_entry *const *p = a, *const *q = b;
-    return strcmp((*p)->tensor.name, (*q)->tensor.name);
-}
-
 static int sort(rsd_model *model)
 {
-    RSD_TRY(rsd_array_alloc(model->count, 1, sizeof *model->by_name, &model->by_name));
-    if (!model->count)
-        return RSD_OK;
-    qsort(model->entry, model->count, sizeof *model->entry, natural_order);
-    for (size_t i = 0; i < model->count; i++)
-        model->by_name[i] = &model->entry[i];
-    qsort(model->by_name, model->count, sizeof *model->by_name, name_order);
-    for (size_t i = 1; i < model->count; i++) {
-        const rsd_entry *p = model->by_name[i - 1], *q = model->by_name[i];
-        if (strcmp(p->tensor.name, q->tensor.name) == 0)
-            return RSD_FAIL(RSD_EFORMAT, "%s: tensor '%s' is in two shards, %s and %s",
-                            model->source, p->tensor.name, base_name(model->file[p->file].path),
-                            base_name(model->file[q->file].path));
-    }
-    return RSD_OK;
-}
-
-static const rsd_entry *find(const rsd_model *model, const char *name)
-{
-    const rsd_entry key = { .tensor.name = name }, *at = &key;
-    const rsd_entry **hit = NULL;
     if (model->count)
-        hit = bsearch(&at, model->by_name, model->count, sizeof *model->by_name, name_order);
-    return hit ? *hit : NULL;
-}
-
-/* What the index promises is there.  (A tensor that it does not mention is read all the same, as
- * the libraries that load whole shards do.) */
-static int check_index(const rsd_model *model, const rsd_st_index *index)
-{
-    for (size_t i = 0; i < index->count; i++) {
-        const char *tensor = index->entry[i].tensor, *file = index->entry[i].file;
-        const rsd_entry *s = find(model, tensor);
-        const char *there = s ? base_name(model->file[s->file].path) : NULL;
-        if (!s || strcmp(there, file) != 0)
-            return RSD_FAIL(RSD_EFORMAT, "%s: the index puts tensor '%s' in %s, it is in %s",
-                            model->source, tensor, file, s ? there : "none of the shards");
-    }
-    return RSD_OK;
+        qsort(model->entry, model->count, sizeof *model->entry, natural_order);
+    RSD_TRY(rsd_entries_sort(model, &model->by_name));
+    return model->generated ? RSD_OK : rsd_entries_unique(model, model->by_name);
 }
 
 /* ---- opening and closing ---- */
@@ -103,20 +63,16 @@ static char *name_of(const char *path, bool folder)
 static int open_path(rsd_model *model, const char *path)
 {
     struct stat st;
-    rsd_st_index index = { 0 };
     if (stat(path, &st))
         return RSD_FAIL(errno == ENOENT || errno == ENOTDIR ? RSD_ENOTFOUND : RSD_EIO, "%s: %s",
                         path, strerror(errno));
     const bool is_folder = S_ISDIR(st.st_mode);
     if (!(model->name = name_of(path, is_folder)))
         return rsd_model_no_memory(model);
-    int err = is_folder ? rsd_source_folder(model, path, &index) : rsd_source_file(model, path);
-    if (!err)
-        err = sort(model);
-    if (!err)
-        err = check_index(model, &index);
-    rsd_st_index_free(&index);
-    return err;
+    RSD_TRY(is_folder ? rsd_source_folder(model, path) : rsd_source_file(model, path));
+    RSD_TRY(sort(model));
+    rsd_model_orient(model);
+    return RSD_OK;
 }
 
 static int open_source(rsd_model *model)
@@ -158,7 +114,7 @@ void rsd_model_close(rsd_model *model)
     if (!model)
         return;
     for (size_t i = 0; i < model->count; i++) {
-        free((char *)model->entry[i].tensor.name);
+        free((void *)model->entry[i].tensor.name);
         free(model->entry[i].packing);
     }
     for (size_t i = 0; i < model->files; i++)
@@ -208,7 +164,7 @@ const rsd_tensor *rsd_model_tensor(const rsd_model *model, size_t i)
 
 const rsd_tensor *rsd_model_find(const rsd_model *model, const char *name)
 {
-    const rsd_entry *s = find(model, name);
+    const rsd_entry *s = rsd_entries_get(model->by_name, model->count, name);
     return s ? &s->tensor : NULL;
 }
 
@@ -221,47 +177,58 @@ static const rsd_entry *entry_of(const rsd_model *model, const rsd_tensor *t)
     return s;
 }
 
-/* A Conv1D weight, and an array in Fortran order, lie transposed in the file.  A packing knows by
- * itself how it lies. */
+/* The matrix as the bytes or the packing give it, which is W or, where turned, its transpose. */
+static int read_given(const rsd_model *model, const rsd_entry *s, rsd_mat given)
+{
+    if (s->packing)
+        return s->packing->read(s->packing, model->file, given);
+    return rsd_read_matrix(&model->file[s->file], s->offset, s->tensor.dtype, given);
+}
+
+static int read_turned(const rsd_model *model, const rsd_entry *s, rsd_mat W)
+{
+    if (!s->packing)
+        return rsd_read_transposed(&model->file[s->file], s->offset, s->tensor.dtype, W);
+    rsd_mat given;
+    RSD_TRY(rsd_mat_alloc(W.n, W.m, &given));
+    const int err = read_given(model, s, given);
+    for (size_t i = 0; i < W.m && !err; i++)
+        for (size_t j = 0; j < W.n; j++)
+            W.x[i * W.ld + j] = given.x[j * given.ld + i];
+    rsd_mat_free(&given);
+    return err;
+}
+
 int rsd_model_read(const rsd_model *model, const rsd_tensor *t, rsd_mat W)
 {
     const rsd_entry *s = entry_of(model, t);
     assert(t->matrix && W.m == t->rows && W.n == t->cols);
     if (model->generated)
         return rsd_synthetic_fill(&model->synthetic, s->offset, W);
-    if (s->packing)
-        return s->packing->read(s->packing, model->file, W);
-    const rsd_map *map = &model->file[s->file];
-    return t->role.transposed != s->fortran ? rsd_read_transposed(map, s->offset, t->dtype, W)
-                                            : rsd_read_matrix(map, s->offset, t->dtype, W);
+    return s->turned ? read_turned(model, s, W) : read_given(model, s, W);
 }
 
-/* A packing gives out x in: turn it for who wants it as the checkpoint of its name stores it. */
-static int read_packed_flat(const rsd_model *model, const rsd_entry *s, float *x)
+/* A matrix is listed as shape[0] x shape[1], which is W's transpose where role.transposed. */
+static int read_flat_matrix(const rsd_model *model, const rsd_entry *s, float *x)
 {
-    const rsd_tensor *t = &s->tensor;
-    const size_t n = t->ndim ? t->shape[t->ndim - 1] : 1, m = n ? t->elements / n : 0;
-    if (!t->role.transposed)
-        return s->packing->read(s->packing, model->file, (rsd_mat){ x, m, n, n });
-    rsd_mat W;
-    RSD_TRY(rsd_mat_alloc(n, m, &W));
-    const int err = s->packing->read(s->packing, model->file, W);
-    for (size_t i = 0; i < m && !err; i++)
-        for (size_t j = 0; j < n; j++)
-            x[i * n + j] = W.x[j * W.ld + i];
-    rsd_mat_free(&W);
-    return err;
+    const size_t m = s->tensor.shape[0], n = s->tensor.shape[1];
+    const rsd_mat listed = { x, m, n, n };
+    return s->tensor.role.transposed != s->turned ? read_turned(model, s, listed)
+                                                  : read_given(model, s, listed);
 }
 
 int rsd_model_read_flat(const rsd_model *model, const rsd_tensor *t, float *x)
 {
     const rsd_entry *s = entry_of(model, t);
-    assert(rsd_dtype_is_real(t->dtype));
+    const size_t n = t->ndim ? t->shape[t->ndim - 1] : 1, m = n ? t->elements / n : 0;
     if (model->generated)
         return rsd_synthetic_fill(&model->synthetic, s->offset,
                                   (rsd_mat){ x, t->rows, t->cols, t->cols });
+    if (t->matrix)
+        return read_flat_matrix(model, s, x);
     if (s->packing)
-        return read_packed_flat(model, s, x);
+        return s->packing->read(s->packing, model->file, (rsd_mat){ x, m, n, n });
+    assert(rsd_dtype_is_real(t->dtype));
     return rsd_read_flat(&model->file[s->file], s->offset, t->dtype, t->elements, x);
 }
 
@@ -269,7 +236,8 @@ const void *rsd_model_bytes(const rsd_model *model, const rsd_tensor *t, size_t 
 {
     const rsd_entry *s = entry_of(model, t);
     *bytes = s->bytes;
-    if (model->generated || s->packing)
+    if (model->generated || (s->packing && rsd_dtype_is_real(t->dtype)) ||
+        s->turned != t->role.transposed)
         return NULL;
     return model->file[s->file].data + s->offset;
 }

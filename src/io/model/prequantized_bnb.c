@@ -1,7 +1,9 @@
 /* bitsandbytes: 4-bit codes of a table with a scale per block, and 8-bit codes with one per row. */
+#include "io/json_load.h"
 #include "io/model/prequantized_arrays.h"
 #include "io/read.h"
 
+#include "alloc.h"
 #include "mat.h"
 
 #include <jansson.h>
@@ -101,16 +103,21 @@ static int parse_state(const char *module, const json_t *j, bool nested, bnb4 *b
     return RSD_OK;
 }
 
-static int read_state(const rsd_quantized_arrays *a, const rsd_map *file, bnb4 *b, rsd_tensor *t)
+/* The arrays of a layer of 4 bits. */
+typedef struct {
+    const char *module;
+    const rsd_entry *weight, *state, *absmax, *quant_map, *nested_absmax, *nested_map;
+} arrays4;
+
+static int read_state(const arrays4 *a, const rsd_map *file, bnb4 *b, rsd_tensor *t)
 {
-    json_error_t why;
     const rsd_entry *s = a->state;
+    json_t *j;
     RSD_TRY(rsd_map_check(&file[s->file]));
-    const char *text = (const char *)file[s->file].data + s->offset;
-    json_t *j = json_loadb(s->bytes ? text : "", s->bytes, JSON_REJECT_DUPLICATES, &why);
-    if (!j)
-        return state_wrong(a->module, why.text);
-    const int err = parse_state(a->module, j, a->nested_absmax != NULL, b, t);
+    int err = rsd_json_load((const char *)file[s->file].data + s->offset, s->bytes, &j);
+    if (err)
+        return rsd_fail_prefix(err, "%s: quant_state", a->module);
+    err = parse_state(a->module, j, a->nested_absmax != NULL, b, t);
     json_decref(j);
     return err;
 }
@@ -128,7 +135,7 @@ static int expect(const char *module, const rsd_entry *s, const char *name, rsd_
                     rsd_dtype_name(dtype));
 }
 
-static int check_bnb4(const rsd_quantized_arrays *a, bnb4 *b, size_t elements)
+static int check_bnb4(const arrays4 *a, bnb4 *b, size_t elements)
 {
     const bool nested = a->nested_absmax != NULL;
     b->blocks = elements / b->block + (elements % b->block > 0);
@@ -144,7 +151,7 @@ static int check_bnb4(const rsd_quantized_arrays *a, bnb4 *b, size_t elements)
     return expect(a->module, a->nested_map, "nested_quant_map", RSD_F32, NESTED_CODES);
 }
 
-static int fill_bnb4(const rsd_quantized_arrays *a, const rsd_map *file, bnb4 *b, rsd_tensor *t)
+static int fill_bnb4(const arrays4 *a, const rsd_map *file, bnb4 *b, rsd_tensor *t)
 {
     size_t elements;
     RSD_TRY(read_state(a, file, b, t));
@@ -164,14 +171,35 @@ static int fill_bnb4(const rsd_quantized_arrays *a, const rsd_map *file, bnb4 *b
                          b->nested_map);
 }
 
-int rsd_layout_bnb4(const rsd_quantized_arrays *a, const rsd_map *file, rsd_entry *out)
+/* The state is a description, not numbers: its bytes are not those of the matrix. */
+static const rsd_entry *take_state(const rsd_layer *l)
 {
-    bnb4 *b = calloc(1, sizeof *b);
-    if (!b)
-        return RSD_FAIL(RSD_ENOMEM, "%s: description", a->module);
+    rsd_layer aside = *l;
+    const rsd_entry *state = rsd_layer_take(&aside, "weight.quant_state.bitsandbytes__nf4");
+    return state ? state : rsd_layer_take(&aside, "weight.quant_state.bitsandbytes__fp4");
+}
+
+int rsd_layout_bnb4(rsd_layer *l, const rsd_quantized_config *c, rsd_entry *out)
+{
+    (void)c;
+    const arrays4 a = { .module = l->module,
+                        .weight = rsd_layer_take(l, "weight"),
+                        .state = take_state(l),
+                        .absmax = rsd_layer_take(l, "weight.absmax"),
+                        .quant_map = rsd_layer_take(l, "weight.quant_map"),
+                        .nested_absmax = rsd_layer_take(l, "weight.nested_absmax"),
+                        .nested_map = rsd_layer_take(l, "weight.nested_quant_map") };
+    bnb4 *b;
+    if (!a.weight || !a.state || !a.absmax || !a.quant_map)
+        return rsd_layer_lacks(l, "quant_state",
+                               !a.weight   ? "weight"
+                               : !a.absmax ? "weight.absmax"
+                                           : "weight.quant_map");
+    l->codes = a.weight;
+    RSD_TRY(rsd_zeroed(1, sizeof *b, &b));
     b->base.read = read_bnb4;
     out->packing = &b->base; /* freed with the entry, also after a failure */
-    return fill_bnb4(a, file, b, &out->tensor);
+    return fill_bnb4(&a, l->all->model->file, b, &out->tensor);
 }
 
 /* ---- 8 bits ---- */
@@ -204,19 +232,25 @@ static int read_bnb8(const rsd_packing *self, const rsd_map *file, rsd_mat W)
     return err;
 }
 
-int rsd_layout_bnb8(const rsd_quantized_arrays *a, rsd_entry *out)
+int rsd_layout_bnb8(rsd_layer *l, const rsd_quantized_config *c, rsd_entry *out)
 {
-    const rsd_tensor *w = &a->weight->tensor, *s = &a->scb->tensor;
+    (void)c;
+    const rsd_entry *weight = rsd_layer_take(l, "weight"), *scb = rsd_layer_take(l, "SCB");
+    rsd_layer aside = *l;
+    rsd_layer_take(&aside, "weight_format"); /* 0, by rows: on disk it never is another */
+    if (!weight || !scb)
+        return rsd_layer_lacks(l, "SCB", "weight");
+    const rsd_tensor *w = &weight->tensor, *s = &scb->tensor;
     if (w->dtype != RSD_I8 || w->ndim != 2 || s->dtype != RSD_F32 || s->elements != w->shape[0])
         return RSD_FAIL(RSD_EFORMAT,
                         "%s: weight is %s in %zu dimensions, SCB %zu numbers of %s: "
                         "I8 out x in and F32 per output are read",
-                        a->module, rsd_dtype_name(w->dtype), w->ndim, s->elements,
+                        l->module, rsd_dtype_name(w->dtype), w->ndim, s->elements,
                         rsd_dtype_name(s->dtype));
-    bnb8 *b = malloc(sizeof *b);
-    if (!b)
-        return RSD_FAIL(RSD_ENOMEM, "%s: description", a->module);
-    *b = (bnb8){ { read_bnb8 }, a->weight->file, a->weight->offset, a->scb->file, a->scb->offset };
+    bnb8 *b;
+    RSD_TRY(rsd_zeroed(1, sizeof *b, &b));
+    *b = (bnb8){ { read_bnb8 }, weight->file, weight->offset, scb->file, scb->offset };
+    l->codes = weight;
     out->packing = &b->base;
     out->tensor.shape[0] = w->shape[0];
     out->tensor.shape[1] = w->shape[1];

@@ -2,6 +2,7 @@
 #include "io/model/prequantized_arrays.h"
 #include "io/read.h"
 
+#include "alloc.h"
 #include "mat.h"
 
 #include <stdlib.h>
@@ -18,7 +19,7 @@ typedef struct {
 typedef struct {
     rsd_packing base;
     size_t bits, out, in, groups, group; /* group: inputs of one, where g_idx does not say */
-    bool awq, zeros_plus_one, has_g_idx;
+    bool awq, zeros_as_are, has_g_idx;
     rsd_dtype scale_type;
     array codes, zeros, scales, g_idx;
 } words;
@@ -63,7 +64,7 @@ static void read_zeros(const words *w, const rsd_map *file, float *zero)
                 to[o / NIBBLES * NIBBLES + order[o % NIBBLES]] = (float)code_at(row, 1, 4, o);
         else
             for (size_t o = 0; o < w->out; o++)
-                to[o] = (float)((code_at(row, 1, w->bits, o) + w->zeros_plus_one) & mask);
+                to[o] = (float)((code_at(row, 1, w->bits, o) + !w->zeros_as_are) & mask);
     }
 }
 
@@ -206,27 +207,72 @@ static int check_config(const char *module, const rsd_quantized_config *c, words
     return RSD_OK;
 }
 
-int rsd_layout_words(const rsd_quantized_arrays *a, const rsd_quantized_config *c, rsd_entry *out)
+/* A symmetric layer's zeros are all the middle code, 2^(bits-1), or one less where the first
+ * version of the format stored them: then they tell the version, whatever the configuration says.
+ */
+static int tell_version(const rsd_map *file, words *w)
 {
-    words w = { .base = { read_words }, .zeros_plus_one = c->zeros_plus_one };
-    const rsd_tensor *scales = &a->scales->tensor;
-    if (!rsd_dtype_is_real(scales->dtype) || scales->ndim != 2)
-        return RSD_FAIL(RSD_EFORMAT, "%s: scales are %s in %zu dimensions", a->module,
-                        rsd_dtype_name(scales->dtype), scales->ndim);
-    w.scale_type = scales->dtype;
-    w.scales = (array){ a->scales->file, a->scales->offset, scales->shape[0], scales->shape[1] };
-    RSD_TRY(take_array(a->module, "qweight", a->qweight, &w.codes));
-    RSD_TRY(take_array(a->module, "qzeros", a->qzeros, &w.zeros));
-    if (a->g_idx)
-        RSD_TRY(take_array(a->module, "g_idx", a->g_idx, &w.g_idx));
-    w.has_g_idx = a->g_idx && w.g_idx.cols;
-    RSD_TRY(tell_layout(a->module, &w));
-    RSD_TRY(check_config(a->module, c, &w));
-    words *packing = malloc(sizeof *packing);
-    if (!packing)
-        return RSD_FAIL(RSD_ENOMEM, "%s: description", a->module);
-    *packing = w;
-    out->packing = &packing->base;
+    const rsd_map *map = &file[w->zeros.file];
+    const uint32_t middle = 1u << (w->bits - 1);
+    RSD_TRY(rsd_map_check(map));
+    const uint32_t first = code_at(row_at(file, &w->zeros, 0), 1, w->bits, 0);
+    bool same = first == middle || first == middle - 1;
+    for (size_t g = 0; g < w->groups && same; g++)
+        for (size_t o = 0; o < w->out && same; o++)
+            same = code_at(row_at(file, &w->zeros, g), 1, w->bits, o) == first;
+    if (same)
+        w->zeros_as_are = first == middle;
+    rsd_map_release(map, w->zeros.offset, 4 * w->zeros.rows * w->zeros.cols);
+    return RSD_OK;
+}
+
+/* Nothing but zeros over several groups is a place that was left, no permutation. */
+static int judge_g_idx(const rsd_map *file, words *w)
+{
+    bool given = w->groups == 1;
+    RSD_TRY(rsd_map_check(&file[w->g_idx.file]));
+    for (size_t i = 0; i < w->in && !given; i++)
+        given = word(row_at(file, &w->g_idx, 0) + 4 * i) != 0;
+    w->has_g_idx = given;
+    return RSD_OK;
+}
+
+/* The arrays by their names, and what their shapes make of them. */
+static int take_words(rsd_layer *l, const rsd_quantized_config *c, words *w)
+{
+    const char *const module = l->module;
+    const rsd_map *file = l->all->model->file;
+    const rsd_entry *qweight = rsd_layer_take(l, "qweight"), *qzeros = rsd_layer_take(l, "qzeros");
+    const rsd_entry *scales = rsd_layer_take(l, "scales"), *g_idx = rsd_layer_take(l, "g_idx");
+    if (!qweight || !qzeros || !scales)
+        return rsd_layer_lacks(l, "qweight", qzeros ? "scales" : "qzeros");
+    const rsd_tensor *t = &scales->tensor;
+    if (!rsd_dtype_is_real(t->dtype) || t->ndim != 2)
+        return RSD_FAIL(RSD_EFORMAT, "%s: scales are %s in %zu dimensions", module,
+                        rsd_dtype_name(t->dtype), t->ndim);
+    w->scale_type = t->dtype;
+    w->scales = (array){ scales->file, scales->offset, t->shape[0], t->shape[1] };
+    l->codes = qweight;
+    RSD_TRY(take_array(module, "qweight", qweight, &w->codes));
+    RSD_TRY(take_array(module, "qzeros", qzeros, &w->zeros));
+    if (g_idx)
+        RSD_TRY(take_array(module, "g_idx", g_idx, &w->g_idx));
+    w->has_g_idx = g_idx && w->g_idx.cols;
+    RSD_TRY(tell_layout(module, w));
+    if (w->has_g_idx && w->g_idx.cols == w->in)
+        RSD_TRY(judge_g_idx(file, w));
+    RSD_TRY(check_config(module, c, w));
+    return w->awq ? RSD_OK : tell_version(file, w);
+}
+
+int rsd_layout_words(rsd_layer *l, const rsd_quantized_config *c, rsd_entry *out)
+{
+    words w = { .base = { read_words }, .zeros_as_are = c->zeros_as_are }, *own;
+    RSD_TRY(take_words(l, c, &w));
+    RSD_TRY(rsd_zeroed(1, sizeof *own, &own));
+    *own = w;
+    out->packing = &own->base;
+    out->out_by_in = true;
     out->tensor.shape[0] = w.out;
     out->tensor.shape[1] = w.in;
     snprintf(out->tensor.stored, sizeof out->tensor.stored, "%s-%zu g%zu", w.awq ? "awq" : "gptq",

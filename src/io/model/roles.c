@@ -9,7 +9,8 @@
 typedef enum {
     OUTSIDE,  /* not in a block, not a table */
     LINEAR,   /* y = W x in a block, stored out x in */
-    CONV1D,   /* the same, stored in x out by the Conv1D families, out x in by the others */
+    CONV1D,   /* the same, stored in x out by the Conv1D families, out x in by the others:
+               * rsd_model_orient judges */
     EMBEDDING /* token or position table, or the head */
 } kind;
 
@@ -203,11 +204,16 @@ static bool is_norm(const char *name, size_t n)
            (n == 2 || s[2] == '_' || isdigit((unsigned char)s[2]));
 }
 
-/* Conv1D is GPT's and GPT-2's own layer; their names alone mean it when nothing else is known. */
+/* The families whose layers of these names are Conv1D; the names alone mean it when nothing else is
+ * known.  (GPT-BigCode and Qwen's first version took the names and made the layers linear.) */
 static bool stores_conv1d(const char *architecture)
 {
-    return !architecture || strcmp(architecture, "unknown") == 0 ||
-           strcmp(architecture, "gpt2") == 0 || strcmp(architecture, "openai-gpt") == 0;
+    static const char *const families[] = { "unknown",  "gpt2", "openai-gpt",
+                                            "imagegpt", "jais", "decision_transformer" };
+    for (size_t k = 0; architecture && k < sizeof families / sizeof *families; k++)
+        if (strcmp(architecture, families[k]) == 0)
+            return true;
+    return !architecture;
 }
 
 rsd_role rsd_role_of(const char *architecture, const char *tensor_name)
@@ -230,7 +236,8 @@ rsd_role rsd_role_of(const char *architecture, const char *tensor_name)
         role.role = names[row].role;
         role.linear = names[row].kind == LINEAR || names[row].kind == CONV1D;
         role.embedding = names[row].kind == EMBEDDING;
-        role.transposed = names[row].kind == CONV1D && stores_conv1d(architecture);
+        role.conv1d = names[row].kind == CONV1D;
+        role.transposed = role.conv1d && stores_conv1d(architecture);
     } else if (is_norm(tensor_name, n)) {
         role.role = "norm";
     }

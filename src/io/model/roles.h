@@ -10,7 +10,8 @@ typedef struct {
     int layer;        /* block number from 0, -1 outside the blocks */
     bool linear;      /* weight of a linear layer of a block: analyzed by default */
     bool embedding;   /* token or position table, or the head: analyzed with --embeddings */
-    bool transposed;  /* stored in x out (GPT-2's Conv1D) */
+    bool conv1d;      /* a name of GPT-2's Conv1D layers: which way it lies is to be judged */
+    bool transposed;  /* stored in x out, as far as its family tells (model_type) */
 } rsd_role;
 
 /* architecture: model_type of config.json ("gpt_neox", "gpt2", "llama", "mistral", "qwen2",

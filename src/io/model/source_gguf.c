@@ -76,17 +76,13 @@ static int pack(const opening *o, const rsd_gguf_tensor *t, const rsd_gguf_row *
     return RSD_OK;
 }
 
-static void set_shape(const rsd_gguf_tensor *t, const rsd_gguf_row *row, bool stacked,
-                      rsd_tensor *to)
+/* Out x in, also where the checkpoint has the transpose: rsd_model_orient settles that. */
+static void set_shape(const rsd_gguf_tensor *t, bool stacked, rsd_tensor *to)
 {
     to->elements = 1;
     for (size_t k = stacked; k < t->ndim; k++) {
         to->shape[to->ndim++] = t->shape[k];
         to->elements *= t->shape[k];
-    }
-    if (row && row->transposed && to->ndim == 2) { /* as the checkpoint has it */
-        to->shape[0] = t->shape[1];
-        to->shape[1] = t->shape[0];
     }
 }
 
@@ -101,10 +97,12 @@ static int add_entry(const opening *o, size_t file, const rsd_gguf_tensor *t,
     char *name;
     RSD_TRY(rsd_gguf_scale_of(&o->parts, t, e, experts, &scale, &more));
     RSD_TRY(row ? rsd_gguf_rename(row, t->name, e, &name) : rsd_copy_text(t->name, &name));
-    *s = (rsd_entry){ .file = file, .offset = t->offset + e * bytes, .bytes = bytes };
+    *s = (rsd_entry){
+        .file = file, .offset = t->offset + e * bytes, .bytes = bytes, .out_by_in = true
+    };
     s->tensor.name = name;
     o->model->count++;
-    set_shape(t, row, experts != 0, &s->tensor);
+    set_shape(t, experts != 0, &s->tensor);
     snprintf(s->tensor.stored, sizeof s->tensor.stored, "%s", t->type->name);
     s->tensor.stored_bytes = bytes + more;
     return pack(o, t, row, scale, s);

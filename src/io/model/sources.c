@@ -1,24 +1,12 @@
+/* The kinds of source: safetensors files and folders of them, .npy, synthetic. */
 #include "io/model/sources.h"
 
+#include "alloc.h"
 #include "io/model/hf_folder.h"
 #include "io/model/prequantized.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int rsd_model_no_memory(const rsd_model *model)
-{
-    return RSD_FAIL(RSD_ENOMEM, "%s: description of the model", model->source);
-}
-
-int rsd_source_room(rsd_model *model, size_t more)
-{
-    rsd_entry *grown = realloc(model->entry, (model->count + more + 1) * sizeof *grown);
-    if (!grown)
-        return rsd_model_no_memory(model);
-    model->entry = grown;
-    return RSD_OK;
-}
 
 /* Stored as plain numbers. */
 static void set_stored(rsd_tensor *t, size_t bytes)
@@ -73,9 +61,8 @@ static int add_npy(rsd_model *model)
                         rsd_dtype_name(npy.dtype));
     RSD_TRY(rsd_source_room(model, 1));
     rsd_entry *s = &model->entry[0];
-    *s = (rsd_entry){ .offset = npy.offset,
-                      .bytes = map->size - npy.offset,
-                      .fortran = npy.fortran };
+    *s =
+        (rsd_entry){ .offset = npy.offset, .bytes = map->size - npy.offset, .turned = npy.fortran };
     s->tensor = (rsd_tensor){ .name = strdup(model->name),
                               .dtype = npy.dtype,
                               .ndim = 2,
@@ -94,10 +81,7 @@ static int add_npy(rsd_model *model)
 
 int rsd_source_map(rsd_model *model, const char *path)
 {
-    rsd_map *grown = realloc(model->file, (model->files + 1) * sizeof *grown);
-    if (!grown)
-        return rsd_model_no_memory(model);
-    model->file = grown;
+    RSD_TRY(rsd_room(&model->file, model->files, 1, sizeof *model->file));
     RSD_TRY(rsd_map_open(path, &model->file[model->files]));
     model->files++;
     return RSD_OK;
@@ -108,15 +92,8 @@ void rsd_source_roles(rsd_model *model)
     const char *naming = model->architecture;
     for (size_t i = 0; i < model->count && !naming; i++)
         naming = rsd_role_architecture(model->entry[i].tensor.name);
-    for (size_t i = 0; i < model->count; i++) {
-        rsd_tensor *t = &model->entry[i].tensor;
-        t->role = rsd_role_of(naming, t->name);
-        t->matrix = t->ndim == 2 && t->elements && rsd_dtype_is_real(t->dtype);
-        if (!t->matrix)
-            continue;
-        t->rows = t->shape[t->role.transposed ? 1 : 0];
-        t->cols = t->shape[t->role.transposed ? 0 : 1];
-    }
+    for (size_t i = 0; i < model->count; i++)
+        model->entry[i].tensor.role = rsd_role_of(naming, model->entry[i].tensor.name);
 }
 
 int rsd_source_file(rsd_model *model, const char *path)
@@ -137,7 +114,7 @@ int rsd_source_file(rsd_model *model, const char *path)
                         "and by its first bytes",
                         path);
     RSD_TRY(add_safetensors(model, 0));
-    RSD_TRY(rsd_prequantized_fold(model));
+    RSD_TRY(rsd_prequantized_fold(model, NULL));
     rsd_source_roles(model);
     return RSD_OK;
 }
@@ -156,7 +133,28 @@ static int open_shards(rsd_model *model, const char *path, const rsd_hf_folder *
     return RSD_OK;
 }
 
-int rsd_source_folder(rsd_model *model, const char *path, rsd_st_index *index)
+/* What the index promises is there, before any arrays are put together.  (A tensor that it does not
+ * mention is read all the same, as the libraries that load whole shards do.) */
+static int check_index(const rsd_model *model, const rsd_st_index *index)
+{
+    rsd_entry **sorted;
+    int err = RSD_OK;
+    RSD_TRY(rsd_entries_sort(model, &sorted));
+    RSD_TRY_DONE(rsd_entries_unique(model, sorted));
+    for (size_t i = 0; i < index->count && !err; i++) {
+        const char *tensor = index->entry[i].tensor, *file = index->entry[i].file;
+        const rsd_entry *s = rsd_entries_get(sorted, model->count, tensor);
+        const char *there = s ? rsd_entry_file(model, s) : NULL;
+        if (!s || strcmp(there, file) != 0)
+            err = RSD_FAIL(RSD_EFORMAT, "%s: the index puts tensor '%s' in %s, it is in %s",
+                           model->source, tensor, file, s ? there : "none of the shards");
+    }
+done:
+    free(sorted);
+    return err;
+}
+
+int rsd_source_folder(rsd_model *model, const char *path)
 {
     rsd_hf_folder folder;
     RSD_TRY(rsd_hf_folder_open(path, &folder));
@@ -165,11 +163,11 @@ int rsd_source_folder(rsd_model *model, const char *path, rsd_st_index *index)
     folder.architecture = folder.config = NULL;
     int err = open_shards(model, path, &folder);
     if (!err)
-        err = rsd_prequantized_fold(model);
+        err = check_index(model, &folder.index);
+    if (!err)
+        err = rsd_prequantized_fold(model, folder.quantization);
     if (!err)
         rsd_source_roles(model);
-    *index = folder.index;
-    folder.index = (rsd_st_index){ 0 };
     rsd_hf_folder_free(&folder);
     return err;
 }
@@ -184,9 +182,8 @@ static int synthetic_config(rsd_model *model)
         used += (size_t)snprintf(text + used, sizeof text - used, ", \"%s\": %s", opt->name, value);
     }
     snprintf(text + used, sizeof text - used, "}");
-    model->config = strdup(text);
-    model->architecture = strdup("synthetic");
-    return model->config && model->architecture ? RSD_OK : rsd_model_no_memory(model);
+    RSD_TRY(rsd_copy_text(text, &model->config));
+    return rsd_copy_text("synthetic", &model->architecture);
 }
 
 int rsd_source_synthetic(rsd_model *model, const char *text)
@@ -205,8 +202,7 @@ int rsd_source_synthetic(rsd_model *model, const char *text)
     RSD_TRY(rsd_source_room(model, p->count));
     for (size_t i = 0; i < p->count; i++) {
         char *name;
-        if (asprintf(&name, "layers.%zu.weight", i) < 0)
-            return rsd_model_no_memory(model);
+        RSD_TRY(rsd_format(&name, "layers.%zu.weight", i));
         rsd_entry *entry = &model->entry[model->count++];
         *entry = (rsd_entry){ .offset = i };
         entry->tensor = (rsd_tensor){
