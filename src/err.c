@@ -1,5 +1,7 @@
 #include "err.h"
 
+#include "utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,23 +21,14 @@ const char *rsd_errmsg(void) { return message; }
 
 const char *rsd_errwhere(void) { return where; }
 
-/* Messages carry names out of files; keep them on one line whatever those hold. */
-static void one_line(char *s)
-{
-    for (; *s; s++)
-        if ((unsigned char)*s < ' ' || *s == 127)
-            *s = '?';
-}
-
 int rsd_fail_at(const char *file, int line, int code, const char *fmt, ...)
 {
-    char text[sizeof message]; /* the arguments may point into the old message */
+    char text[2 * sizeof message]; /* the arguments may point into the old message */
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    one_line(text);
-    memcpy(message, text, sizeof message);
+    rsd_printable(text, message, sizeof message); /* names out of files may hold anything */
     const char *slash = strrchr(file, '/');
     snprintf(where, sizeof where, "%s:%d", slash ? slash + 1 : file, line);
     return code;
@@ -43,13 +36,14 @@ int rsd_fail_at(const char *file, int line, int code, const char *fmt, ...)
 
 int rsd_fail_prefix(int code, const char *fmt, ...)
 {
-    char old[sizeof message], name[sizeof message / 2];
+    enum { HALF = sizeof message / 2 }; /* for each, with room for what stands between */
+    char old[HALF - 2], name[HALF], text[2 * HALF];
     va_list ap;
-    memcpy(old, message, sizeof old);
+    rsd_printable(message, old, sizeof old);
     va_start(ap, fmt);
-    vsnprintf(name, sizeof name, fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    one_line(name);
-    snprintf(message, sizeof message, "%s: %.*s", name, (int)(sizeof message / 2 - 3), old);
+    rsd_printable(text, name, sizeof name);
+    snprintf(message, sizeof message, "%s: %s", name, old);
     return code;
 }

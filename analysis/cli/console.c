@@ -1,8 +1,12 @@
 #include "cli/console.h"
 
+#include "cli/printable.h"
+#include "utf8.h"
+
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -43,15 +47,33 @@ static void erase(void)
     console.width = 0;
 }
 
+/* The message, however long; NULL when memory is out. */
+static char *format(const char *fmt, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    const int n = vsnprintf(NULL, 0, fmt, again);
+    va_end(again);
+    char *text = n < 0 ? NULL : malloc((size_t)n + 1);
+    if (text)
+        vsnprintf(text, (size_t)n + 1, fmt, ap);
+    return text;
+}
+
 static void say(int level, const char *fmt, va_list ap)
 {
     if (console.level < level)
         return;
+    char *text = format(fmt, ap);
     pthread_mutex_lock(&console.lock);
     erase();
-    vfprintf(stderr, fmt, ap);
+    if (text)
+        printable_put(stderr, text, 0);
+    else
+        fputs("out of memory for a message", stderr);
     fputc('\n', stderr);
     pthread_mutex_unlock(&console.lock);
+    free(text);
 }
 
 #define SAY(name, level)                                                                           \
@@ -98,12 +120,13 @@ void console_progress_step(const char *item, double cost)
     if (isatty(STDERR_FILENO) && now - console.drawn > 0.1) {
         const double spent = now - console.started;
         const double left = spent * (console.total - console.done) / console.done;
-        char eta[32];
+        char eta[32], shown[48];
         print_time(eta, sizeof eta, left);
+        rsd_printable(item, shown, sizeof shown);
         erase();
         console.width =
-            fprintf(stderr, "%s %zu/%zu, %.2f/s, %s left  %.40s", console.what, console.done_items,
-                    console.items, (double)console.done_items / spent, eta, item);
+            fprintf(stderr, "%s %zu/%zu, %.2f/s, %s left  %s", console.what, console.done_items,
+                    console.items, (double)console.done_items / spent, eta, shown);
         fflush(stderr);
         console.drawn = now;
     }

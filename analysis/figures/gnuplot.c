@@ -1,5 +1,6 @@
 #include "figures/gnuplot.h"
 
+#include "alloc.h"
 #include "cli/console.h"
 #include "cli/stop.h"
 #include "figures/paths.h"
@@ -10,17 +11,20 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
 
 /* One running gnuplot.  It reads the page from standard input, a file without a name, and its
- * messages go to another: nothing is left behind whatever happens. */
+ * messages go to another: nothing is left behind whatever happens.  The picture is its standard
+ * output, a file that is opened here: whether the system takes it is known before anything runs,
+ * and its name is final only when the picture is whole. */
 typedef struct {
     pid_t pid; /* 0: free */
-    char *figure, *path, *temporary;
+    char *figure;
+    picture_format format;
+    rsd_writer picture;
     FILE *input, *messages;
 } job;
 
@@ -29,12 +33,6 @@ struct gnuplot_pool {
     size_t width, next; /* the oldest job that runs */
     job *job;
 };
-
-const char *picture_suffix(picture_format format)
-{
-    static const char *const words[] = { "png", "svg", "pdf" };
-    return words[format];
-}
 
 /* Is `folder` one of plots?  Takes the text over. */
 static bool has_scripts(char *folder, char **out)
@@ -88,14 +86,10 @@ int gnuplot_scripts(char **folder)
 
 int gnuplot_pool_open(const char *scripts, size_t width, gnuplot_pool **out)
 {
-    gnuplot_pool *pool = calloc(1, sizeof *pool);
-    *out = pool;
-    if (!pool)
-        return RSD_FAIL(RSD_ENOMEM, "list of running programs");
-    pool->scripts = scripts;
-    pool->width = width;
-    pool->job = calloc(width, sizeof *pool->job);
-    return pool->job ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "list of %zu running programs", pool->width);
+    RSD_TRY(rsd_zeroed(1, sizeof **out, out));
+    (*out)->scripts = scripts;
+    (*out)->width = width;
+    return rsd_zeroed(width, sizeof *(*out)->job, &(*out)->job);
 }
 
 static void job_free(job *j)
@@ -104,8 +98,7 @@ static void job_free(job *j)
         fclose(j->input);
     if (j->messages)
         fclose(j->messages);
-    free(j->temporary);
-    free(j->path);
+    rsd_writer_abandon(&j->picture);
     free(j->figure);
     *j = (job){ 0 };
 }
@@ -128,27 +121,41 @@ static void first_message(FILE *f, bool failure, char *out, size_t size)
     }
 }
 
+/* gnuplot ended as if all were fine, but the picture is not whole: why, in the words of whoever
+ * knows best.  That is the system, if it takes no more bytes now. */
+static int cut_off(job *j, int err, const char *message)
+{
+    const char block[4096] = { 0 };
+    FILE *f = j->picture.stream;
+    if (err != RSD_EFORMAT)
+        return err;
+    if (fseek(f, 0, SEEK_END) != 0 || fwrite(block, 1, sizeof block, f) != sizeof block ||
+        fflush(f) != 0)
+        return RSD_FAIL(RSD_EIO, "%s: cannot write the picture: %s", j->picture.path,
+                        strerror(errno));
+    return RSD_FAIL(RSD_EIO, "%s: gnuplot ended well, but %s%s%s", j->picture.path, rsd_errmsg(),
+                    *message ? "; it said: " : "", message);
+}
+
 static int outcome(job *j, int status)
 {
     char message[512];
-    struct stat st;
     first_message(j->messages, status != 0, message, sizeof message);
     if (status != 0 && stop_requested())
         return RSD_FAIL(RSD_ESTOPPED, "figure %s: stopped", j->figure);
     if (WIFSIGNALED(status))
-        return RSD_FAIL(RSD_EIO, "figure %s: gnuplot died of signal %d", j->figure,
-                        WTERMSIG(status));
+        return RSD_FAIL(RSD_EIO, "%s: gnuplot died of signal %d, %s", j->picture.path,
+                        WTERMSIG(status), strsignal(WTERMSIG(status)));
     if (WEXITSTATUS(status) != 0)
         return RSD_FAIL(RSD_EIO, "figure %s: gnuplot failed: %s", j->figure,
                         *message ? message : "it gave no reason");
     if (*message)
-        console_detail("%s: gnuplot: %s", j->path, message);
-    if (stat(j->temporary, &st) != 0 || st.st_size == 0)
-        return RSD_FAIL(RSD_EIO, "figure %s: gnuplot wrote nothing to %s", j->figure, j->temporary);
-    if (rename(j->temporary, j->path) != 0)
-        return RSD_FAIL(RSD_EIO, "%s: %s", j->path, strerror(errno));
-    console_detail("%s", j->path);
-    return RSD_OK;
+        console_detail("%s: gnuplot: %s", j->picture.path, message);
+    const int err = picture_check(j->format, j->picture.temporary);
+    if (err)
+        return cut_off(j, err, message);
+    console_detail("%s", j->picture.path);
+    return rsd_writer_commit(&j->picture);
 }
 
 static int finish(job *j)
@@ -161,8 +168,6 @@ static int finish(job *j)
         }
     err = outcome(j, status);
 done:
-    if (err)
-        unlink(j->temporary);
     job_free(j);
     return err;
 }
@@ -191,32 +196,32 @@ static void put_terminal(FILE *f, const page *p, picture_format format)
 }
 
 /* Everything that gnuplot reads before the script. */
-static int put_input(const gnuplot_pool *pool, const page *p, picture_format format, job *j)
+static int put_input(const gnuplot_pool *pool, const page *p, job *j)
 {
     FILE *f = j->input;
     fwrite(p->settings_text, 1, p->settings_size, f);
     fputs("$table << END_OF_TABLE\n", f);
     fwrite(p->table_text, 1, p->table_size, f);
     fputs("END_OF_TABLE\n", f);
-    put_terminal(f, p, format);
-    fputs("set output ", f);
-    page_put_quoted(f, j->temporary);
+    put_terminal(f, p, j->format);
     fputs("scripts = ", f);
     page_put_quoted(f, pool->scripts);
+    if (fflush(f) != 0 || ferror(f))
+        return RSD_FAIL(RSD_EIO, "figure %s: temporary file: %s", j->figure, strerror(errno));
     rewind(f);
-    return ferror(f)
-               ? RSD_FAIL(RSD_EIO, "figure %s: temporary file: %s", j->figure, strerror(errno))
-               : RSD_OK;
+    return RSD_OK;
 }
 
-static int spawn(const char *script, job *j)
+static int spawn(char *script, job *j)
 {
     posix_spawn_file_actions_t files;
-    char *argv[] = { "gnuplot", "--default-settings", "/dev/stdin", (char *)(uintptr_t)script,
-                     NULL };
+    char *argv[] = { "gnuplot", "--default-settings", "/dev/stdin", script, NULL };
     int bad = posix_spawn_file_actions_init(&files);
     if (!bad) {
         bad = posix_spawn_file_actions_adddup2(&files, fileno(j->input), STDIN_FILENO);
+        if (!bad)
+            bad =
+                posix_spawn_file_actions_adddup2(&files, fileno(j->picture.stream), STDOUT_FILENO);
         if (!bad)
             bad = posix_spawn_file_actions_adddup2(&files, fileno(j->messages), STDERR_FILENO);
         if (!bad)
@@ -233,31 +238,24 @@ static int spawn(const char *script, job *j)
 static int start(const gnuplot_pool *pool, const page *p, picture_format format, const char *path,
                  job *j)
 {
-    char *name = NULL, *script = NULL;
+    char *script = NULL;
     int err = RSD_OK;
-    if (asprintf(&name, "%s.gp", p->figure) < 0)
-        return RSD_FAIL(RSD_ENOMEM, "path of %s.gp", p->figure);
-    script = rsd_path_join(pool->scripts, name);
-    j->figure = strdup(p->figure);
-    j->path = strdup(path);
-    if (!script || !j->figure || !j->path || asprintf(&j->temporary, "%s.tmp", path) < 0) {
-        j->temporary = NULL;
-        err = RSD_FAIL(RSD_ENOMEM, "paths of figure %s", p->figure);
-        goto done;
-    }
+    j->format = format;
+    RSD_TRY_DONE(rsd_format(&script, "%s/%s.gp", pool->scripts, p->figure));
+    RSD_TRY_DONE(rsd_copy_text(p->figure, &j->figure));
+    RSD_TRY_DONE(rsd_writer_open(path, &j->picture));
     j->input = tmpfile();
     j->messages = tmpfile();
     if (!j->input || !j->messages) {
         err = RSD_FAIL(RSD_EIO, "figure %s: temporary file: %s", p->figure, strerror(errno));
         goto done;
     }
-    RSD_TRY_DONE(put_input(pool, p, format, j));
+    RSD_TRY_DONE(put_input(pool, p, j));
     err = spawn(script, j);
 done:
     if (err)
         job_free(j);
     free(script);
-    free(name);
     return err;
 }
 

@@ -3,10 +3,7 @@
 #define RSD_FIGURES_GNUPLOT_H
 
 #include "figures/page.h"
-
-typedef enum { PICTURE_PNG, PICTURE_SVG, PICTURE_PDF } picture_format;
-#define PICTURE_WORDS "png|svg|pdf"
-const char *picture_suffix(picture_format format); /* "png" */
+#include "figures/picture.h"
 
 /* The folder of the scripts: $RESIDUUM_PLOTS; else share/residuum/plots beside the program's
  * folder; else the source's while the program lies in its build tree; else where they were to be
@@ -20,7 +17,8 @@ RSD_CHECK int gnuplot_pool_open(const char *scripts, size_t width, gnuplot_pool 
 
 /* Have the page drawn to `path`, which appears whole or not at all.  Returns when a program could
  * be started; failures of pages before come back here or from gnuplot_pool_close.
- * Errors: RSD_EIO: no gnuplot (names its package), gnuplot failed (its message), no picture.
+ * Errors: RSD_EIO: no gnuplot (names its package), gnuplot failed (its message), the file cannot be
+ * written, or is no whole picture although gnuplot ended as if it were.
  * RSD_ESTOPPED when a signal ended gnuplot too. */
 RSD_CHECK int gnuplot_pool_draw(gnuplot_pool *pool, const page *p, picture_format format,
                                 const char *path);

@@ -1,5 +1,6 @@
 /* residuum plot: figures of result files.  Which pages a figure has, its file in figures/ decides;
  * how they look, its script in plots/. */
+#include "alloc.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/stop.h"
@@ -61,7 +62,7 @@ typedef struct {
     gnuplot_pool *pool;
     const char *stem; /* what the names of pages begin with, "" for a single file */
     char **name;      /* [names] pictures of this run, without suffix */
-    size_t names, room;
+    size_t names;
     size_t *now; /* counts the pages of the figure at hand */
 } run;
 
@@ -87,11 +88,9 @@ static int sort_words(run *r, const rsd_list *words)
     size_t known = 0;
     while (figures[known])
         known++;
-    r->file = calloc(words->count, sizeof *r->file);
-    r->wanted = calloc(known, sizeof *r->wanted);
-    r->drawn = calloc(known, sizeof *r->drawn);
-    if (!r->file || !r->wanted || !r->drawn)
-        return RSD_FAIL(RSD_ENOMEM, "%zu words", words->count);
+    RSD_TRY(rsd_zeroed(words->count, sizeof *r->file, &r->file));
+    RSD_TRY(rsd_zeroed(known, sizeof *r->wanted, &r->wanted));
+    RSD_TRY(rsd_zeroed(known, sizeof *r->drawn, &r->drawn));
     for (size_t i = 0; i < words->count; i++) {
         const figure *f = figure_find(words->item[i]);
         if (f)
@@ -126,51 +125,39 @@ static int check_metric(const char *name)
     return RSD_FAIL(RSD_EUSAGE, "--metric %s: no such number; there are %s", name, known);
 }
 
+static bool is_taken(const run *r, const char *name)
+{
+    for (size_t i = 0; i < r->names; i++)
+        if (strcmp(r->name[i], name) == 0)
+            return true;
+    return false;
+}
+
 /* The page's name, made different from those before in this run.  The run owns it. */
 static int name_picture(run *r, const page *p, const char **out)
 {
-    char *name = NULL;
-    for (size_t n = 1; !name; n++) {
-        char number[32] = "";
-        if (n > 1)
-            snprintf(number, sizeof number, "-%zu", n);
-        if (asprintf(&name, "%s%s%s%s", r->stem, *r->stem ? "-" : "", p->name, number) < 0)
-            return RSD_FAIL(RSD_ENOMEM, "name of a picture");
-        for (size_t i = 0; name && i < r->names; i++)
-            if (strcmp(r->name[i], name) == 0) {
-                free(name);
-                name = NULL;
-            }
-    }
-    if (r->names == r->room) {
-        const size_t room = r->room ? 2 * r->room : 64;
-        char **grown = realloc(r->name, room * sizeof *grown);
-        if (!grown) {
-            free(name);
-            return RSD_FAIL(RSD_ENOMEM, "names of %zu pictures", room);
-        }
-        r->name = grown;
-        r->room = room;
+    char *name;
+    RSD_TRY(rsd_room(&r->name, r->names, 1, sizeof *r->name));
+    RSD_TRY(rsd_format(&name, "%s%s%s", r->stem, *r->stem ? "-" : "", p->name));
+    for (size_t n = 2; is_taken(r, name); n++) {
+        free(name);
+        RSD_TRY(rsd_format(&name, "%s%s%s-%zu", r->stem, *r->stem ? "-" : "", p->name, n));
     }
     *out = r->name[r->names++] = name;
     return RSD_OK;
 }
 
-static char *path_of(const run *r, const char *name, const char *suffix)
+static int path_of(const run *r, const char *name, const char *suffix, char **out)
 {
-    char *file = NULL;
-    if (asprintf(&file, "%s.%s", name, suffix) < 0)
-        return NULL;
-    char *path = rsd_path_join(r->params->common.output, file);
-    free(file);
-    return path;
+    return rsd_format(out, "%s/%s.%s", r->params->common.output, name, suffix);
 }
 
 static int write_table(const run *r, const page *p, const char *name)
 {
-    char *path = path_of(r, name, "tsv");
+    char *path;
     rsd_writer w = { 0 };
-    int err = path ? rsd_writer_open(path, &w) : RSD_FAIL(RSD_ENOMEM, "path of a table");
+    RSD_TRY(path_of(r, name, "tsv", &path));
+    int err = rsd_writer_open(path, &w);
     if (!err)
         err = rsd_writer_put(&w, p->table_text, p->table_size);
     if (err)
@@ -191,9 +178,9 @@ static int draw(void *context, const page *p)
     RSD_TRY(name_picture(r, p, &name));
     if (r->params->tables)
         RSD_TRY(write_table(r, p, name));
-    char *path = path_of(r, name, picture_suffix(format));
-    const int err = path ? gnuplot_pool_draw(r->pool, p, format, path)
-                         : RSD_FAIL(RSD_ENOMEM, "path of a picture");
+    char *path;
+    RSD_TRY(path_of(r, name, picture_suffix(format), &path));
+    const int err = gnuplot_pool_draw(r->pool, p, format, path);
     free(path);
     ++*r->now;
     return err;
@@ -231,16 +218,15 @@ static int draw_file(run *r, const char *path)
 }
 
 /* "a/b.h5": "b". */
-static char *stem_of(const char *path)
+static int stem_of(const char *path, char **out)
 {
     const char *slash = strrchr(path, '/');
-    char *stem = strdup(slash ? slash + 1 : path);
-    char *dot = stem ? strrchr(stem, '.') : NULL;
-    if (dot && dot > stem)
+    RSD_TRY(rsd_copy_text(slash ? slash + 1 : path, out));
+    char *dot = strrchr(*out, '.');
+    if (dot && dot > *out)
         *dot = 0;
-    if (stem)
-        caption_file_name(stem);
-    return stem;
+    caption_file_name(*out);
+    return RSD_OK;
 }
 
 static int draw_files(run *r)
@@ -249,9 +235,10 @@ static int draw_files(run *r)
     console_progress_begin("figure", r->files * r->wanted_count,
                            (double)(r->files * r->wanted_count));
     for (size_t i = 0; i < r->files && !err; i++) {
-        char *stem = r->files > 1 ? stem_of(r->file[i]) : NULL;
+        char *stem = NULL;
+        err = r->files > 1 ? stem_of(r->file[i], &stem) : RSD_OK;
         r->stem = stem ? stem : "";
-        err = draw_file(r, r->file[i]);
+        err = err ? err : draw_file(r, r->file[i]);
         free(stem);
     }
     console_progress_end();
@@ -269,13 +256,27 @@ static int check_drawn(const run *r)
     return RSD_OK;
 }
 
+/* Can pictures be written here?  Asked before any is drawn, by writing: rights alone do not tell.
+ */
+static int check_folder(const char *folder)
+{
+    char *path = NULL;
+    rsd_writer w = { 0 };
+    RSD_TRY(rsd_make_folder(folder));
+    RSD_TRY(rsd_format(&path, "%s/.residuum-plot", folder));
+    const int err = rsd_writer_open(path, &w);
+    rsd_writer_abandon(&w);
+    free(path);
+    return err;
+}
+
 static int plot(run *r, const rsd_list *words)
 {
     const char *folder = r->params->common.output;
     RSD_TRY(sort_words(r, words));
     RSD_TRY(check_metric(r->params->figure.metric));
     RSD_TRY(gnuplot_scripts(&r->scripts));
-    RSD_TRY(rsd_make_folder(folder));
+    RSD_TRY(check_folder(folder));
     int err = gnuplot_pool_open(r->scripts, rsd_par_threads(), &r->pool);
     if (!err)
         err = draw_files(r);

@@ -79,7 +79,7 @@ static int quantize_one(const quantize_job *job, const rsd_model *model, const r
     RSD_TRY_DONE(rsd_model_read(model, t, W));
     RSD_TRY_DONE(calibration_read(job->calibration, t, &k));
     RSD_TRY_DONE(rsd_quantize(spec, W, k.any ? &k.c : NULL, *Wq, &stats, packed));
-    job->report(job->context, t, spec, &stats, sqrt(rsd_mat_sumsq(W)));
+    err = job->report(job->context, t, spec, &stats, sqrt(rsd_mat_sumsq(W)));
 done:
     layer_calibration_free(&k);
     rsd_mat_free(&W);

@@ -13,8 +13,8 @@ typedef struct {
     const calibration *calibration; /* for quantizers that take it */
     const char *output;
     /* Called for each matrix when it is done; norm is ||W||_F. */
-    void (*report)(void *context, const rsd_tensor *t, const rsd_spec *spec,
-                   const rsd_quant_stats *stats, double norm);
+    int (*report)(void *context, const rsd_tensor *t, const rsd_spec *spec,
+                  const rsd_quant_stats *stats, double norm);
     void *context;
 } quantize_job;
 

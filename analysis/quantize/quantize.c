@@ -2,8 +2,11 @@
  *
  * Two things are written: the dequantized numbers, in a form that other programs read as they read
  * the original, and the bytes that the quantizer really stores, section by section. */
+#include "alloc.h"
 #include "cli/command.h"
 #include "cli/console.h"
+#include "cli/json_out.h"
+#include "cli/printable.h"
 #include "cli/select.h"
 #include "io/file.h"
 #include "io/model.h"
@@ -14,7 +17,6 @@
 #include "quantizers/quantizer.h"
 #include "result/calibration_file.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,54 +51,69 @@ static const rsd_opt options[] = {
 
 /* What was done, as it is printed at the end. */
 typedef struct {
-    json_t *rows;
+    const rsd_tensor *tensor; /* the model's */
+    char spec[RSD_SPEC_MAX];
+    rsd_quant_stats stats;
+} report_row;
+
+typedef struct {
+    report_row *row;
+    size_t rows, capacity;
     double weights, bytes, error, norm;
 } report;
 
-static void report_matrix(void *context, const rsd_tensor *t, const rsd_spec *spec,
-                          const rsd_quant_stats *s, double norm)
+static int report_matrix(void *context, const rsd_tensor *t, const rsd_spec *spec,
+                         const rsd_quant_stats *s, double norm)
 {
     report *r = context;
-    json_array_append_new(
-        r->rows, json_pack("{s:s, s:s, s:f, s:I, s:f, s:o, s:f}", "tensor", t->name, "spec",
-                           spec->text, "bits_per_weight", s->bits_per_weight, "packed_bytes",
-                           (json_int_t)s->packed_bytes, "relative_error", s->relative_error,
-                           "sqnr_db", isfinite(s->sqnr_db) ? json_real(s->sqnr_db) : json_null(),
-                           "max_abs_error", s->max_abs_error));
+    RSD_TRY(rsd_grow(&r->row, &r->capacity, r->rows + 1, sizeof *r->row));
+    report_row *row = &r->row[r->rows++];
+    *row = (report_row){ .tensor = t, .stats = *s };
+    memcpy(row->spec, spec->text, sizeof row->spec);
     r->weights += (double)t->elements;
     r->bytes += (double)s->packed_bytes;
     r->error += norm * norm * s->relative_error * s->relative_error;
     r->norm += norm * norm;
+    return RSD_OK;
+}
+
+static int print_json(const report *r, const char *output, double bits, double error)
+{
+    json_out j = json_begin_object();
+    json_put_text(&j, "output", output);
+    json_open_list(&j, "matrices");
+    for (size_t i = 0; i < r->rows; i++) {
+        const rsd_quant_stats *s = &r->row[i].stats;
+        json_open_object(&j, NULL);
+        json_put_text(&j, "tensor", r->row[i].tensor->name);
+        json_put_text(&j, "spec", r->row[i].spec);
+        json_put_real(&j, "bits_per_weight", s->bits_per_weight);
+        json_put_size(&j, "packed_bytes", s->packed_bytes);
+        json_put_real(&j, "relative_error", s->relative_error);
+        json_put_real(&j, "sqnr_db", s->sqnr_db);
+        json_put_real(&j, "max_abs_error", s->max_abs_error);
+        json_close(&j);
+    }
+    json_close(&j);
+    json_put_real(&j, "bits_per_weight", bits);
+    json_put_real(&j, "relative_error", error);
+    return json_print(&j, stdout, JSON_INDENTED);
 }
 
 static int print_report(const report *r, const char *output, bool json)
 {
     const double bits = 8 * r->bytes / r->weights;
     const double error = r->norm > 0 ? sqrt(r->error / r->norm) : 0;
-    if (json) {
-        json_t *all = json_pack("{s:s, s:O, s:f, s:f}", "output", output, "matrices", r->rows,
-                                "bits_per_weight", bits, "relative_error", error);
-        const int failed = !all || json_dumpf(all, stdout, JSON_INDENT(1));
-        putchar('\n');
-        json_decref(all);
-        return failed ? RSD_FAIL(RSD_EIO, "could not print as JSON") : RSD_OK;
-    }
+    if (json)
+        return print_json(r, output, bits, error);
     printf("%-48s %-36s %9s %10s\n", "tensor", "quantizer", "bits/wt", "rel.err");
-    size_t i;
-    json_t *row;
-    json_array_foreach(r->rows, i, row)
-        printf("%-48s %-36s %9.4f %10.6f\n", json_string_value(json_object_get(row, "tensor")),
-               json_string_value(json_object_get(row, "spec")),
-               json_real_value(json_object_get(row, "bits_per_weight")),
-               json_real_value(json_object_get(row, "relative_error")));
+    for (size_t i = 0; i < r->rows; i++) {
+        printable_put(stdout, r->row[i].tensor->name, 48);
+        printf(" %-36s %9.4f %10.6f\n", r->row[i].spec, r->row[i].stats.bits_per_weight,
+               r->row[i].stats.relative_error);
+    }
     printf("%-48s %-36s %9.4f %10.6f\n", "all", "", bits, error);
     return RSD_OK;
-}
-
-static bool ends_with(const char *s, const char *end)
-{
-    const size_t n = strlen(s), k = strlen(end);
-    return n >= k && strcmp(s + n - k, end) == 0;
 }
 
 /* Everything that is open. */
@@ -145,9 +162,9 @@ static int write_output(quantization *q)
                                .output = output,
                                .report = report_matrix,
                                .context = &q->report };
-    if (ends_with(output, ".npy"))
+    if (rsd_path_ends(output, ".npy"))
         return quantize_to_npy(&job, q->model);
-    if (ends_with(output, ".gguf"))
+    if (rsd_path_ends(output, ".gguf"))
         return quantize_to_gguf(&job, q->model);
     return quantize_to_folder(&job, q->model);
 }
@@ -172,12 +189,12 @@ static int quantize(quantization *q, const char *input)
 
 static int run(const void *params, const rsd_arguments *arguments)
 {
-    quantization q = { .params = params, .report.rows = json_array() };
+    quantization q = { .params = params };
     const int err = quantize(&q, arguments->words.item[0]);
     select_specs_free(&q.specs);
     calibration_close(&q.calibration);
     rsd_model_close(q.model);
-    json_decref(q.report.rows);
+    free(q.report.row);
     return err;
 }
 

@@ -60,7 +60,8 @@ static int put_quantized(const gguf_plan *p, rsd_gguf_writer *w, const gguf_item
     RSD_TRY_DONE(rsd_quantize(&it->spec, W, k.any ? &k.c : NULL, Wq, &stats, &packed));
     assert(packed.sections == 1); /* asked by gguf_type_of */
     RSD_TRY_DONE(rsd_gguf_data(w, packed.section[0].data, packed.section[0].bytes));
-    p->job->report(p->job->context, it->tensor, &it->spec, &stats, sqrt(rsd_mat_sumsq(W)));
+    RSD_TRY_DONE(
+        p->job->report(p->job->context, it->tensor, &it->spec, &stats, sqrt(rsd_mat_sumsq(W))));
     console_progress_step(it->tensor->name, 1);
 done:
     layer_calibration_free(&k);

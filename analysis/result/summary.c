@@ -1,6 +1,7 @@
 #include "result/summary.h"
 
 #include "alloc.h"
+#include "cli/printable.h"
 #include "result/spectra_table.h"
 
 #include <math.h>
@@ -72,11 +73,30 @@ static void take_row(line *l, const spectra_row *row, double w_norm)
         l->leak = row->relation.leak_strength;
 }
 
-static void print_line(const line *l)
+/* Widths of the columns of names, which are not cut. */
+typedef struct {
+    size_t model, spec;
+} widths;
+
+static widths find_widths(const lines *l)
+{
+    widths w = { strlen("model"), strlen("quantizer") };
+    for (size_t i = 0; i < l->count; i++) {
+        const size_t model = printable_width(l->line[i].first->model);
+        const size_t spec = printable_width(l->line[i].first->spec);
+        w.model = model > w.model ? model : w.model;
+        w.spec = spec > w.spec ? spec : w.spec;
+    }
+    return w;
+}
+
+static void print_line(const line *l, widths w)
 {
     const spectra_row *row = l->first;
-    printf("%-20.20s %-4s %-32.32s %8zu", row->model, spectrum_names[row->what], row->spec,
-           l->matrices);
+    printable_put(stdout, row->model, w.model);
+    printf(" %-4s ", spectrum_names[row->what]);
+    printable_put(stdout, row->spec, w.spec);
+    printf(" %8zu", l->matrices);
     if (*row->spec)
         printf(" %9.3f %9.5f", l->bits / l->weights, sqrt(l->error / l->norm));
     else
@@ -113,11 +133,13 @@ static int print_spectra(const rsd_store *store)
     lines all = { 0 };
     RSD_TRY(spectra_read(store, &rows));
     const int err = collect(&rows, &all);
+    const widths w = find_widths(&all);
     if (!err && all.count)
-        printf("%-20s %-4s %-32s %8s %9s %9s %9s %9s %9s\n", "model", "what", "quantizer",
-               "matrices", "bits/wt", "rel.err", "eff.rank", "excess", "leak/edge");
+        printf("%-*s %-4s %-*s %8s %9s %9s %9s %9s %9s\n", (int)w.model, "model", "what",
+               (int)w.spec, "quantizer", "matrices", "bits/wt", "rel.err", "eff.rank", "excess",
+               "leak/edge");
     for (size_t i = 0; !err && i < all.count; i++)
-        print_line(&all.line[i]);
+        print_line(&all.line[i], w);
     free(all.line);
     spectra_free(&rows);
     return err;

@@ -1,14 +1,16 @@
 /* residuum export: one table of a result file on standard output. */
 #include "cli/command.h"
+#include "cli/json_out.h"
+#include "cli/printable.h"
 #include "io/store.h"
 #include "result/tables.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
     rsd_common common;
@@ -28,32 +30,47 @@ static const rsd_opt options[] = {
 typedef struct {
     const rsd_column *columns;
     size_t count, rows;
+    bool terminal;
 } printer;
 
-static int begin_csv(void *context, const rsd_column *columns, size_t count)
-{
-    printer *p = context;
-    *p = (printer){ columns, count, 0 };
-    for (size_t c = 0; c < count; c++)
-        printf("%s%s", c ? "," : "", columns[c].name);
-    putchar('\n');
-    return RSD_OK;
-}
-
 /* RFC 4180: quoted where it holds a comma, a quote or a line end. */
-static void csv_text(const char *s)
+static void put_quoted(const char *s)
 {
-    if (!s[strcspn(s, ",\"\r\n")]) {
-        fputs(s, stdout);
-        return;
-    }
-    putchar('"');
+    const bool quoted = s[strcspn(s, ",\"\r\n")];
+    if (quoted)
+        putchar('"');
     for (; *s; s++) {
         if (*s == '"')
             putchar('"');
         putchar(*s);
     }
-    putchar('"');
+    if (quoted)
+        putchar('"');
+}
+
+/* A terminal gets what can be shown, a file or a pipe the bytes as they are. */
+static int csv_text(const printer *p, const char *s)
+{
+    char *copy = NULL;
+    if (p->terminal)
+        RSD_TRY(printable_copy(s, &copy));
+    put_quoted(copy ? copy : s);
+    free(copy);
+    return RSD_OK;
+}
+
+static int begin_csv(void *context, const rsd_column *columns, size_t count)
+{
+    printer *p = context;
+    p->columns = columns;
+    p->count = count;
+    for (size_t c = 0; c < count; c++) {
+        if (c)
+            putchar(',');
+        RSD_TRY(csv_text(p, columns[c].name));
+    }
+    putchar('\n');
+    return RSD_OK;
 }
 
 static int row_csv(void *context, const rsd_value *v)
@@ -63,7 +80,7 @@ static int row_csv(void *context, const rsd_value *v)
         if (c)
             putchar(',');
         if (p->columns[c].type == RSD_COLUMN_TEXT)
-            csv_text(v[c].text);
+            RSD_TRY(csv_text(p, v[c].text));
         else if (p->columns[c].type == RSD_COLUMN_INT)
             printf("%" PRId64, v[c].integer);
         else if (!isnan(v[c].real)) /* an undefined number is an empty field */
@@ -75,40 +92,35 @@ static int row_csv(void *context, const rsd_value *v)
 
 static int begin_json(void *context, const rsd_column *columns, size_t count)
 {
-    *(printer *)context = (printer){ columns, count, 0 };
+    printer *p = context;
+    p->columns = columns;
+    p->count = count;
     putchar('[');
     return RSD_OK;
-}
-
-static json_t *json_of(rsd_column_type type, const rsd_value *v)
-{
-    if (type == RSD_COLUMN_TEXT)
-        return json_string(v->text);
-    if (type == RSD_COLUMN_INT)
-        return json_integer(v->integer);
-    return isfinite(v->real) ? json_real(v->real) : json_null();
 }
 
 static int row_json(void *context, const rsd_value *v)
 {
     printer *p = context;
-    json_t *row = json_object();
-    int failed = !row;
-    for (size_t c = 0; c < p->count && !failed; c++)
-        failed = json_object_set_new(row, p->columns[c].name, json_of(p->columns[c].type, &v[c]));
-    if (!failed) {
-        fputs(p->rows++ ? ",\n" : "\n", stdout);
-        failed = json_dumpf(row, stdout, JSON_COMPACT);
+    json_out j = json_begin_object();
+    for (size_t c = 0; c < p->count; c++) {
+        const rsd_column *column = &p->columns[c];
+        if (column->type == RSD_COLUMN_TEXT)
+            json_put_text(&j, column->name, v[c].text);
+        else if (column->type == RSD_COLUMN_INT)
+            json_put_int(&j, column->name, v[c].integer);
+        else
+            json_put_real(&j, column->name, v[c].real);
     }
-    json_decref(row);
-    return failed ? RSD_FAIL(RSD_EIO, "row %zu could not be printed", p->rows) : RSD_OK;
+    fputs(p->rows++ ? ",\n" : "\n", stdout);
+    return json_print(&j, stdout, JSON_ONE_LINE);
 }
 
 static int run(const void *params, const rsd_arguments *arguments)
 {
     const export_params *p = params;
     const char *path = arguments->words.item[0], *name = arguments->words.item[1];
-    printer state = { 0 };
+    printer state = { .terminal = isatty(STDOUT_FILENO) };
     const table_sink sink = { p->format == CSV ? begin_csv : begin_json,
                               p->format == CSV ? row_csv : row_json, &state };
     rsd_store *store;
@@ -125,8 +137,13 @@ const rsd_command rsd_command_export = {
     .name = "export",
     .usage = "F.h5 TABLE [--format csv|json]",
     .summary = "one table of a result file to standard output",
-    .details = "TABLE is spectra, matrices, curves or nulls; an undefined number is an empty CSV\n"
-               "field, or null.\n",
+    .details =
+        "TABLE is one of those that `residuum list tables` names; an undefined number is an empty\n"
+        "CSV field, or null.  CSV is RFC 4180 with the bytes of names as they are, but on a "
+        "terminal\n"
+        "control characters and what is no UTF-8 are shown as \\xNN.  JSON is UTF-8: bytes of "
+        "names\n"
+        "that are not are \\xNN.\n",
     .options = options,
     .min_words = 2,
     .max_words = 2,

@@ -1,10 +1,11 @@
 /* residuum inspect: a model's matrices, or what a result file holds. */
 #include "cli/command.h"
+#include "cli/json_out.h"
+#include "cli/printable.h"
 #include "cli/select.h"
 #include "io/model.h"
 #include "show/inspect_result.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,12 +27,14 @@ static const rsd_opt options[] = {
 };
 /* clang-format on */
 
-static void shape_text(const rsd_tensor *t, char *out, size_t size)
+/* "768 x 3072" in a column of so many characters, right. */
+static void print_shape(const size_t *shape, size_t ndim, int width)
 {
-    size_t used = 0;
-    *out = 0;
-    for (size_t d = 0; d < t->ndim && used < size; d++)
-        used += (size_t)snprintf(out + used, size - used, "%s%zu", d ? " x " : "", t->shape[d]);
+    for (size_t d = 0; d < ndim; d++)
+        width -= snprintf(NULL, 0, "%s%zu", d ? " x " : "", shape[d]);
+    printf("%*s", width > 0 ? width : 0, "");
+    for (size_t d = 0; d < ndim; d++)
+        printf("%s%zu", d ? " x " : "", shape[d]);
 }
 
 /* 0 for what is made, not stored. */
@@ -43,27 +46,29 @@ static double bits_per_weight(const rsd_tensor *t)
 static void print_text(const inspect_params *p, const rsd_model *model)
 {
     size_t taken = 0, weights = 0, matrices = 0;
-    printf("%s: %s, %zu tensors, %zu parameters\n", rsd_model_source(model),
-           rsd_model_architecture(model), rsd_model_count(model), rsd_model_parameters(model));
+    printable_put(stdout, rsd_model_source(model), 0);
+    fputs(": ", stdout);
+    printable_put(stdout, rsd_model_architecture(model), 0);
+    printf(", %zu tensors, %zu parameters\n", rsd_model_count(model), rsd_model_parameters(model));
     printf("  %-52s %-10s %5s %15s  %-14s %8s %s\n", "tensor", "role", "layer", "out x in",
            "stored", "bits/wt", "analyzed");
     for (size_t i = 0; i < rsd_model_count(model); i++) {
         const rsd_tensor *t = rsd_model_tensor(model, i);
         if (!t->matrix && !p->all)
             continue;
-        char shape[128];
-        if (t->matrix)
-            snprintf(shape, sizeof shape, "%zu x %zu", t->rows, t->cols);
-        else
-            shape_text(t, shape, sizeof shape);
         const bool take = select_takes(&p->select, model, t);
-        printf("  %-52s %-10s ", t->name, t->role.role);
+        fputs("  ", stdout);
+        printable_put(stdout, t->name, 52);
+        printf(" %-10s ", t->role.role);
         if (t->role.layer >= 0)
             printf("%5d", t->role.layer);
         else
             printf("%5s", "-");
-        printf(" %15s  %-14s %8.4g %s%s\n", shape, t->stored, bits_per_weight(t),
-               take ? "yes" : "no", t->role.transposed ? " (stored in x out)" : "");
+        putchar(' ');
+        print_shape(t->matrix ? (const size_t[]){ t->rows, t->cols } : t->shape,
+                    t->matrix ? 2 : t->ndim, 15);
+        printf("  %-14s %8.4g %s%s\n", t->stored, bits_per_weight(t), take ? "yes" : "no",
+               t->role.transposed ? " (stored in x out)" : "");
         matrices += t->matrix;
         taken += take;
         weights += take ? t->elements : 0;
@@ -71,38 +76,44 @@ static void print_text(const inspect_params *p, const rsd_model *model)
     printf("%zu of %zu matrices, %zu weights, are analyzed\n", taken, matrices, weights);
 }
 
-static json_t *tensor_json(const inspect_params *p, const rsd_model *model, const rsd_tensor *t)
+static void put_tensor(const inspect_params *p, const rsd_model *model, const rsd_tensor *t,
+                       json_out *j)
 {
-    json_t *shape = json_array();
+    json_open_object(j, NULL);
+    json_put_text(j, "name", t->name);
+    json_put_text(j, "role", t->role.role);
+    json_put_int(j, "layer", t->role.layer);
+    json_put_text(j, "dtype", rsd_dtype_name(t->dtype));
+    json_put_text(j, "stored", t->stored);
+    json_put_real(j, "bits_per_weight", bits_per_weight(t));
+    json_open_list(j, "shape");
     for (size_t d = 0; d < t->ndim; d++)
-        json_array_append_new(shape, json_integer((json_int_t)t->shape[d]));
-    return json_pack("{s:s, s:s, s:i, s:s, s:s, s:f, s:o, s:I, s:I, s:b, s:b}", "name", t->name,
-                     "role", t->role.role, "layer", t->role.layer, "dtype",
-                     rsd_dtype_name(t->dtype), "stored", t->stored, "bits_per_weight",
-                     bits_per_weight(t), "shape", shape, "rows", (json_int_t)t->rows, "cols",
-                     (json_int_t)t->cols, "transposed", t->role.transposed, "analyzed",
-                     select_takes(&p->select, model, t));
+        json_put_size(j, NULL, t->shape[d]);
+    json_close(j);
+    json_put_size(j, "rows", t->rows);
+    json_put_size(j, "cols", t->cols);
+    json_put_bool(j, "transposed", t->role.transposed);
+    json_put_bool(j, "analyzed", select_takes(&p->select, model, t));
+    json_close(j);
 }
 
 static int print_json(const inspect_params *p, const rsd_model *model)
 {
     char sha256[65];
     RSD_TRY(rsd_model_sha256(model, sha256));
-    json_t *tensors = json_array();
+    json_out j = json_begin_object();
+    json_put_text(&j, "source", rsd_model_source(model));
+    json_put_text(&j, "architecture", rsd_model_architecture(model));
+    json_put_text(&j, "sha256", sha256);
+    json_put_size(&j, "parameters", rsd_model_parameters(model));
+    json_open_list(&j, "tensors");
     for (size_t i = 0; i < rsd_model_count(model); i++) {
         const rsd_tensor *t = rsd_model_tensor(model, i);
         if (t->matrix || p->all)
-            json_array_append_new(tensors, tensor_json(p, model, t));
+            put_tensor(p, model, t, &j);
     }
-    json_t *all =
-        json_pack("{s:s, s:s, s:s, s:I, s:o}", "source", rsd_model_source(model), "architecture",
-                  rsd_model_architecture(model), "sha256", sha256, "parameters",
-                  (json_int_t)rsd_model_parameters(model), "tensors", tensors);
-    if (!all || json_dumpf(all, stdout, JSON_INDENT(1)))
-        return RSD_FAIL(RSD_EIO, "%s: could not print as JSON", rsd_model_source(model));
-    putchar('\n');
-    json_decref(all);
-    return RSD_OK;
+    json_close(&j);
+    return json_print(&j, stdout, JSON_INDENTED);
 }
 
 static int run(const void *params, const rsd_arguments *arguments)

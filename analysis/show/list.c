@@ -1,6 +1,8 @@
 /* residuum list: what can be named on a command line, each with its options and source. */
 #include "adapters/init.h"
+#include "alloc.h"
 #include "cli/command.h"
+#include "cli/json_out.h"
 #include "figures/figure.h"
 #include "mat.h"
 #include "quantizers/quantizer.h"
@@ -8,7 +10,6 @@
 #include "rng.h"
 #include "transformer/arch.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,12 +32,12 @@ typedef struct {
     double bits;             /* which one of its aliases often stands for as well */
 } typical;
 
-static double *identity(size_t n)
+static int identity(size_t n, double **A)
 {
-    double *A = calloc(n, n * sizeof *A);
-    for (size_t i = 0; A && i < n; i++)
-        A[i * n + i] = 1;
-    return A;
+    RSD_TRY(rsd_zeroed(n * n, sizeof **A, A));
+    for (size_t i = 0; i < n; i++)
+        (*A)[i * n + i] = 1;
+    return RSD_OK;
 }
 
 static int typical_alloc(typical *t)
@@ -48,11 +49,9 @@ static int typical_alloc(typical *t)
     RSD_TRY(rsd_rng_alloc(0, "list", &rng));
     rsd_rng_normals(rng, t->W.x, t->W.m * t->W.n);
     rsd_rng_free(rng);
-    t->H = identity(SIDE);
-    t->G = identity(SIDE);
-    t->ones = calloc(SIDE, sizeof *t->ones);
-    if (!t->H || !t->G || !t->ones)
-        return RSD_FAIL(RSD_ENOMEM, "moments of %d inputs", SIDE);
+    RSD_TRY(identity(SIDE, &t->H));
+    RSD_TRY(identity(SIDE, &t->G));
+    RSD_TRY(rsd_zeroed(SIDE, sizeof *t->ones, &t->ones));
     for (int i = 0; i < SIDE; i++)
         t->ones[i] = 1;
     t->calibration = (rsd_calibration){ SIDE, SIDE, t->H, t->G, t->ones, t->ones, t->ones, SIDE };
@@ -92,61 +91,84 @@ static const char *const calibration_words[] = { "none", "takes", "needs" };
 static const char *const calibration_texts[] = { "", "; takes a calibration",
                                                  "; needs a calibration" };
 
-static json_t *option_json(const rsd_opt *o, const void *params)
+/* An option's default as text.  Caller frees. */
+static int value_text(const rsd_opt *o, const void *params, char **out)
 {
-    char value[256];
-    rsd_opt_value(o, params, value, sizeof value);
-    json_t *j = json_pack("{s:s, s:s, s:s}", "name", o->name, "default", value, "help", o->help);
-    if (o->arg)
-        json_object_set_new(j, "values", json_string(o->arg));
-    if (o->type == RSD_OPT_SIZE || o->type == RSD_OPT_REAL) {
-        json_object_set_new(j, "min", json_real(o->min));
-        json_object_set_new(j, "max", json_real(o->max));
-    }
-    return j;
-}
-
-static json_t *aliases_json(const rsd_alias *a)
-{
-    json_t *names = json_array();
-    for (; a && a->alias; a++)
-        json_array_append_new(names, json_string(a->alias));
-    return names;
-}
-
-static json_t *options_json(const rsd_opt *o, const void *params)
-{
-    json_t *rows = json_array();
-    for (; o && o->name; o++)
-        json_array_append_new(rows, option_json(o, params));
-    return rows;
-}
-
-static int quantizer_json(const rsd_quantizer *q, typical *t, json_t *out)
-{
-    double bits;
-    RSD_TRY(typical_bits(t, q->name, &bits));
-    json_array_append_new(
-        out, json_pack("{s:s, s:s, s:s, s:f, s:s, s:o, s:o}", "name", q->name, "summary",
-                       q->summary, "source", q->source, "bits_per_weight", bits, "calibration",
-                       calibration_words[q->calibration], "aliases", aliases_json(q->aliases),
-                       "options", options_json(q->options, q->defaults)));
+    const size_t size = rsd_opt_value(o, params, NULL, 0) + 1;
+    RSD_TRY(rsd_zeroed(size, 1, out));
+    rsd_opt_value(o, params, *out, size);
     return RSD_OK;
 }
 
-static void print_option(const rsd_opt *o, const void *params)
+static int put_option(json_out *j, const rsd_opt *o, const void *params)
 {
-    char value[256];
-    rsd_opt_value(o, params, value, sizeof value);
+    char *value;
+    RSD_TRY(value_text(o, params, &value));
+    json_open_object(j, NULL);
+    json_put_text(j, "name", o->name);
+    json_put_text(j, "default", value);
+    json_put_text(j, "help", o->help);
+    if (o->arg)
+        json_put_text(j, "values", o->arg);
+    if (o->type == RSD_OPT_SIZE || o->type == RSD_OPT_REAL) {
+        json_put_real(j, "min", o->min);
+        json_put_real(j, "max", o->max);
+    }
+    json_close(j);
+    free(value);
+    return RSD_OK;
+}
+
+static int put_choices(json_out *j, const rsd_alias *a, const rsd_opt *o, const void *params)
+{
+    json_open_list(j, "aliases");
+    for (; a && a->alias; a++)
+        json_put_text(j, NULL, a->alias);
+    json_close(j);
+    json_open_list(j, "options");
+    for (; o && o->name; o++)
+        RSD_TRY(put_option(j, o, params));
+    json_close(j);
+    return RSD_OK;
+}
+
+static int put_quantizer(json_out *j, const rsd_quantizer *q, typical *t)
+{
+    double bits;
+    RSD_TRY(typical_bits(t, q->name, &bits));
+    json_open_object(j, NULL);
+    json_put_text(j, "name", q->name);
+    json_put_text(j, "summary", q->summary);
+    json_put_text(j, "source", q->source);
+    json_put_real(j, "bits_per_weight", bits);
+    json_put_text(j, "calibration", calibration_words[q->calibration]);
+    RSD_TRY(put_choices(j, q->aliases, q->options, q->defaults));
+    json_close(j);
+    return RSD_OK;
+}
+
+static int print_option(const rsd_opt *o, const void *params)
+{
+    char *value;
+    RSD_TRY(value_text(o, params, &value));
     printf("  %s=%s  ", o->name, value);
+    free(value);
     if (o->type == RSD_OPT_SIZE || o->type == RSD_OPT_REAL)
         printf("[%.10g to %.10g%s%s] ", o->min, o->max, o->arg ? ", " : "", o->arg ? o->arg : "");
     else if (o->arg)
         printf("[%s] ", o->arg);
     printf("%s\n", o->help);
+    return RSD_OK;
 }
 
-static int quantizer_text(const rsd_quantizer *q, typical *t)
+static int print_options(const rsd_opt *o, const void *params)
+{
+    for (; o && o->name; o++)
+        RSD_TRY(print_option(o, params));
+    return RSD_OK;
+}
+
+static int print_quantizer(const rsd_quantizer *q, typical *t)
 {
     double bits;
     RSD_TRY(typical_bits(t, q->name, &bits));
@@ -157,91 +179,95 @@ static int quantizer_text(const rsd_quantizer *q, typical *t)
         printf("  %-10s %s%s%s, %.3f bits\n", a->alias, q->name, *a->params ? ":" : "", a->params,
                bits);
     }
-    for (const rsd_opt *o = q->options; o && o->name; o++)
-        print_option(o, q->defaults);
+    RSD_TRY(print_options(q->options, q->defaults));
     putchar('\n');
     return RSD_OK;
 }
 
-static int list_quantizers(json_t *json)
+/* Each of the sections, as text where j is NULL. */
+static int list_quantizers(json_out *j)
 {
     typical t;
     int err = typical_alloc(&t);
     for (const rsd_quantizer *const *q = rsd_quantizers; !err && *q; q++)
-        err = json ? quantizer_json(*q, &t, json) : quantizer_text(*q, &t);
+        err = j ? put_quantizer(j, *q, &t) : print_quantizer(*q, &t);
     typical_free(&t);
     return err;
 }
 
-static json_t *init_json(const rsd_init *q)
+static int put_init(json_out *j, const rsd_init *q)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "name", q->name, "summary", q->summary,
-                     "source", q->source, "calibration", calibration_words[q->calibration],
-                     "aliases", aliases_json(q->aliases), "options",
-                     options_json(q->options, q->defaults));
-}
-
-static int list_inits(json_t *json)
-{
-    for (const rsd_init *const *i = rsd_inits; *i; i++) {
-        const rsd_init *q = *i;
-        if (json) {
-            json_array_append_new(json, init_json(q));
-            continue;
-        }
-        printf("%s  %s\n  %s%s\n", q->name, q->summary, q->source,
-               calibration_texts[q->calibration]);
-        for (const rsd_alias *a = q->aliases; a && a->alias; a++)
-            printf("  %-10s %s%s%s\n", a->alias, q->name, *a->params ? ":" : "", a->params);
-        for (const rsd_opt *o = q->options; o && o->name; o++)
-            print_option(o, q->defaults);
-    }
+    json_open_object(j, NULL);
+    json_put_text(j, "name", q->name);
+    json_put_text(j, "summary", q->summary);
+    json_put_text(j, "source", q->source);
+    json_put_text(j, "calibration", calibration_words[q->calibration]);
+    RSD_TRY(put_choices(j, q->aliases, q->options, q->defaults));
+    json_close(j);
     return RSD_OK;
 }
 
-static void add_line(json_t *json, const char *name, const char *summary)
+static int print_init(const rsd_init *q)
 {
-    if (json)
-        json_array_append_new(json, json_pack("{s:s, s:s}", "name", name, "summary", summary));
-    else
-        printf("%-12s %s\n", name, summary);
+    printf("%s  %s\n  %s%s\n", q->name, q->summary, q->source, calibration_texts[q->calibration]);
+    for (const rsd_alias *a = q->aliases; a && a->alias; a++)
+        printf("  %-10s %s%s%s\n", a->alias, q->name, *a->params ? ":" : "", a->params);
+    return print_options(q->options, q->defaults);
 }
 
-static int list_architectures(json_t *json)
+static int list_inits(json_out *j)
+{
+    for (const rsd_init *const *i = rsd_inits; *i; i++)
+        RSD_TRY(j ? put_init(j, *i) : print_init(*i));
+    return RSD_OK;
+}
+
+/* source may be NULL. */
+static void put_line(json_out *j, const char *name, const char *summary, const char *source)
+{
+    if (!j) {
+        printf("%-12s %s%s%s\n", name, summary, source ? "; " : "", source ? source : "");
+        return;
+    }
+    json_open_object(j, NULL);
+    json_put_text(j, "name", name);
+    json_put_text(j, "summary", summary);
+    if (source)
+        json_put_text(j, "source", source);
+    json_close(j);
+}
+
+static int list_architectures(json_out *j)
 {
     for (const rsd_arch *const *a = rsd_archs; *a; a++)
-        if (json)
-            json_array_append_new(json, json_pack("{s:s, s:s, s:s}", "name", (*a)->name, "summary",
-                                                  (*a)->summary, "source", (*a)->source));
-        else
-            printf("%-12s %s; %s\n", (*a)->name, (*a)->summary, (*a)->source);
+        put_line(j, (*a)->name, (*a)->summary, (*a)->source);
     return RSD_OK;
 }
 
-static int list_figures(json_t *json)
+static int list_figures(json_out *j)
 {
     for (const figure *const *f = figures; *f; f++)
-        add_line(json, (*f)->name, (*f)->summary);
+        put_line(j, (*f)->name, (*f)->summary, NULL);
     return RSD_OK;
 }
 
-static int list_tables(json_t *json)
+static int list_tables(json_out *j)
 {
     for (const table_source *t = table_sources; t->name; t++)
-        add_line(json, t->name, t->summary);
+        put_line(j, t->name, t->summary, NULL);
     return RSD_OK;
 }
 
-static int list_commands(json_t *json)
+static int list_commands(json_out *j)
 {
     for (const rsd_command *const *c = rsd_commands; *c; c++)
-        add_line(json, (*c)->name, (*c)->summary);
+        put_line(j, (*c)->name, (*c)->summary, NULL);
     return RSD_OK;
 }
 
 static const struct {
     const char *name;
-    int (*print)(json_t *json);
+    int (*print)(json_out *j);
 } sections[] = {
     { "quantizers", list_quantizers },
     { "inits", list_inits },
@@ -252,39 +278,45 @@ static const struct {
 };
 enum { SECTIONS = sizeof sections / sizeof *sections };
 
-static int print_section(size_t i, bool title, json_t *all)
+static int print_section(size_t i, bool title, json_out *j)
 {
-    json_t *json = NULL;
-    if (all) {
-        json = json_array();
-        json_object_set_new(all, sections[i].name, json);
-    } else if (title)
+    if (j) {
+        json_open_list(j, sections[i].name);
+        RSD_TRY(sections[i].print(j));
+        json_close(j);
+        return RSD_OK;
+    }
+    if (title)
         printf("%s%s\n\n", i ? "\n" : "", sections[i].name);
-    return sections[i].print(json);
+    return sections[i].print(NULL);
+}
+
+static int list(const char *want, json_out *j)
+{
+    bool found = false;
+    for (size_t i = 0; i < SECTIONS; i++)
+        if (!want || strcmp(want, sections[i].name) == 0) {
+            RSD_TRY(print_section(i, !want, j));
+            found = true;
+        }
+    return found ? RSD_OK
+                 : RSD_FAIL(RSD_EUSAGE,
+                            "cannot list '%s'; quantizers, inits, architectures, figures, tables "
+                            "or commands",
+                            want);
 }
 
 static int run(const void *params, const rsd_arguments *arguments)
 {
     const list_params *p = params;
     const char *want = arguments->words.count ? arguments->words.item[0] : NULL;
-    json_t *all = p->common.json ? json_object() : NULL;
-    int err = RSD_OK;
-    bool found = false;
-    for (size_t i = 0; i < SECTIONS && !err; i++)
-        if (!want || strcmp(want, sections[i].name) == 0) {
-            err = print_section(i, !want, all);
-            found = true;
-        }
-    if (!err && !found)
-        err = RSD_FAIL(RSD_EUSAGE,
-                       "cannot list '%s'; quantizers, inits, architectures, figures, tables or "
-                       "commands",
-                       want);
-    if (!err && all) {
-        json_dumpf(all, stdout, JSON_INDENT(1));
-        putchar('\n');
-    }
-    json_decref(all);
+    if (!p->common.json)
+        return list(want, NULL);
+    json_out j = json_begin_object();
+    const int err = list(want, &j);
+    if (!err)
+        return json_print(&j, stdout, JSON_INDENTED);
+    json_drop(&j);
     return err;
 }
 

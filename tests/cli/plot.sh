@@ -167,7 +167,7 @@ fails 1 'figure layers: gnuplot failed: ' 'a broken script' \
     env RESIDUUM_PLOTS="$PWD/plots" $RESIDUUM plot m.h5 layers -o gone
 grep -q 'layers.gp" line' err; result $? 'with its line'
 : >plots/layers.gp
-fails 1 'wrote nothing' 'a script that draws nothing' \
+fails 1 'has nothing in it' 'a script that draws nothing' \
     env RESIDUUM_PLOTS="$PWD/plots" $RESIDUUM plot m.h5 layers -o gone
 [ -z "$(ls gone)" ]; result $? 'no picture and no rest of one is left'
 finish
