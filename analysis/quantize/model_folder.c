@@ -1,17 +1,16 @@
 #include "quantize/model_folder.h"
 
+#include "alloc.h"
 #include "cli/console.h"
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "mat.h"
+#include "quantize/dense_folder.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 const rsd_spec *quantize_spec_of(const quantize_job *job, const rsd_model *model,
                                  const rsd_tensor *t)
@@ -32,9 +31,8 @@ static int declare_sections(rsd_st_writer *w, const rsd_tensor *t, const rsd_spe
     RSD_TRY(rsd_st_writer_metadata(w, t->name, value));
     for (size_t i = 0; i < packed->sections; i++) {
         const rsd_section *s = &packed->section[i];
-        char *name = NULL;
-        if (asprintf(&name, "%s.%s", t->name, s->name) < 0)
-            return RSD_FAIL(RSD_ENOMEM, "name of a section");
+        char *name;
+        RSD_TRY(rsd_format(&name, "%s.%s", t->name, s->name));
         const int err = rsd_st_writer_declare(w, name, s->dtype, 1, &s->count, s->bytes);
         free(name);
         RSD_TRY(err);
@@ -49,36 +47,18 @@ static int write_sections(rsd_st_writer *w, const rsd_packed *packed)
     return RSD_OK;
 }
 
-/* The dequantized matrix as the model stores it: turned back where it is stored in x out. */
-static int write_matrix(rsd_st_writer *w, const rsd_tensor *t, rsd_mat Wq)
-{
-    if (!t->role.transposed)
-        return rsd_st_writer_data(w, Wq.x, Wq.m * Wq.n * sizeof *Wq.x);
-    float *row;
-    RSD_TRY(rsd_array_alloc(Wq.m, 1, sizeof *row, &row));
-    int err = RSD_OK;
-    for (size_t j = 0; j < Wq.n && !err; j++) {
-        for (size_t i = 0; i < Wq.m; i++)
-            row[i] = Wq.x[i * Wq.ld + j];
-        err = rsd_st_writer_data(w, row, Wq.m * sizeof *row);
-    }
-    free(row);
-    return err;
-}
-
-/* One matrix read and packed.  W and Wq belong to the caller; packed is freed by it. */
+/* One matrix read, packed and unpacked into Wq, of its shape; packed is freed by the caller. */
 static int quantize_one(const quantize_job *job, const rsd_model *model, const rsd_tensor *t,
-                        const rsd_spec *spec, rsd_mat *Wq, rsd_packed *packed)
+                        const rsd_spec *spec, rsd_mat Wq, rsd_packed *packed)
 {
     rsd_mat W;
     rsd_quant_stats stats;
     layer_calibration k = { 0 };
     int err = RSD_OK;
     RSD_TRY(rsd_mat_alloc(t->rows, t->cols, &W));
-    RSD_TRY_DONE(rsd_mat_alloc(t->rows, t->cols, Wq));
     RSD_TRY_DONE(rsd_model_read(model, t, W));
     RSD_TRY_DONE(calibration_read(job->calibration, t, &k));
-    RSD_TRY_DONE(rsd_quantize(spec, W, k.any ? &k.c : NULL, *Wq, &stats, packed));
+    RSD_TRY_DONE(rsd_quantize(spec, W, k.any ? &k.c : NULL, Wq, &stats, packed));
     err = job->report(job->context, t, spec, &stats, sqrt(rsd_mat_sumsq(W)));
 done:
     layer_calibration_free(&k);
@@ -86,21 +66,31 @@ done:
     return err ? rsd_fail_prefix(err, "%s", t->name) : RSD_OK;
 }
 
+/* What both passes over the matrices share. */
+typedef struct {
+    const quantize_job *job;
+    const rsd_model *model;
+    rsd_st_writer *packed;
+} folder;
+
+static bool takes(void *context, const rsd_tensor *t)
+{
+    const folder *f = context;
+    return quantize_spec_of(f->job, f->model, t) != NULL;
+}
+
 /* Pass 1: sizes only. */
-static int declare_matrix(const quantize_job *job, const rsd_model *model, const rsd_tensor *t,
-                          const rsd_spec *spec, rsd_st_writer *main, rsd_st_writer *packed_writer)
+static int declare_matrix(const folder *f, const rsd_tensor *t, const rsd_spec *spec)
 {
     rsd_mat W;
     rsd_packed packed = { 0 };
     layer_calibration k = { 0 };
     int err = RSD_OK;
     RSD_TRY(rsd_mat_alloc(t->rows, t->cols, &W));
-    RSD_TRY_DONE(rsd_model_read(model, t, W));
-    RSD_TRY_DONE(calibration_read(job->calibration, t, &k));
+    RSD_TRY_DONE(rsd_model_read(f->model, t, W));
+    RSD_TRY_DONE(calibration_read(f->job->calibration, t, &k));
     RSD_TRY_DONE(rsd_pack(spec, W, k.any ? &k.c : NULL, &packed));
-    RSD_TRY_DONE(rsd_st_writer_declare(main, t->name, "F32", t->ndim, t->shape,
-                                       t->elements * sizeof(float)));
-    err = declare_sections(packed_writer, t, spec, &packed);
+    err = declare_sections(f->packed, t, spec, &packed);
 done:
     layer_calibration_free(&k);
     rsd_packed_free(&packed);
@@ -108,160 +98,65 @@ done:
     return err ? rsd_fail_prefix(err, "%s", t->name) : RSD_OK;
 }
 
-/* Pass 2. */
-static int put_matrix(const quantize_job *job, const rsd_model *model, const rsd_tensor *t,
-                      const rsd_spec *spec, rsd_st_writer *main, rsd_st_writer *packed_writer)
+static int declare_all(const folder *f, size_t *taken)
 {
-    rsd_mat Wq = { 0 };
-    rsd_packed packed = { 0 };
-    int err = quantize_one(job, model, t, spec, &Wq, &packed);
-    if (!err)
-        err = write_matrix(main, t, Wq);
-    if (!err)
-        err = write_sections(packed_writer, &packed);
-    rsd_packed_free(&packed);
-    rsd_mat_free(&Wq);
-    return err;
-}
-
-static int declare_as_is(const rsd_model *model, const rsd_tensor *t, rsd_st_writer *main)
-{
-    size_t bytes;
-    if (rsd_model_bytes(model, t, &bytes))
-        return rsd_st_writer_declare(main, t->name, rsd_dtype_name(t->dtype), t->ndim, t->shape,
-                                     bytes);
-    return rsd_st_writer_declare(main, t->name, "F32", t->ndim, t->shape,
-                                 t->elements * sizeof(float));
-}
-
-static int put_as_is(const rsd_model *model, const rsd_tensor *t, rsd_st_writer *main)
-{
-    size_t bytes;
-    const void *data = rsd_model_bytes(model, t, &bytes);
-    if (data)
-        return rsd_st_writer_data(main, data, bytes);
-    float *x; /* made, not stored */
-    RSD_TRY(rsd_array_alloc(t->elements, 1, sizeof *x, &x));
-    int err = rsd_model_read_flat(model, t, x);
-    if (!err)
-        err = rsd_st_writer_data(main, x, t->elements * sizeof *x);
-    free(x);
-    return err;
-}
-
-static int declare_all(const quantize_job *job, const rsd_model *model, rsd_st_writer *main,
-                       rsd_st_writer *packed_writer, size_t *taken)
-{
-    RSD_TRY(rsd_st_writer_metadata(main, "format", "pt"));
     *taken = 0;
-    for (size_t i = 0; i < rsd_model_count(model); i++) {
-        const rsd_tensor *t = rsd_model_tensor(model, i);
-        const rsd_spec *spec = quantize_spec_of(job, model, t);
+    for (size_t i = 0; i < rsd_model_count(f->model); i++) {
+        const rsd_tensor *t = rsd_model_tensor(f->model, i);
+        const rsd_spec *spec = quantize_spec_of(f->job, f->model, t);
         if (spec)
-            RSD_TRY(declare_matrix(job, model, t, spec, main, packed_writer));
-        else
-            RSD_TRY(declare_as_is(model, t, main));
+            RSD_TRY(declare_matrix(f, t, spec));
         *taken += spec != NULL;
     }
     return *taken ? RSD_OK
                   : RSD_FAIL(RSD_EUSAGE, "%s: no matrix is selected; see --include and --map",
-                             rsd_model_source(model));
+                             rsd_model_source(f->model));
 }
 
-static int put_all(const quantize_job *job, const rsd_model *model, rsd_st_writer *main,
-                   rsd_st_writer *packed_writer, size_t taken)
+/* Pass 2. */
+static int quantized_weight(void *context, const rsd_tensor *t, rsd_mat Wq)
 {
-    console_progress_begin("matrix", taken, (double)taken);
-    for (size_t i = 0; i < rsd_model_count(model); i++) {
-        const rsd_tensor *t = rsd_model_tensor(model, i);
-        const rsd_spec *spec = quantize_spec_of(job, model, t);
-        if (spec) {
-            RSD_TRY(put_matrix(job, model, t, spec, main, packed_writer));
-            console_progress_step(t->name, 1);
-        } else
-            RSD_TRY(put_as_is(model, t, main));
-    }
-    console_progress_end();
-    return RSD_OK;
-}
-
-static int copy_file(const char *from, const char *to)
-{
-    rsd_map map;
-    rsd_writer w = { 0 };
-    RSD_TRY(rsd_map_open(from, &map));
-    int err = rsd_writer_open(to, &w);
+    const folder *f = context;
+    rsd_packed packed = { 0 };
+    const rsd_spec *spec = quantize_spec_of(f->job, f->model, t);
+    int err = quantize_one(f->job, f->model, t, spec, Wq, &packed);
     if (!err)
-        err = rsd_writer_put(&w, map.data, map.size);
-    if (!err)
-        err = rsd_writer_commit(&w);
-    else
-        rsd_writer_abandon(&w);
-    rsd_map_close(&map);
+        err = write_sections(f->packed, &packed);
+    rsd_packed_free(&packed);
     return err;
 }
 
-/* Configuration and tokenizer: .json, .txt and .model files that are no index of shards. */
-static int is_companion(const struct dirent *e)
+static void written(void *context, const rsd_tensor *t)
 {
-    static const char *const ends[] = { ".json", ".txt", ".model", NULL };
-    const size_t n = strlen(e->d_name);
-    if (strstr(e->d_name, ".index.json"))
-        return 0;
-    for (const char *const *end = ends; *end; end++)
-        if (n > strlen(*end) && strcmp(e->d_name + n - strlen(*end), *end) == 0)
-            return 1;
-    return 0;
-}
-
-static int copy_companions(const char *from, const char *to)
-{
-    struct stat st;
-    struct dirent **entry = NULL;
-    if (stat(from, &st) != 0 || !S_ISDIR(st.st_mode))
-        return RSD_OK; /* a single file has none */
-    const int n = scandir(from, &entry, is_companion, alphasort);
-    if (n < 0)
-        return RSD_FAIL(RSD_EIO, "%s: %s", from, strerror(errno));
-    int err = RSD_OK;
-    for (int i = 0; i < n; i++) {
-        char *a = rsd_path_join(from, entry[i]->d_name), *b = rsd_path_join(to, entry[i]->d_name);
-        if (!err)
-            err = a && b ? copy_file(a, b) : RSD_FAIL(RSD_ENOMEM, "path in %s", to);
-        free(a);
-        free(b);
-        free(entry[i]);
-    }
-    free(entry);
-    return err;
+    (void)context;
+    console_progress_step(t->name, 1);
 }
 
 int quantize_to_folder(const quantize_job *job, const rsd_model *model)
 {
-    rsd_st_writer *main = NULL, *packed = NULL;
-    char *main_path = rsd_path_join(job->output, "model.safetensors");
-    char *packed_path = rsd_path_join(job->output, "packed.safetensors");
+    folder f = { .job = job, .model = model };
+    const dense_folder dense = { .model = model,
+                                 .output = job->output,
+                                 .takes = takes,
+                                 .weight = quantized_weight,
+                                 .done = written,
+                                 .context = &f };
+    char *path = rsd_path_join(job->output, "packed.safetensors");
     size_t taken;
-    int err = RSD_OK;
-    if (!main_path || !packed_path) {
-        err = RSD_FAIL(RSD_ENOMEM, "path in %s", job->output);
-        goto done;
-    }
-    RSD_TRY_DONE(rsd_st_writer_alloc(&main));
-    RSD_TRY_DONE(rsd_st_writer_alloc(&packed));
-    RSD_TRY_DONE(declare_all(job, model, main, packed, &taken));
+    int err = path ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path in %s", job->output);
+    RSD_TRY_DONE(err);
+    RSD_TRY_DONE(rsd_st_writer_alloc(&f.packed));
+    RSD_TRY_DONE(declare_all(&f, &taken));
     RSD_TRY_DONE(rsd_make_folder(job->output));
-    RSD_TRY_DONE(rsd_st_writer_begin(main, main_path));
-    RSD_TRY_DONE(rsd_st_writer_begin(packed, packed_path));
-    RSD_TRY_DONE(put_all(job, model, main, packed, taken));
-    RSD_TRY_DONE(rsd_st_writer_commit(packed));
-    RSD_TRY_DONE(rsd_st_writer_commit(main));
-    err = copy_companions(rsd_model_source(model), job->output);
+    RSD_TRY_DONE(rsd_st_writer_begin(f.packed, path));
+    console_progress_begin("matrix", taken, (double)taken);
+    err = dense_folder_write(&dense);
+    console_progress_end();
+    if (!err)
+        err = rsd_st_writer_commit(f.packed);
 done:
-    rsd_st_writer_free(main);
-    rsd_st_writer_free(packed);
-    free(main_path);
-    free(packed_path);
+    rsd_st_writer_free(f.packed);
+    free(path);
     return err;
 }
 
@@ -280,12 +175,10 @@ int quantize_to_npy(const quantize_job *job, const rsd_model *model)
     rsd_st_writer *w = NULL;
     char *path = NULL;
     int err = RSD_OK;
-    RSD_TRY_DONE(quantize_one(job, model, t, spec, &Wq, &packed));
-    if (asprintf(&path, "%.*s.packed.safetensors", (int)strlen(job->output) - 4, job->output) < 0) {
-        path = NULL;
-        err = RSD_FAIL(RSD_ENOMEM, "path beside %s", job->output);
-        goto done;
-    }
+    RSD_TRY_DONE(rsd_mat_alloc(t->rows, t->cols, &Wq));
+    RSD_TRY_DONE(quantize_one(job, model, t, spec, Wq, &packed));
+    RSD_TRY_DONE(
+        rsd_format(&path, "%.*s.packed.safetensors", (int)strlen(job->output) - 4, job->output));
     RSD_TRY_DONE(rsd_st_writer_alloc(&w));
     RSD_TRY_DONE(declare_sections(w, t, spec, &packed));
     RSD_TRY_DONE(rsd_st_writer_begin(w, path));

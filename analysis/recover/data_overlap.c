@@ -1,7 +1,7 @@
 /* Where a trained correction lies in what the data and the loss make of the residual. */
 #include "adapters/metric.h"
 #include "mat.h"
-#include "recover/sweep.h"
+#include "recover/layers.h"
 
 #include <stdlib.h>
 

@@ -5,7 +5,7 @@
 #include "cli/console.h"
 #include "cli/stop.h"
 #include "mat.h"
-#include "recover/sweep.h"
+#include "recover/layer.h"
 
 /* Pulls targets towards W; a share of the mean eigenvalue of the inputs' moment, which a few
  * thousand tokens leave without full rank. */

@@ -1,6 +1,6 @@
 /* One linear layer of a run's model: read, quantized, given its adapter, kept. */
+#include "recover/layer.h"
 #include "mat.h"
-#include "recover/sweep.h"
 #include "rng.h"
 
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* What a trained correction looks like: its spectrum, and what its subspaces share with those of
  * its start, of the residual and of the weight. */
+#include "recover/layers.h"
 #include "linalg/product.h"
 #include "linalg/spectrum.h"
 #include "linalg/subspace.h"
 #include "mat.h"
-#include "recover/sweep.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* A run's model as it is now: its losses, those after merging, and the bytes that it holds. */
+#include "recover/losses.h"
 #include "boot.h"
 #include "mat.h"
-#include "recover/sweep.h"
 #include "transformer/evaluate.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* Finished runs: files of their own until the sweep ends, then the new result file. */
+#include "recover/outcome.h"
 #include "cli/console.h"
 #include "io/file.h"
 #include "mat.h"
-#include "recover/sweep.h"
 #include "rng.h"
 
 #include <dirent.h>

@@ -1,10 +1,10 @@
 /* --rank-budget: which layer gets how much of the adapters' numbers. */
+#include "recover/ranks.h"
 #include "cli/console.h"
 #include "linalg/roots.h"
 #include "linalg/spectrum.h"
 #include "mat.h"
 #include "par.h"
-#include "recover/sweep.h"
 #include "spectra/allocate.h"
 
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* residuum recover: the sweep over quantizers, ranks, starts, variants and seeds. */
-#include "recover/sweep.h"
-
 #include "cli/console.h"
 #include "cli/stop.h"
 #include "mat.h"
+#include "recover/report.h"
+#include "recover/run.h"
 #include "train/recovered.h"
 
 #include <math.h>

@@ -1,8 +1,8 @@
 /* What a sweep says at its end, and how much memory the system says a run took. */
+#include "recover/report.h"
 #include "boot.h"
 #include "mat.h"
 #include "quantizers/label.h"
-#include "recover/sweep.h"
 
 #include <jansson.h>
 #include <math.h>

@@ -1,11 +1,13 @@
 /* One run from its quantized model to its row: losses, sizes, memory, adapters. */
+#include "recover/run.h"
 #include "adapters/peft_folder.h"
 #include "boot.h"
 #include "cli/console.h"
 #include "figures/caption.h"
 #include "io/file.h"
 #include "mat.h"
-#include "recover/sweep.h"
+#include "recover/losses.h"
+#include "recover/report.h"
 #include "train/recovered.h"
 
 #include <malloc.h>

@@ -1,5 +1,5 @@
 /* What F.h5 held and the runs beside it become the new F.h5. */
-#include "recover/sweep.h"
+#include "recover/outcome.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,10 @@
 /* A run's model: every linear layer is read, quantized and given its adapter, side by side. */
+#include "recover/student.h"
 #include "adapters/adalora.h"
 #include "mat.h"
 #include "par.h"
-#include "recover/sweep.h"
+#include "recover/layer.h"
+#include "recover/ranks.h"
 
 #include <fnmatch.h>
 #include <math.h>

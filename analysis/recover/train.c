@@ -1,10 +1,11 @@
 /* Training a run's adapters, with evaluations on the way and a state to go on from. */
+#include "recover/train.h"
 #include "boot.h"
 #include "cli/console.h"
 #include "cli/stop.h"
 #include "io/file.h"
 #include "mat.h"
-#include "recover/sweep.h"
+#include "recover/losses.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -36,6 +36,11 @@ int rsd_init_parse(const char *text, rsd_init_spec *out)
     return RSD_OK;
 }
 
+bool rsd_init_moves_base(const rsd_init_spec *spec)
+{
+    return spec->init->moves_base && spec->init->moves_base(spec->params);
+}
+
 static int check_shapes(const rsd_init_task *task, const rsd_init_result *out)
 {
     const size_t m = task->W.m, n = task->W.n, r = task->rank;

@@ -43,6 +43,10 @@ typedef struct {
     rsd_calibration_need calibration;
     bool trains_only; /* C is 0: nothing is corrected before training (zero, gaussian, eva) */
 
+    /* May W_q be another than what the quantizer makes of W?  Then the adapter is of no use without
+     * this W_q.  NULL: never. */
+    bool (*moves_base)(const void *params);
+
     int (*start)(const void *params, const rsd_init_task *task, rsd_init_result *out);
 } rsd_init;
 
@@ -61,6 +65,9 @@ size_t rsd_init_item(const char *list);
 
 /* Errors: RSD_ENOTFOUND (the message has the near name, else all), RSD_EUSAGE. */
 RSD_CHECK int rsd_init_parse(const char *text, rsd_init_spec *out);
+
+/* Is the base of these adapters not what the quantizer makes of W? */
+bool rsd_init_moves_base(const rsd_init_spec *spec);
 
 /* The only way in: shapes, rank, finiteness and the calibration are checked here.
  * Errors: RSD_EARG, RSD_EDOM, RSD_EUSAGE (calibration needed), the method's, RSD_ENOMEM. */

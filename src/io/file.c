@@ -144,6 +144,17 @@ void rsd_writer_abandon(rsd_writer *w)
     *w = (rsd_writer){ 0 };
 }
 
+int rsd_file_write(const char *path, const void *data, size_t size)
+{
+    rsd_writer w;
+    RSD_TRY(rsd_writer_open(path, &w));
+    const int err = rsd_writer_put(&w, data, size);
+    if (!err)
+        return rsd_writer_commit(&w);
+    rsd_writer_abandon(&w);
+    return err;
+}
+
 /* One folder whose parent exists. */
 static int make_one(const char *path)
 {

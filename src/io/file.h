@@ -44,6 +44,9 @@ RSD_CHECK int rsd_writer_commit(rsd_writer *w);
 /* Close and remove the temporary; does nothing on an empty writer. */
 void rsd_writer_abandon(rsd_writer *w);
 
+/* A whole file at once, by such a writer. */
+RSD_CHECK int rsd_file_write(const char *path, const void *data, size_t size);
+
 /* Make a folder, and its parents, unless it is there.  Errors: RSD_EIO. */
 RSD_CHECK int rsd_make_folder(const char *path);
 

@@ -124,9 +124,12 @@ ok 'a gap under its own error' $one -q float:format=fp16 -o fp16.h5
 says 'is undefined for 1 run' 'has no recovered share'
 file=fp16.h5
 [ "$(field $file fp16 recovered_fraction)" = null ]; result $? 'nor has the file'
-fails 1 'calibration' 'a start without what it needs' $one -q nf2 --init qera_exact,zero -o failed.h5 --quiet
-file=failed.h5
-[ "$(field $file qera_exact status)" = failed ] && [ "$(field $file nf2_r2_zero status)" = ok ]; result $? 'is recorded, the other is done'
+fails 2 '--init qera_exact needs a calibration' 'a start without what it needs' $one -q nf2 --init qera_exact,zero -o failed.h5 --quiet
+[ ! -e failed.h5 ]; result $? 'before any work'
+ok 'calibrated in part' $RESIDUUM calibrate $demo --tokens $demo/train.tokens.u16 --max-tokens 129 --context 32 --include '*.0.*' --threads 1 --quiet -o part.h5
+fails 1 'calibration' 'a layer without what its start needs' $one -q nf2 --init qera_exact,zero --calibration part.h5 -o failed.h5 --quiet
+[ "$(field failed.h5 qera_exact status)" = failed ] && [ "$(field failed.h5 nf2_r2_zero status)" = ok ]
+result $? 'is recorded, the other is done'
 ok 'calibrated' $RESIDUUM calibrate $demo --tokens $demo/train.tokens.u16 --max-tokens 1025 --context 32 --threads 1 --quiet -o cal.h5
 ok 'now it starts' $one -q nf2 --init qera_exact,zero --calibration cal.h5 -o cal.h5
 file=cal.h5

@@ -20,6 +20,12 @@ static const rsd_opt options[] = {
 };
 /* clang-format on */
 
+static bool moves_base(const void *p)
+{
+    (void)p;
+    return true;
+}
+
 static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 {
     const params *a = p;
@@ -43,5 +49,6 @@ const rsd_init rsd_init_corda = {
     .defaults = &defaults,
     .params_size = sizeof(params),
     .calibration = RSD_CALIBRATION_NEEDS,
+    .moves_base = moves_base,
     .start = start,
 };

@@ -18,6 +18,8 @@ static const rsd_opt options[] = {
 };
 /* clang-format on */
 
+static bool moves_base(const void *p) { return ((const params *)p)->steps > 1; }
+
 static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 {
     const params *a = p;
@@ -37,5 +39,6 @@ const rsd_init rsd_init_kfac = {
     .params_size = sizeof(params),
     .aliases = aliases,
     .calibration = RSD_CALIBRATION_NEEDS,
+    .moves_base = moves_base,
     .start = start,
 };

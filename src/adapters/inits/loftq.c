@@ -21,6 +21,12 @@ static const rsd_opt options[] = {
 };
 /* clang-format on */
 
+static bool moves_base(const void *p)
+{
+    const params *a = p;
+    return a->steps > 1 || a->first == FIRST_SVD;
+}
+
 static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 {
     const params *a = p;
@@ -37,5 +43,6 @@ const rsd_init rsd_init_loftq = {
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),
+    .moves_base = moves_base,
     .start = start,
 };

@@ -49,6 +49,12 @@ done:
     return err;
 }
 
+static bool moves_base(const void *p)
+{
+    (void)p;
+    return true;
+}
+
 static int start(const void *params, const rsd_init_task *task, rsd_init_result *out)
 {
     (void)params;
@@ -69,5 +75,6 @@ const rsd_init rsd_init_olora = {
     .name = "olora",
     .summary = "W = Q R: B and A are their first r columns and rows, quantize the rest",
     .source = "Buyukakyuz, OLoRA, arXiv:2406.01775; PEFT, init_lora_weights=\"olora\"",
+    .moves_base = moves_base,
     .start = start,
 };
