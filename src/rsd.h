@@ -48,6 +48,7 @@
 #include "spectra/allocate.h"
 #include "spectra/association.h"
 #include "spectra/curves.h"
+#include "spectra/forecast.h"
 #include "spectra/leak.h"
 #include "spectra/marchenko_pastur.h"
 #include "spectra/metrics.h"
