@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-RESIDUALS = ("Wq", "R", "RdH", "RH", "GRH")
+RESIDUALS = ("Wq", "R", "RdH", "RH", "GR", "GRH")
 MOMENTS = ("H", "G")
 NULLS = ("sign_flip", "permuted", "marchenko_pastur")
 
@@ -248,7 +248,7 @@ class Result:
     def curves(self, what, spec=None, model=None, top=None):
         """Cumulative curves of every matrix, one row per rank up to `top`.
 
-        what   W, Wq, R; RdH, RH, GRH with a calibration; H, G: square roots of the moments;
+        what   W, Wq, R; RdH, RH, GR, GRH with a calibration; H, G: square roots of the moments;
                sign_flip, permuted, marchenko_pastur: nulls of R, with their bands
         spec   canonical or short; None: all
         columns: model, tensor, role, layer, spec, what, r, singular_value, cumulative_sum,

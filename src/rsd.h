@@ -49,12 +49,16 @@
 /* What a spectrum says. */
 #include "spectra/allocate.h"
 #include "spectra/association.h"
+#include "spectra/cluster.h"
+#include "spectra/contest.h"
 #include "spectra/curves.h"
+#include "spectra/forecast.h"
 #include "spectra/leak.h"
 #include "spectra/marchenko_pastur.h"
 #include "spectra/metrics.h"
 #include "spectra/nulls.h"
 #include "spectra/powerlaw.h"
+#include "spectra/serial.h"
 #include "spectra/verdict.h"
 #include "spectra/weighting.h"
 

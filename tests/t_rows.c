@@ -249,7 +249,7 @@ static void test_spectra_columns(void **state)
 static void test_names(void **state)
 {
     (void)state;
-    static const char *const names[] = { "W", "Wq", "R", "RdH", "RH", "GRH", NULL };
+    static const char *const names[] = { "W", "Wq", "R", "RdH", "RH", "GR", "GRH", NULL };
     for (size_t i = 0; names[i]; i++)
         assert_string_equal(spectrum_names[i], names[i]);
     assert_null(spectrum_names[SPECTRUM_KINDS]);

@@ -59,7 +59,7 @@ static const rsd_opt options[] = {
     { "nulls", 0, RSD_OPT_STRING, AT(numbers.nulls), 0, 0, "LIST",
       "null models of R: sign_flip, permuted, marchenko_pastur, or none" },
     { "calibration", 0, RSD_OPT_STRING, AT(calibration), 0, 0, "FILE.h5",
-      "add R in the metrics of this file's H and G: RdH, RH, GRH (from calibrate)" },
+      "add R in the metrics of this file's H and G: RdH, RH, GR, GRH (from calibrate)" },
     { "control", 0, RSD_OPT_SIZE, AT(control), 0, 64, "RANK",
       "add a true low-rank matrix of this rank as model `control`; 0: do not" },
     { "memory", 0, RSD_OPT_SIZE, AT(memory), 0, 1e9, "MB",

@@ -119,10 +119,6 @@ static void excess(const work *w, quantized *q)
     r = r < s->count ? r : s->count;
     if (r == 0 || !(s->sumsq > 0))
         return;
-    double share = 0;
-    for (size_t k = 0; k < r; k++)
-        share += s->s[k] * s->s[k];
-    share /= s->sumsq;
     rel->excess_rank = (double)r;
     double *const out[RSD_NULLS] = {
         [RSD_NULL_SIGN_FLIP] = &rel->excess_sign_flip,
@@ -131,7 +127,7 @@ static void excess(const work *w, quantized *q)
     };
     for (int n = 0; n < RSD_NULLS; n++)
         if (q->null[n].count)
-            *out[n] = share - q->null[n].energy[r - 1];
+            *out[n] = rsd_excess(s->s, s->count, s->sumsq, q->null[n].energy, r);
 }
 
 static int measure_seen(work *w, const char *spec, quantized *q)

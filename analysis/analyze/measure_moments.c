@@ -56,8 +56,10 @@ void moment_roots_free(moment_roots *r)
 
 int moment_apply(const moment_roots *r, rsd_weighting_kind weighting, rsd_mat R, rsd_mat out)
 {
+    const bool g = weighting == RSD_WEIGHTING_G || weighting == RSD_WEIGHTING_GH;
     if (weighting != RSD_WEIGHTING_DIAG_H)
-        return rsd_between(weighting == RSD_WEIGHTING_GH ? r->root_g : NULL, R, r->root_h, out);
+        return rsd_between(g ? r->root_g : NULL, R, weighting == RSD_WEIGHTING_G ? NULL : r->root_h,
+                           out);
     rsd_scale_columns(R, r->diagonal, out);
     return RSD_OK;
 }

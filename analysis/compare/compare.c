@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "cli/console.h"
 #include "compare/comparison_text.h"
+#include "compare/forecast.h"
 #include "mat.h"
 #include "result/amend.h"
 #include "result/prediction_table.h"
@@ -42,26 +43,25 @@ static size_t most_rank(const evidence_case *c)
 {
     size_t most = 1;
     for (size_t i = 0; i < c->layers; i++) {
-        const evidence_layer *l = &c->layer[i];
-        const size_t d = l->rows < l->cols ? l->rows : l->cols;
-        most = d > most ? d : most;
+        const size_t full = evidence_full_rank(&c->layer[i]);
+        most = full > most ? full : most;
     }
     return most;
 }
 
-static void add(predictions *p, const evidence_case *c, const char *tensor, evidence_metric k,
-                size_t rank, double remaining, double loss)
+static void add(predictions *p, const evidence_case *c, const char *tensor, int k, size_t rank,
+                double remaining, double loss)
 {
     if (isnan(remaining))
         return;
     p->row[p->count++] = (prediction_row){ .model = c->model,
                                            .spec = c->spec,
                                            .tensor = tensor,
-                                           .metric = evidence_metric_name[k],
+                                           .metric = predictor_name(k),
                                            .rank = (int64_t)rank,
                                            .remaining = remaining,
                                            .recovered = 1 - remaining,
-                                           .loss = k == EVIDENCE_GRH ? loss : NAN };
+                                           .loss = k == RSD_WEIGHTING_GH ? loss : NAN };
 }
 
 static void predict_case(predictions *p, const evidence_case *c)
@@ -69,7 +69,7 @@ static void predict_case(predictions *p, const evidence_case *c)
     for (size_t rank = 1; rank <= most_rank(c); rank *= 2) {
         forecast f;
         forecast_at(c, rank, &f);
-        for (evidence_metric k = 0; k < EVIDENCE_METRICS; k++) {
+        for (int k = 0; k < PREDICTORS; k++) {
             add(p, c, "", k, rank, f.remaining[k], f.loss);
             for (size_t i = 0; i < c->layers; i++) {
                 const evidence_layer *l = &c->layer[i];
@@ -85,7 +85,7 @@ static int predict(const evidence *e, predictions *p)
     size_t most = 0;
     for (size_t i = 0; i < e->cases; i++)
         for (size_t rank = 1; rank <= most_rank(&e->item[i]); rank *= 2)
-            most += (e->item[i].layers + 1) * EVIDENCE_METRICS;
+            most += (e->item[i].layers + 1) * PREDICTORS;
     RSD_TRY(rsd_array_alloc(most + 1, 1, sizeof *p->row, &p->row));
     for (size_t i = 0; i < e->cases; i++)
         predict_case(p, &e->item[i]);
@@ -171,12 +171,18 @@ const rsd_command rsd_command_compare = {
     .summary = "what spectra predicted against what was measured, and a verdict",
     .details =
         "Reads the residuals' spectra (analyze -q ... --calibration), what adapters won back\n"
-        "(recover) and what single layers cost (eval --one-at-a-time).  Per metric, the share of "
-        "the\n"
-        "residual's energy within rank r is set against the share of the loss that came back: R "
-        "the\n"
-        "weights, RdH the inputs' sizes, RH the inputs, GRH the loss itself; null is a residual\n"
-        "without structure.  Intervals hold 95 % of 2000 bootstrap draws.\n",
+        "(recover) and what single layers cost (eval --one-at-a-time).  Per weighting, the share\n"
+        "of the residual's energy within rank r is set against the share of the loss that came\n"
+        "back: R the weights, RdH the inputs' sizes, RH the inputs, GR the gradients, GRH the "
+        "loss\n"
+        "itself; null is a residual without structure, and a constant knows nothing at all.  Runs\n"
+        "are told start by start, single layers quantizer by quantizer; what is pooled says so.\n"
+        "Intervals hold 95 % of 2000 draws of what is independent: runs of one model, quantizer\n"
+        "and start count as one, matrices of one block (of fewer than 8 blocks: each matrix) too,\n"
+        "under however many quantizers.  Below 8 there is no interval.  A run or layer that is in\n"
+        "the files twice counts once; runs that quantized other layers than were analyzed are "
+        "left\n"
+        "out, and counted.\n",
     .options = options,
     .common = RSD_TAKES_JSON | RSD_TAKES_SEED,
     .min_words = 1,

@@ -7,13 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kind_title[POINTS_KINDS] = {
-    "recovered by closed-form corrections (the start, before training)",
-    "recovered by trained adapters",
-    "loss of one layer at a time (logarithms)",
-};
-static const char *const kind_key[POINTS_KINDS] = { "closed_form", "trained", "layers" };
-
 /* ---- numbers ---- */
 
 static void put_interval(rsd_interval v)
@@ -21,115 +14,217 @@ static void put_interval(rsd_interval v)
     if (isnan(v.value))
         printf("  %-22s", "-");
     else if (isnan(v.low))
-        printf("  %-22.3f", v.value);
+        printf("  %6.3f %-15s", v.value, "");
     else
         printf("  %6.3f [%6.3f,%6.3f]", v.value, v.low, v.high);
 }
 
-static void print_points(points_kind kind, const points *p)
+static void put_count(size_t clusters)
+{
+    printf(", %zu independent%s\n", clusters,
+           clusters < RSD_FEWEST_CLUSTERS ? ": too few for intervals" : "");
+}
+
+static size_t clusters_of(const points_part *p)
+{
+    size_t most = 0;
+    for (int k = 0; k < PREDICTORS; k++)
+        most = p->of[k].clusters > most ? p->of[k].clusters : most;
+    return most;
+}
+
+static void put_head(const char *error)
+{
+    printf("    %-8s %3s  %-22s  %-22s  %-22s  %-22s  %-22s\n", "", "n", "Spearman [95 %]",
+           "Pearson", "fitted: constant", "fitted: slope", error);
+}
+
+static void put_line(const rsd_association *a)
+{
+    put_interval(a->pearson);
+    put_interval(a->intercept);
+    put_interval(a->slope);
+    put_interval(a->error);
+    putchar('\n');
+}
+
+/* ---- runs ---- */
+
+static void print_part(const points_part *p)
+{
+    put_head("rms error, not fitted");
+    for (int k = 0; k < PREDICTORS; k++) {
+        const rsd_association *a = &p->of[k];
+        if (!a->n)
+            continue;
+        printf("    %-8s %3zu", predictor_name(k), a->n);
+        put_interval(a->spearman);
+        put_line(a);
+    }
+    printf("    %-8s %3zu%96s", "constant", p->contest.n, "");
+    put_interval(p->contest.error[PREDICTORS]);
+    putchar('\n');
+}
+
+static void print_runs(const char *title, const points *p)
 {
     if (!p->count)
         return;
-    printf("\n%s: %zu %s\n", kind_title[kind], p->count,
-           kind == POINTS_LAYERS ? "measurements" : "runs");
-    printf("  %-6s %3s  %-22s  %-22s  %-22s  %-22s\n", "metric", "n", "Spearman [95 %]", "Pearson",
-           "slope", kind == POINTS_LAYERS ? "rms log ratio" : "rms error");
-    for (int k = 0; k < EVIDENCE_METRICS; k++) {
-        const rsd_association *a = &p->metric[k];
-        if (!a->n)
-            continue;
-        printf("  %-6s %3zu", evidence_metric_name[k], a->n);
-        put_interval(a->spearman);
-        put_interval(a->pearson);
-        put_interval(a->slope);
-        put_interval(a->error);
-        putchar('\n');
+    printf("\n%s: %zu runs\n", title, p->count);
+    for (size_t i = 0; i < p->parts; i++) {
+        printf("  from %s: %zu runs", p->part[i].init, p->part[i].count);
+        put_count(clusters_of(&p->part[i]));
+        print_part(&p->part[i]);
     }
-}
-
-static bool is_first_start(const points *p, size_t i)
-{
-    for (size_t k = 0; k < i; k++)
-        if (strcmp(p->point[k].run->init, p->point[i].run->init) == 0)
-            return false;
-    return true;
-}
-
-/* A correction that is the best in one metric owes the others nothing: errors by start. */
-static void print_starts(const points *p)
-{
-    for (size_t i = 0; i < p->count; i++) {
-        double sum[EVIDENCE_METRICS] = { 0 };
-        size_t n = 0;
-        if (!is_first_start(p, i))
-            continue;
-        for (size_t k = 0; k < p->count; k++) {
-            const point *q = &p->point[k];
-            if (strcmp(q->run->init, p->point[i].run->init) != 0 || !isfinite(q->measured))
-                continue;
-            n++;
-            for (int m = 0; m < EVIDENCE_METRICS; m++)
-                sum[m] += (q->predicted[m] - q->measured) * (q->predicted[m] - q->measured);
-        }
-        printf("  %-28s %3zu", p->point[i].run->init, n);
-        for (int m = 0; m < EVIDENCE_METRICS; m++)
-            printf("  %6.3f", n ? sqrt(sum[m] / (double)n) : NAN);
-        putchar('\n');
-    }
-}
-
-static void print_errors_by_start(points_kind kind, const points *p)
-{
-    if (kind == POINTS_LAYERS || !p->count)
+    if (p->parts < 2)
         return;
-    printf("  rms error by start: %8s", "n");
-    for (int m = 0; m < EVIDENCE_METRICS; m++)
-        printf("  %6s", evidence_metric_name[m]);
-    putchar('\n');
-    print_starts(p);
+    printf("  all starts pooled: %zu runs", p->all.count);
+    put_count(clusters_of(&p->all));
+    print_part(&p->all);
 }
 
-static void print_rank(const char *what, double rank, double share)
+/* ---- single layers: the null has R's own energy, and says nothing of which layer ---- */
+
+static bool is_told(const points *p, int k) { return k != PREDICTOR_NULL && p->all.of[k].n; }
+
+static void print_pooled(const points *p)
 {
-    if (isfinite(rank))
-        printf("  %-24s %8.1f   %5.1f %% of the most possible\n", what, rank, 100 * share);
+    printf("  pooled over quantizers (lines of logarithms)\n");
+    put_head("rms log ratio");
+    for (int k = 0; k < PREDICTORS; k++) {
+        const rsd_association *a = &p->all.of[k];
+        if (!is_told(p, k))
+            continue;
+        printf("    %-8s %3zu", predictor_name(k), a->n);
+        put_interval(a->spearman);
+        put_line(a);
+        if (a->line < a->n && k == RSD_WEIGHTING_NONE)
+            printf("             (lines leave out %zu whose loss fell; ranks do not)\n",
+                   a->n - a->line);
+    }
+}
+
+static void print_part_name(const points_part *p)
+{
+    char *label = rsd_spec_label(p->spec);
+    char text[128];
+    const char *name = label ? label : p->spec;
+    if (p->rank)
+        snprintf(text, sizeof text, "%s %s, %s r%zu", p->model, name, p->init, p->rank);
+    else
+        snprintf(text, sizeof text, "%s %s", p->model, name);
+    printf("    %-40s %4zu", text, p->count);
+    free(label);
+}
+
+static void print_layers(const points *p)
+{
+    if (!p->count)
+        return;
+    printf("\nloss of one layer at a time: %zu measurements", p->count);
+    put_count(clusters_of(&p->all));
+    printf("  rank correlation within a quantizer\n    %-40s %4s", "", "n");
+    for (int k = 0; k < PREDICTORS; k++)
+        if (is_told(p, k))
+            printf("  %6s", predictor_name(k));
+    putchar('\n');
+    for (size_t i = 0; i < p->parts; i++) {
+        print_part_name(&p->part[i]);
+        for (int k = 0; k < PREDICTORS; k++)
+            if (is_told(p, k))
+                printf("  %6.3f", p->part[i].of[k].spearman.value);
+        putchar('\n');
+    }
+    printf("  mean of these [95 %%]\n");
+    for (int k = 0; k < PREDICTORS; k++) {
+        if (!is_told(p, k) || !p->all.of[k].groups)
+            continue;
+        printf("    %-8s", predictor_name(k));
+        put_interval(p->all.of[k].within);
+        putchar('\n');
+    }
+    if (p->parts > 1)
+        print_pooled(p);
+}
+
+/* ---- starts ---- */
+
+static void print_side(const char *side, rsd_interval v, double random)
+{
+    if (isnan(v.value))
+        printf("   %-7s %-38s", side, "-");
+    else if (isnan(v.low))
+        printf("   %-7s %.3f, random %.3f %15s ", side, v.value, random, "");
+    else
+        printf("   %-7s %.3f [%.3f,%.3f], random %.3f  ", side, v.value, v.low, v.high, random);
+}
+
+static void print_overlaps(const starts *s)
+{
+    bool any = false;
+    for (size_t i = 0; i < s->starts; i++)
+        any = any || s->start[i].overlaps;
+    if (!any)
+        return;
+    printf("\nsubspaces of the trained adapters: share that lies in the same-sized top of\n");
+    for (size_t i = 0; i < s->starts; i++) {
+        printf("  from %s: %zu layers", s->start[i].init, s->start[i].layers);
+        put_count(s->start[i].clusters);
+        for (size_t k = 0; k < s->start[i].overlaps; k++) {
+            const start_overlap *o = &s->start[i].overlap[k];
+            printf("    %-14s", o->what);
+            print_side("outputs", o->left, o->random_left);
+            print_side("inputs", o->right, o->random_right);
+            putchar('\n');
+        }
+    }
+}
+
+static void print_duels(const char *title, const duels *d)
+{
+    if (!d->count)
+        return;
+    printf("\n%s: difference of the losses in nats per token, mean over runs alike but for the\n"
+           "start, ± standard error over windows (in blocks of so many; how seeds differ is not in "
+           "it)\n",
+           title);
+    for (size_t i = 0; i < d->count; i++) {
+        const duel *x = &d->item[i];
+        printf("  %-14s %s below %s: %.5f ± %.5f (%zu)   better in %zu of %zu runs, worse in %zu\n",
+               x->model, x->better, x->worse, x->difference.mean, x->difference.se,
+               x->difference.block, x->wins, x->runs, x->losses);
+    }
+}
+
+/* ---- ranks, cases ---- */
+
+static void print_rank(const char *what, comparison_rank r, const char *most)
+{
+    if (isfinite(r.rank))
+        printf("  %-34s %8.1f   %5.1f %% of %s\n", what, r.rank, 100 * r.share, most);
 }
 
 static void print_ranks(const comparison *c)
 {
     printf("\neffective rank, median over layers\n");
-    print_rank("W", c->rank_W, c->share_W);
-    print_rank("R", c->rank_R, c->share_R);
-    print_rank("H^1/2 (inputs)", c->rank_H, c->share_H);
-    print_rank("G^1/2 (gradients)", c->rank_G, c->share_G);
-    print_rank("trained adapters", c->rank_trained, c->share_trained);
-}
-
-static void print_side(const char *side, rsd_interval v, double random)
-{
-    if (isnan(v.value))
-        printf("   %-7s %-36s", side, "-");
-    else
-        printf("   %-7s %.3f [%.3f,%.3f], random %.3f  ", side, v.value, v.low, v.high, random);
-}
-
-static void print_overlaps(const comparison *c)
-{
-    if (!c->overlaps)
-        return;
-    printf("\nsubspaces of the trained adapters: share that lies in the same-sized top of\n");
-    for (size_t i = 0; i < c->overlaps; i++) {
-        const comparison_overlap *o = &c->overlap[i];
-        printf("  %-14s", o->what);
-        print_side("outputs", o->left, o->random_left);
-        print_side("inputs", o->right, o->random_right);
-        putchar('\n');
+    print_rank("W", c->W, "the most possible");
+    print_rank("R", c->R, "the most possible");
+    print_rank("H^1/2 (inputs)", c->H, "the most possible");
+    print_rank("G^1/2 (gradients)", c->G, "the most possible");
+    print_rank("H, participation ratio", c->H_ratio, "the most possible");
+    print_rank("G, participation ratio", c->G_ratio, "the most possible");
+    for (size_t i = 0; i < c->starts.starts; i++) {
+        const start *s = &c->starts.start[i];
+        char text[96];
+        snprintf(text, sizeof text, "trained from %s", s->init);
+        print_rank(text, (comparison_rank){ s->rank, s->share }, "the adapter's rank");
     }
 }
 
 static void print_cases(const evidence *e, const comparison *c)
 {
-    printf("\nshare of the residual's energy that rank %zu holds, mean over layers\n", c->rank);
+    printf("\nshare of the residual's energy that rank %zu holds, mean over layers%s\n", c->rank,
+           c->verdict.symmetric ? "; data and loss: mean over both orders" : "; inputs first");
     printf("  %-14s %-12s %8s %8s %8s %8s   %s\n", "model", "quantizer", "noise", "+model", "+data",
            "+loss", "verdict");
     for (size_t i = 0; i < e->cases; i++) {
@@ -144,188 +239,47 @@ static void print_cases(const evidence *e, const comparison *c)
     }
 }
 
-/* ---- words ---- */
-
-/* The metric with the least error among those that know something of more than noise. */
-static int best_metric(const points *p)
+/* What was there and does not count. */
+static void print_left_out(const evidence *e, const comparison *c)
 {
-    int best = -1;
-    for (int k = EVIDENCE_R; k < EVIDENCE_METRICS; k++)
-        if (p->metric[k].n >= 3 && isfinite(p->metric[k].error.value) &&
-            (best < 0 || p->metric[k].error.value < p->metric[best].error.value))
-            best = k;
-    return best;
-}
-
-static void say_source(FILE *f, const comparison *c)
-{
-    static const char *const what[] = {
-        "Nothing here is low rank beyond noise",
-        "It is the model: quantization left low rank in the residual itself",
-        "It is the data: the residual is noise, but the inputs reach few of its directions",
-        "It is the loss: only few combinations of the outputs matter to it",
-    };
-    const rsd_verdict *v = &c->verdict;
-    const rsd_interval *const part[] = { NULL, &v->model, &v->data, &v->loss };
-    fprintf(f, "%s", what[v->source]);
-    if (v->source != RSD_VERDICT_NONE)
-        fprintf(f, ", %+.0f points [%+.0f,%+.0f]", 100 * part[v->source]->value,
-                100 * part[v->source]->low, 100 * part[v->source]->high);
-    fprintf(f,
-            "%s.  Of the residual's energy, rank %zu holds %.0f %% by chance alone; the residual "
-            "itself adds %+.0f points, its inputs %+.0f",
-            v->sure ? "" : " (the intervals overlap: not sure)", c->rank, 100 * v->noise.value,
-            100 * v->model.value, 100 * v->data.value);
-    if (isfinite(v->loss.value))
-        fprintf(f, ", the loss %+.0f", 100 * v->loss.value);
-    fprintf(f, " (%zu layers).", v->layers);
-}
-
-static void say_prediction(FILE *f, const char *what, const points *p)
-{
-    const int k = best_metric(p);
-    if (k < 0)
-        return;
-    const rsd_association *a = &p->metric[k];
-    fprintf(f, "  %s was best predicted by %s: off by %.0f points [%.0f,%.0f] over %zu runs", what,
-            evidence_metric_name[k], 100 * a->error.value, 100 * a->error.low, 100 * a->error.high,
-            a->n);
-    if (isfinite(a->spearman.value))
-        fprintf(f, ", rank correlation %.2f [%.2f,%.2f]", a->spearman.value, a->spearman.low,
-                a->spearman.high);
-    fprintf(f, ".");
-}
-
-char *comparison_verdict(const evidence *e, const comparison *c)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return NULL;
-    (void)e;
-    if (c->verdict.layers)
-        say_source(f, c);
-    else
-        fprintf(f, "No verdict: no layer has its residual's null (analyze --nulls sign_flip) and "
-                   "R H^1/2 (analyze --calibration).");
-    say_prediction(f, "What closed-form corrections won back", &c->kind[POINTS_CLOSED]);
-    say_prediction(f, "What training won back", &c->kind[POINTS_TRAINED]);
-    const rsd_association *g = &c->kind[POINTS_LAYERS].metric[EVIDENCE_GRH];
-    const rsd_association *r = &c->kind[POINTS_LAYERS].metric[EVIDENCE_R];
-    if (g->n >= 3)
-        fprintf(f,
-                "  Which layer hurts: rank correlation %.2f by GRH, %.2f by the residual's size "
-                "alone.",
-                g->spearman.value, r->spearman.value);
-    if (fclose(f)) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    const points *runs = &c->kind[POINTS_TRAINED], *closed = &c->kind[POINTS_CLOSED],
+                 *layers = &c->kind[POINTS_LAYERS];
+    const size_t no_spectra =
+        runs->no_spectra > closed->no_spectra ? runs->no_spectra : closed->no_spectra;
+    const size_t other =
+        runs->other_layers > closed->other_layers ? runs->other_layers : closed->other_layers;
+    if (e->repeated_runs || e->repeated_layers)
+        printf("\n%zu runs and %zu single layers are in the files more than once: counted once\n",
+               e->repeated_runs, e->repeated_layers);
+    if (e->other_spectra)
+        printf("\n%zu spectra are in two files with different norms: the first file's count\n",
+               e->other_spectra);
+    if (no_spectra)
+        printf("\n%zu runs are left out: no spectra of their quantizer's residual "
+               "(analyze MODEL -q SPEC)\n",
+               no_spectra);
+    if (other)
+        printf("\n%zu runs are left out: they quantized other layers than the spectra are of "
+               "(--include, --exclude of recover and analyze)\n",
+               other);
+    if (layers->no_spectra)
+        printf("\n%zu single layers are left out: no spectra of their residual\n",
+               layers->no_spectra);
 }
 
 void comparison_print(const evidence *e, const comparison *c)
 {
-    for (points_kind k = 0; k < POINTS_KINDS; k++) {
-        print_points(k, &c->kind[k]);
-        print_errors_by_start(k, &c->kind[k]);
-    }
-    print_overlaps(c);
+    print_runs("recovered by closed-form corrections (the start, before training)",
+               &c->kind[POINTS_CLOSED]);
+    print_runs("recovered by trained adapters", &c->kind[POINTS_TRAINED]);
+    print_duels("starts against each other, before training", &c->starts.closed);
+    print_duels("starts against each other, trained", &c->starts.trained);
+    print_layers(&c->kind[POINTS_LAYERS]);
+    print_overlaps(&c->starts);
     print_ranks(c);
     print_cases(e, c);
-    char *text = comparison_verdict(e, c);
+    print_left_out(e, c);
+    char *text = comparison_verdict(c);
     printf("\nVerdict: %s\n", text ? text : "");
     free(text);
-}
-
-/* ---- JSON ---- */
-
-static json_t *number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
-
-static void put(json_t *o, const char *name, rsd_interval v)
-{
-    char key[64];
-    json_object_set_new(o, name, number(v.value));
-    snprintf(key, sizeof key, "%s_interval", name);
-    json_object_set_new(o, key, json_pack("[o,o]", number(v.low), number(v.high)));
-}
-
-static json_t *metric_json(const rsd_association *a)
-{
-    json_t *o = json_object();
-    json_object_set_new(o, "n", json_integer((json_int_t)a->n));
-    put(o, "spearman", a->spearman);
-    put(o, "pearson", a->pearson);
-    put(o, "slope", a->slope);
-    put(o, "error", a->error);
-    return o;
-}
-
-static json_t *kind_json(const points *p)
-{
-    json_t *o = json_object();
-    for (int k = 0; k < EVIDENCE_METRICS; k++)
-        json_object_set_new(o, evidence_metric_name[k], metric_json(&p->metric[k]));
-    return o;
-}
-
-static json_t *shares_json(const rsd_verdict *v)
-{
-    json_t *o = json_object();
-    put(o, "noise", v->noise);
-    put(o, "model", v->model);
-    put(o, "data", v->data);
-    put(o, "loss", v->loss);
-    json_object_set_new(o, "layers", json_integer((json_int_t)v->layers));
-    json_object_set_new(o, "source", json_string(rsd_source_name(v->source)));
-    json_object_set_new(o, "sure", json_boolean(v->sure));
-    return o;
-}
-
-static json_t *ranks_json(const comparison *c)
-{
-    return json_pack("{s:o,s:o,s:o,s:o,s:o}", "W", number(c->rank_W), "R", number(c->rank_R), "H",
-                     number(c->rank_H), "G", number(c->rank_G), "trained", number(c->rank_trained));
-}
-
-static json_t *overlaps_json(const comparison *c)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < c->overlaps; i++) {
-        const comparison_overlap *p = &c->overlap[i];
-        json_t *o = json_pack("{s:s,s:o,s:o}", "with", p->what, "random_left",
-                              number(p->random_left), "random_right", number(p->random_right));
-        put(o, "left", p->left);
-        put(o, "right", p->right);
-        json_array_append_new(list, o);
-    }
-    return list;
-}
-
-json_t *comparison_json(const evidence *e, const comparison *c)
-{
-    /* the four metrics at the top speak of training where there was any, else of closed forms */
-    const points *main =
-        c->kind[POINTS_TRAINED].count ? &c->kind[POINTS_TRAINED] : &c->kind[POINTS_CLOSED];
-    json_t *o = json_object();
-    for (int k = EVIDENCE_R; k < EVIDENCE_METRICS; k++)
-        json_object_set_new(o, evidence_metric_name[k], metric_json(&main->metric[k]));
-    for (points_kind k = 0; k < POINTS_KINDS; k++)
-        json_object_set_new(o, kind_key[k], kind_json(&c->kind[k]));
-    json_object_set_new(o, "effective_rank", ranks_json(c));
-    json_object_set_new(o, "overlaps", overlaps_json(c));
-    json_object_set_new(o, "rank", json_integer((json_int_t)c->rank));
-    json_object_set_new(o, "shares", shares_json(&c->verdict));
-    json_t *cases = json_array();
-    for (size_t i = 0; i < e->cases; i++) {
-        json_array_append_new(cases,
-                              json_pack("{s:s,s:s,s:o}", "model", e->item[i].model, "spec",
-                                        e->item[i].spec, "shares", shares_json(&c->by_case[i])));
-    }
-    json_object_set_new(o, "cases", cases);
-    char *text = comparison_verdict(e, c);
-    json_object_set_new(o, "verdict", json_string(text ? text : ""));
-    free(text);
-    return o;
 }

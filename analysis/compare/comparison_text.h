@@ -1,4 +1,4 @@
-/* A comparison in words and as JSON. */
+/* A comparison as tables, in words and as JSON. */
 #ifndef RSD_COMPARISON_TEXT_H
 #define RSD_COMPARISON_TEXT_H
 
@@ -6,13 +6,13 @@
 
 #include <jansson.h>
 
-/* On standard output. */
+/* On standard output: tables, then the verdict. */
 void comparison_print(const evidence *e, const comparison *c);
 
-/* Caller releases; NULL when memory is out. */
+/* Caller releases; NULL when memory is out (comparison_json.c). */
 json_t *comparison_json(const evidence *e, const comparison *c);
 
-/* The verdict in plain words; caller frees, NULL when memory is out. */
-char *comparison_verdict(const evidence *e, const comparison *c);
+/* The verdict in plain words; caller frees, NULL when memory is out (comparison_words.c). */
+char *comparison_verdict(const comparison *c);
 
 #endif

@@ -1,4 +1,4 @@
-/* What result files hold on what is low rank: spectra of residuals in every metric, and what
+/* What result files hold on what is low rank: spectra of residuals in every weighting, and what
  * recover and eval --one-at-a-time measured. */
 #ifndef RSD_EVIDENCE_H
 #define RSD_EVIDENCE_H
@@ -6,20 +6,14 @@
 #include "opt.h"
 #include "result/recovery_table.h"
 #include "result/sensitivity_table.h"
+#include "spectra/weighting.h"
 
-/* In which metric a residual is seen; the null is R's own with its signs drawn. */
-typedef enum {
-    EVIDENCE_NULL,
-    EVIDENCE_R,
-    EVIDENCE_RDH,
-    EVIDENCE_RH,
-    EVIDENCE_GRH,
-    EVIDENCE_METRICS
-} evidence_metric;
-extern const char *const evidence_metric_name[EVIDENCE_METRICS]; /* "null", "R", ... "GRH" */
+/* What predicts: R in a weighting (rsd_weighting_kind), or R's own null, its signs drawn. */
+enum { PREDICTOR_NULL = RSD_WEIGHTINGS, PREDICTORS };
+const char *predictor_name(int predictor); /* "R", "RdH", ... "GRH", "null" */
 
 typedef struct {
-    double energy; /* ||.||_F^2; NaN where the file does not have this metric */
+    double energy; /* ||.||_F^2; NaN where the file does not have this weighting */
     size_t n;
     double *share; /* [n] of the energy, in the first 1 .. n directions */
     bool complete; /* n == min(rows, cols) */
@@ -30,12 +24,14 @@ typedef struct {
     char *tensor, *role;
     int64_t layer;
     size_t rows, cols;
-    evidence_curve curve[EVIDENCE_METRICS];
+    evidence_curve curve[PREDICTORS];
 } evidence_layer;
 
+/* Texts `model` name one set of weights: where two files use a name for different ones, the later
+ * is called name@sha256, eight digits of it. */
 typedef struct {
     char *model, *spec;
-    bool control; /* the program's own matrix, not one of the user's */
+    bool control; /* made, not trained: it says nothing of models */
     size_t layers;
     evidence_layer *layer;
 } evidence_case;
@@ -45,31 +41,61 @@ typedef struct {
     char *model, *tensor;
     bool control;
     size_t rows, cols;
-    double W, H, G; /* H and G: of the square roots of their eigenvalues */
+    double W, H, G;          /* H and G: of the square roots of their eigenvalues */
+    double H_ratio, G_ratio; /* participation ratios of their eigenvalues */
     double W_energy_r90, H_energy_r90, G_energy_r90;
 } evidence_matrix;
 
+/* Losses of a run by evaluation window; NULL where the file has none. */
 typedef struct {
-    size_t cases, matrices, runs, run_layers, sensitivities;
+    size_t file; /* which of the files; windows of two files may differ */
+    double *init, *trained;
+} evidence_windows;
+
+typedef struct {
+    char *name, *sha256, *label;
+} evidence_model;
+
+typedef struct {
+    size_t files, models, cases, matrices, runs, run_layers, sensitivities;
+    evidence_model *known;
     evidence_case *item;
     evidence_matrix *matrix;
     recovery_row *run;
+    evidence_windows *windows; /* [runs] */
     recovery_layer *run_layer;
+    size_t *layer_run; /* [run_layers] index of the run */
     sensitivity_row *sensitivity;
+    /* what was there already, and so was not taken again: runs, single layers; spectra of the same
+     * matrix that differ, of which the first counts */
+    size_t repeated_runs, repeated_layers, other_spectra;
 } evidence;
 
 /* Add what one file holds; the store may be closed after.  Free with evidence_free, also after a
- * failure.  A file without spectra, runs or sensitivities adds none of them.
- * Errors: the store's, RSD_EFORMAT, RSD_ENOMEM. */
+ * failure.  A file without spectra, runs or sensitivities adds none of them.  What was added
+ * before, be it from a copy of the file, is not added again: a run of the same name, model and
+ * losses; a layer quantized alone with the same result (of two that differ, the one over more
+ * windows counts). Errors: the store's, RSD_EFORMAT, RSD_ENOMEM. */
 RSD_CHECK int evidence_add(evidence *e, const rsd_store *store);
 void evidence_free(evidence *e);
+
+/* A run that finished, of a quantized model. */
+bool evidence_counts(const recovery_row *run);
 
 /* The case of this model and quantizer, or NULL; the layer of this tensor, or NULL. */
 const evidence_case *evidence_find(const evidence *e, const char *model, const char *spec);
 const evidence_layer *evidence_find_layer(const evidence_case *c, const char *tensor);
 
-/* Share of the energy that remains behind the first `rank` directions: 1 for rank 0, 0 from
- * min(rows, cols) on, NaN where the curve ends before. */
-double evidence_remaining(const evidence_layer *layer, evidence_metric metric, size_t rank);
+/* min(rows, cols). */
+size_t evidence_full_rank(const evidence_layer *layer);
+
+/* Share of the energy that remains behind the first `rank` directions (rsd_remaining); NaN where
+ * the weighting is not known. */
+double evidence_remaining(const evidence_layer *layer, int predictor, size_t rank);
+
+/* Measurements that are not independent have equal numbers: those of one block of a model, whose
+ * matrices share inputs; of one matrix where there are fewer than RSD_FEWEST_CLUSTERS blocks in
+ * all, or it is in none. */
+size_t evidence_unit(const evidence *e, const char *model, const char *tensor, int64_t layer);
 
 #endif

@@ -1,25 +1,25 @@
-#include "compare/comparison.h"
+#include "compare/forecast.h"
+
+#include "spectra/forecast.h"
 
 #include <math.h>
 #include <string.h>
 
 typedef struct {
-    double total[EVIDENCE_METRICS], left[EVIDENCE_METRICS];
+    rsd_forecast of[PREDICTORS];
 } sums;
 
 static void add_layer(sums *s, const evidence_layer *l, size_t rank)
 {
-    for (evidence_metric k = 0; k < EVIDENCE_METRICS; k++) {
-        s->total[k] += l->curve[k].energy;
-        s->left[k] += l->curve[k].energy * evidence_remaining(l, k, rank);
-    }
+    for (int k = 0; k < PREDICTORS; k++)
+        rsd_forecast_add(&s->of[k], l->curve[k].energy, evidence_remaining(l, k, rank));
 }
 
 static void finish(const sums *s, forecast *out)
 {
-    for (int k = 0; k < EVIDENCE_METRICS; k++)
-        out->remaining[k] = s->total[k] > 0 ? s->left[k] / s->total[k] : NAN;
-    out->loss = s->left[EVIDENCE_GRH] / 2;
+    for (int k = 0; k < PREDICTORS; k++)
+        out->remaining[k] = rsd_forecast_remaining(&s->of[k]);
+    out->loss = rsd_forecast_loss(&s->of[RSD_WEIGHTING_GH]);
 }
 
 void forecast_at(const evidence_case *c, size_t rank, forecast *out)
@@ -30,18 +30,52 @@ void forecast_at(const evidence_case *c, size_t rank, forecast *out)
     finish(&s, out);
 }
 
-void forecast_run(const evidence *e, const evidence_case *c, const recovery_row *run, forecast *out)
+/* The run's row of a layer that it quantized, or NULL: it had no adapter.  Adapters on layers that
+ * stayed as they are have no residual to correct. */
+static const recovery_layer *adapter_of(const evidence *e, size_t run, const char *tensor)
 {
+    for (size_t i = 0; i < e->run_layers; i++)
+        if (e->layer_run[i] == run && e->run_layer[i].weight_error != 0 &&
+            strcmp(e->run_layer[i].tensor, tensor) == 0)
+            return &e->run_layer[i];
+    return NULL;
+}
+
+/* Weights of the quantized layers that have adapters; false where one is not the case's. */
+static bool adapted_weights(const evidence *e, size_t run, const evidence_case *c, int64_t *sum)
+{
+    *sum = 0;
+    for (size_t i = 0; i < e->run_layers; i++) {
+        const recovery_layer *l = &e->run_layer[i];
+        if (e->layer_run[i] != run || l->weight_error == 0)
+            continue;
+        if (!evidence_find_layer(c, l->tensor))
+            return false;
+        *sum += l->rows * l->cols;
+    }
+    return true;
+}
+
+/* Files say how many weights a run quantized (2 bytes each in bfloat16), and which layers had
+ * adapters.  Those are the case's layers, or those with adapters, or neither is known to fit. */
+forecast_fit forecast_run(const evidence *e, size_t run, forecast *out)
+{
+    const recovery_row *r = &e->run[run];
+    const evidence_case *c = evidence_find(e, r->model, r->spec);
+    const int64_t quantized = r->bf16_bytes / 2;
+    int64_t in_case = 0, adapted;
     sums s = { 0 };
+    if (!c)
+        return FORECAST_NO_SPECTRA;
+    for (size_t i = 0; i < c->layers; i++)
+        in_case += (int64_t)(c->layer[i].rows * c->layer[i].cols);
+    if (!adapted_weights(e, run, c, &adapted) || (quantized != in_case && quantized != adapted))
+        return FORECAST_OTHER_LAYERS;
     for (size_t i = 0; i < c->layers; i++) {
-        size_t rank = 0;
-        for (size_t k = 0; k < e->run_layers; k++) {
-            const recovery_layer *l = &e->run_layer[k];
-            if (strcmp(l->run, run->run) == 0 && strcmp(l->model, run->model) == 0 &&
-                strcmp(l->tensor, c->layer[i].tensor) == 0)
-                rank = (size_t)l->rank;
-        }
-        add_layer(&s, &c->layer[i], rank);
+        const recovery_layer *l = adapter_of(e, run, c->layer[i].tensor);
+        if (l || quantized == in_case)
+            add_layer(&s, &c->layer[i], l ? (size_t)l->rank : 0);
     }
     finish(&s, out);
+    return FORECAST_FITS;
 }

@@ -96,7 +96,7 @@ static int add_layer(means *m, const evidence *e, const evidence_case *c, const 
         err = add_array(m, CURVE_W, store, w, "cumulative_energy", false);
     if (!err)
         err = add_array(m, CURVE_H, store, moment, "cumulative_energy", false);
-    const evidence_curve *R = &l->curve[EVIDENCE_R], *RH = &l->curve[EVIDENCE_RH];
+    const evidence_curve *R = &l->curve[RSD_WEIGHTING_NONE], *RH = &l->curve[RSD_WEIGHTING_H];
     if (!isnan(R->energy))
         add_curve(m, CURVE_R, R->share, R->n, R->complete);
     if (!isnan(RH->energy))
@@ -185,7 +185,7 @@ done:
 static bool has_data(const evidence_case *c)
 {
     for (size_t i = 0; i < c->layers; i++)
-        if (!isnan(c->layer[i].curve[EVIDENCE_RH].energy))
+        if (!isnan(c->layer[i].curve[RSD_WEIGHTING_H].energy))
             return true;
     return false;
 }

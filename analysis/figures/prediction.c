@@ -11,17 +11,18 @@ enum { PREDICTED, CLOSED, CLOSED_SE, TRAINED, TRAINED_SE, COLUMNS };
 static const char *const columns[COLUMNS] = { "predicted", "closed form", "its error", "trained",
                                               "its error" };
 
-static const char *const metric_title[EVIDENCE_METRICS] = {
-    "null: noise alone", "R: weights", "RdH: sizes of the inputs", "RH: inputs", "GRH: the loss",
+static const char *const title_of[PREDICTORS] = {
+    [RSD_WEIGHTING_NONE] = "R: weights",  [RSD_WEIGHTING_DIAG_H] = "RdH: sizes of the inputs",
+    [RSD_WEIGHTING_H] = "RH: inputs",     [RSD_WEIGHTING_G] = "GR: gradients",
+    [RSD_WEIGHTING_GH] = "GRH: the loss", [PREDICTOR_NULL] = "null: noise alone",
 };
 
-static bool has_metric(const comparison *c, evidence_metric k)
+static bool has_points(const comparison *c, int k)
 {
-    return c->kind[POINTS_CLOSED].metric[k].n + c->kind[POINTS_TRAINED].metric[k].n > 0;
+    return c->kind[POINTS_CLOSED].all.of[k].n + c->kind[POINTS_TRAINED].all.of[k].n > 0;
 }
 
-static void put_points(page *p, const points *from, evidence_metric k, int column,
-                       axis_range *range)
+static void put_points(page *p, const points *from, int k, int column, axis_range *range)
 {
     for (size_t i = 0; i < from->count; i++) {
         const point *q = &from->point[i];
@@ -38,16 +39,16 @@ static void put_points(page *p, const points *from, evidence_metric k, int colum
 }
 
 /* How good it is, below the panel's name. */
-static void put_panel(page *p, const comparison *c, evidence_metric k, axis_range *range)
+static void put_panel(page *p, const comparison *c, int k, axis_range *range)
 {
     const points *trained = &c->kind[POINTS_TRAINED], *closed = &c->kind[POINTS_CLOSED];
-    const rsd_association *a = &(trained->metric[k].n >= 3 ? trained : closed)->metric[k];
+    const rsd_association *a = &(trained->all.of[k].n >= 3 ? trained : closed)->all.of[k];
     char title[128];
     if (isfinite(a->spearman.value))
-        snprintf(title, sizeof title, "%s · rank corr. %.2f, off by %.2f", metric_title[k],
+        snprintf(title, sizeof title, "%s · rank corr. %.2f, off by %.2f", title_of[k],
                  a->spearman.value, a->error.value);
     else
-        snprintf(title, sizeof title, "%s", metric_title[k]);
+        snprintf(title, sizeof title, "%s", title_of[k]);
     page_panel(p, title, columns, COLUMNS);
     put_points(p, closed, k, CLOSED, range);
     put_points(p, trained, k, TRAINED, range);
@@ -62,12 +63,12 @@ static int draw_page(const comparison *c, const page_sink *sink)
     RSD_TRY_DONE(page_open(&p, "prediction", parts));
     page_heading(&p, "Recovered share of the loss: predicted and measured",
                  "%zu closed-form corrections, %zu trained adapters; bars are standard errors",
-                 c->kind[POINTS_CLOSED].metric[EVIDENCE_R].n,
-                 c->kind[POINTS_TRAINED].metric[EVIDENCE_R].n);
+                 c->kind[POINTS_CLOSED].all.of[RSD_WEIGHTING_NONE].n,
+                 c->kind[POINTS_TRAINED].all.of[RSD_WEIGHTING_NONE].n);
     page_series(&p, 1, "closed form");
     page_series(&p, 2, "trained");
-    for (evidence_metric k = 0; k < EVIDENCE_METRICS; k++)
-        if (has_metric(c, k))
+    for (int k = 0; k < PREDICTORS; k++)
+        if (has_points(c, k))
             put_panel(&p, c, k, &range);
     axis_take(&range, 0);
     axis_take(&range, 1);

@@ -24,7 +24,7 @@ static size_t put_rows(page *p, const evidence *e, const evidence_case *c, axis_
         if (s->rank || strcmp(s->model, c->model) != 0 || strcmp(s->spec, c->spec) != 0)
             continue;
         const evidence_layer *l = evidence_find_layer(c, s->tensor);
-        const double grh = l ? l->curve[EVIDENCE_GRH].energy / 2 : NAN;
+        const double grh = l ? l->curve[RSD_WEIGHTING_GH].energy / 2 : NAN;
         double row[COLUMNS] = { (double)++n, s->increase, s->increase_se, grh,
                                 grh + s->first_order };
         for (int k = MEASURED; k < COLUMNS; k++)

@@ -5,6 +5,8 @@
 #include "linalg/spectrum.h"
 #include "linalg/subspace.h"
 #include "mat.h"
+#include "recover/sweep.h"
+#include "spectra/curves.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -167,17 +169,13 @@ done:
 
 static void summarize(measured_layer *l)
 {
-    double sum = 0, squares = 0, entropy = 0;
-    for (size_t k = 0; k < l->rank; k++) {
-        sum += l->s[k];
+    double squares = 0;
+    for (size_t k = 0; k < l->rank; k++)
         squares += l->s[k] * l->s[k];
-    }
     l->row.norm = sqrt(squares);
     l->row.largest = l->s[0];
     l->row.stable_rank = squares / (l->s[0] * l->s[0]);
-    for (size_t k = 0; k < l->rank; k++)
-        entropy -= l->s[k] > 0 ? l->s[k] / sum * log(l->s[k] / sum) : 0;
-    l->row.effective_rank = exp(entropy);
+    l->row.effective_rank = rsd_effective_rank(l->s, l->rank);
 }
 
 static int spectrum_of_trained(const rsd_adapter *a, measured_layer *l)

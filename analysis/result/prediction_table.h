@@ -9,7 +9,7 @@
     ENTRY(model, "name of the model in this file")                                                 \
     ENTRY(spec, "quantizer")                                                                       \
     ENTRY(tensor, "name of the matrix; empty: all of them, summed")                                \
-    ENTRY(metric, "in which the residual is seen: null, R, RdH, RH, GRH")
+    ENTRY(metric, "in which the residual is seen: null, R, RdH, RH, GR, GRH")
 /* clang-format on */
 #define PREDICTION_INTEGERS(ENTRY) ENTRY(rank, "rank", "of the correction of every matrix")
 /* clang-format off */

@@ -14,7 +14,7 @@ typedef enum {
     SPECTRUM_KINDS = SPECTRUM_R + RSD_WEIGHTINGS
 } spectrum_what;
 
-/* "W", "Wq", "R", "RdH", "RH", "GRH": in rows, and as names of groups.  Ends in NULL. */
+/* "W", "Wq", "R", "RdH", "RH", "GR", "GRH": in rows, and as names of groups.  Ends in NULL. */
 extern const char *const spectrum_names[SPECTRUM_KINDS + 1];
 
 /* R in a weighting, and back; of what is no R, RSD_WEIGHTINGS. */
@@ -62,7 +62,7 @@ extern const result_relation result_no_relation; /* NaN throughout */
     INTEGER(rows, "row", "outputs")                                                                \
     INTEGER(cols, "column", "inputs")                                                              \
     TEXT(spec, "quantizer, empty for W")                                                           \
-    WHAT(what, "W, Wq, R = W - Wq, or R in the metric of the data: RdH, RH, GRH")
+    WHAT(what, "W, Wq, R = W - Wq, or R in the metric of the data: RdH, RH, GR, GRH")
 #define SPECTRA_COMPUTED(TEXT, INTEGER, REAL)                                                      \
     TEXT(method, "how the singular values were computed")                                          \
     INTEGER(complete, "bool", "1: all min(rows,cols) singular values are there")                   \

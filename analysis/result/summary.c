@@ -118,7 +118,7 @@ static int collect(const spectra_rows *rows, lines *out)
         line *l;
         if (row->what == SPECTRUM_W)
             w_norm = row->metrics.frobenius;
-        /* W_q has W's numbers nearly, RdH, RH and GRH have the norm of another weighting */
+        /* W_q has W's numbers nearly, RdH, RH, GR and GRH have the norm of another weighting */
         if (row->what != SPECTRUM_W && row->what != SPECTRUM_R)
             continue;
         RSD_TRY(find_line(out, row, &l));

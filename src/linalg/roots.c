@@ -86,9 +86,10 @@ int rsd_between(const double *G, rsd_mat R, const double *H, rsd_mat out)
     RSD_TRY_DONE(rsd_array_alloc(m, n, sizeof *RH, &RH));
     for (size_t at = 0; at < m; at += RSD_PANEL) {
         const size_t p = m - at < RSD_PANEL ? m - at : RSD_PANEL;
-        rsd_widen(R, at, p, 0, n, panel);
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)p, (int)n, (int)n, 1, panel,
-                    (int)n, H, (int)n, 0, RH + at * n, (int)n);
+        rsd_widen(R, at, p, 0, n, H ? panel : RH + at * n);
+        if (H)
+            cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)p, (int)n, (int)n, 1, panel,
+                        (int)n, H, (int)n, 0, RH + at * n, (int)n);
     }
     if (G) {
         RSD_TRY_DONE(rsd_array_alloc(m, n, sizeof *GRH, &GRH));

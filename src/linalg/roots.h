@@ -17,7 +17,7 @@ RSD_CHECK int rsd_root(double *M, size_t n, double delta, size_t *clamped);
 
 /* out = G R H, in double, rounded to float32 at the end.
  *
- *   in   R m x n;  H[n*n];  G[m*m] or NULL: the identity
+ *   in   R m x n;  H[n*n] and G[m*m], or NULL: the identity
  *   out  m x n, may be R
  *
  * Threads: the BLAS's.  Memory: 2 m n doubles (m n without G).  Errors: RSD_ENOMEM. */

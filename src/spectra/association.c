@@ -1,25 +1,19 @@
 #include "spectra/association.h"
 
-#include "boot.h"
 #include "mat.h"
-#include "rng.h"
 
 #include <gsl/gsl_fit.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
-enum { DRAWS = 2000, NUMBERS = 4 };
+enum { SPEARMAN, WITHIN, PEARSON, INTERCEPT, SLOPE, ERROR, NUMBERS };
 
-/* Pairs that count, and room for a draw of them. */
+/* The pairs, and memory for a draw of them. */
 typedef struct {
-    size_t n, clusters;
-    double *x, *y;           /* [n], a cluster's pairs side by side */
-    size_t *first;           /* [clusters + 1] */
-    double *draw_x, *draw_y; /* [capacity] */
-    size_t capacity;
-    double *ranks; /* [2*capacity] GSL's work */
+    const rsd_association_job *job;
+    size_t groups, *group; /* numbers of the groups, each once */
+    double *x, *y, *ranks; /* [capacity], [capacity], [2 capacity] */
 } pairs;
 
 static bool varies(const double *x, size_t n)
@@ -30,154 +24,149 @@ static bool varies(const double *x, size_t n)
     return false;
 }
 
-static void numbers_of(const double *x, const double *y, size_t n, double *ranks,
-                       double out[NUMBERS])
+static bool is_defined(const double *x, const double *y, size_t n)
+{
+    return n >= 3 && varies(x, n) && varies(y, n);
+}
+
+/* ---- numbers of a draw ---- */
+
+/* The drawn pairs of one group, or all; returns how many. */
+static size_t take(const pairs *p, const size_t *item, size_t n, const size_t *group)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (group && p->job->group[item[i]] != *group)
+            continue;
+        p->x[count] = p->job->predicted[item[i]];
+        p->y[count++] = p->job->measured[item[i]];
+    }
+    return count;
+}
+
+static double rank_correlation(const pairs *p, size_t n)
+{
+    return is_defined(p->x, p->y, n) ? gsl_stats_spearman(p->x, 1, p->y, 1, n, p->ranks) : NAN;
+}
+
+static double within(const pairs *p, const size_t *item, size_t n, size_t *groups)
 {
     double sum = 0;
+    *groups = 0;
+    for (size_t g = 0; g < p->groups; g++) {
+        const double r = rank_correlation(p, take(p, item, n, &p->group[g]));
+        sum += isfinite(r) ? r : 0;
+        *groups += isfinite(r);
+    }
+    return *groups ? sum / (double)*groups : NAN;
+}
+
+/* What lies on the line, in its units. */
+static size_t take_line(const pairs *p, const size_t *item, size_t n)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double x = p->job->predicted[item[i]], y = p->job->measured[item[i]];
+        if (p->job->logarithms && !(x > 0 && y > 0))
+            continue;
+        p->x[count] = p->job->logarithms ? log(x) : x;
+        p->y[count++] = p->job->logarithms ? log(y) : y;
+    }
+    return count;
+}
+
+static void put_line(const pairs *p, size_t n, double *out)
+{
+    double sum = 0, c00, c01, c11, squares;
     for (size_t i = 0; i < n; i++)
-        sum += (x[i] - y[i]) * (x[i] - y[i]);
-    out[0] = out[1] = out[2] = NAN;
-    out[3] = n ? sqrt(sum / (double)n) : NAN;
-    if (n < 3 || !varies(x, n) || !varies(y, n))
+        sum += (p->x[i] - p->y[i]) * (p->x[i] - p->y[i]);
+    out[PEARSON] = out[INTERCEPT] = out[SLOPE] = NAN;
+    out[ERROR] = n ? sqrt(sum / (double)n) : NAN;
+    if (!is_defined(p->x, p->y, n))
         return;
-    double a, c00, c01, c11, squares;
-    out[0] = gsl_stats_spearman(x, 1, y, 1, n, ranks);
-    out[1] = gsl_stats_correlation(x, 1, y, 1, n);
-    gsl_fit_linear(x, 1, y, 1, n, &a, &out[2], &c00, &c01, &c11, &squares);
+    out[PEARSON] = gsl_stats_correlation(p->x, 1, p->y, 1, n);
+    gsl_fit_linear(p->x, 1, p->y, 1, n, &out[INTERCEPT], &out[SLOPE], &c00, &c01, &c11, &squares);
 }
 
-/* ---- gathering ---- */
-
-typedef struct {
-    size_t cluster, i;
-} place;
-
-static int by_cluster(const void *a, const void *b)
+static void numbers_of(const void *context, const size_t *item, size_t n, double *out)
 {
-    const place *p = a, *q = b;
-    if (p->cluster != q->cluster)
-        return p->cluster < q->cluster ? -1 : 1;
-    return p->i < q->i ? -1 : 1;
-}
-
-static int gather(const double *x, const double *y, const size_t *cluster, size_t n, pairs *p)
-{
-    place *at;
-    size_t largest = 0;
-    RSD_TRY(rsd_array_alloc(n + 1, 1, sizeof *at, &at));
-    for (size_t i = 0; i < n; i++)
-        if (isfinite(x[i]) && isfinite(y[i]))
-            at[p->n++] = (place){ cluster ? cluster[i] : i, i };
-    qsort(at, p->n, sizeof *at, by_cluster);
-    int err = RSD_OK;
-    RSD_TRY_DONE(rsd_array_alloc(p->n + 1, 1, sizeof *p->x, &p->x));
-    RSD_TRY_DONE(rsd_array_alloc(p->n + 1, 1, sizeof *p->y, &p->y));
-    RSD_TRY_DONE(rsd_array_alloc(p->n + 1, 1, sizeof *p->first, &p->first));
-    for (size_t i = 0; i < p->n; i++) {
-        if (i == 0 || at[i].cluster != at[i - 1].cluster)
-            p->first[p->clusters++] = i;
-        p->x[i] = x[at[i].i];
-        p->y[i] = y[at[i].i];
-    }
-    p->first[p->clusters] = p->n;
-    for (size_t c = 0; c < p->clusters; c++)
-        if (p->first[c + 1] - p->first[c] > largest)
-            largest = p->first[c + 1] - p->first[c];
-    p->capacity = p->clusters * largest + 1;
-    RSD_TRY_DONE(rsd_array_alloc(p->capacity, 1, sizeof *p->draw_x, &p->draw_x));
-    RSD_TRY_DONE(rsd_array_alloc(p->capacity, 1, sizeof *p->draw_y, &p->draw_y));
-    RSD_TRY_DONE(rsd_array_alloc(p->capacity, 2, sizeof *p->ranks, &p->ranks));
-done:
-    free(at);
-    return err;
-}
-
-static void pairs_free(pairs *p)
-{
-    free(p->x);
-    free(p->y);
-    free(p->first);
-    free(p->draw_x);
-    free(p->draw_y);
-    free(p->ranks);
-}
-
-static size_t draw(pairs *p, rsd_rng *rng)
-{
-    size_t n = 0;
-    for (size_t k = 0; k < p->clusters; k++) {
-        const size_t c = (size_t)(rsd_rng_uniform(rng) * (double)p->clusters);
-        for (size_t i = p->first[c]; i < p->first[c + 1]; i++, n++) {
-            p->draw_x[n] = p->x[i];
-            p->draw_y[n] = p->y[i];
-        }
-    }
-    return n;
+    const pairs *p = context;
+    size_t groups;
+    out[SPEARMAN] = rank_correlation(p, take(p, item, n, NULL));
+    out[WITHIN] = within(p, item, n, &groups);
+    put_line(p, take_line(p, item, n), out);
 }
 
 /* ---- intervals ---- */
 
-/* The middle 95 % of the finite ones. */
-static void interval(double *x, size_t n, rsd_interval *out)
+static void widen(rsd_interval *r, size_t clusters)
 {
-    size_t finite = 0;
-    for (size_t i = 0; i < n; i++)
-        if (isfinite(x[i]))
-            x[finite++] = x[i];
-    out->low = rsd_quantile(x, finite, 0.025);
-    out->high = rsd_quantile(x, finite, 0.975);
+    const double G = (double)clusters;
+    if (isnan(r->low))
+        return;
+    const double most = 1 - 6 / (G * (G * G - 1));
+    const double at = fmin(fmax(r->value, -most), most);
+    const double by = 1.959964 * sqrt((1 + at * at / 2) / (G - 3));
+    r->low = fmin(r->low, tanh(atanh(at) - by));
+    r->high = fmax(r->high, tanh(atanh(at) + by));
 }
 
-int rsd_associate(const double *predicted, const double *measured, const size_t *cluster, size_t n,
-                  uint64_t seed, rsd_association *out)
+static int find_groups(pairs *p, const rsd_clusters *c)
 {
-    pairs p = { 0 };
-    double *drawn = NULL, value[NUMBERS];
-    rsd_rng *rng = NULL;
-    int err = RSD_OK;
-    RSD_TRY_DONE(gather(predicted, measured, cluster, n, &p));
-    RSD_TRY_DONE(rsd_array_alloc(DRAWS, NUMBERS, sizeof *drawn, &drawn));
-    RSD_TRY_DONE(rsd_rng_alloc(seed, "association", &rng));
-    numbers_of(p.x, p.y, p.n, p.ranks, value);
-    for (size_t d = 0; d < DRAWS; d++) {
-        double at[NUMBERS];
-        const size_t count = draw(&p, rng);
-        numbers_of(p.draw_x, p.draw_y, count, p.ranks, at);
-        for (size_t k = 0; k < NUMBERS; k++)
-            drawn[k * DRAWS + d] = p.clusters > 1 ? at[k] : NAN;
+    RSD_TRY(rsd_array_alloc(c->n + 1, 1, sizeof *p->group, &p->group));
+    for (size_t i = 0; i < c->n && p->job->group; i++) {
+        size_t g = 0;
+        while (g < p->groups && p->group[g] != p->job->group[c->item[i]])
+            g++;
+        if (g == p->groups)
+            p->group[p->groups++] = p->job->group[c->item[i]];
     }
-    rsd_interval *const to[NUMBERS] = { &out->spearman, &out->pearson, &out->slope, &out->error };
-    out->n = p.n;
-    for (size_t k = 0; k < NUMBERS; k++) {
-        to[k]->value = value[k];
-        interval(drawn + k * DRAWS, DRAWS, to[k]);
-    }
-done:
-    rsd_rng_free(rng);
-    free(drawn);
-    pairs_free(&p);
-    return err;
+    return RSD_OK;
 }
 
-int rsd_mean_interval(const double *x, size_t n, uint64_t seed, rsd_interval *out)
+static int open_pairs(const rsd_association_job *job, pairs *p, rsd_clusters *c)
 {
-    double *drawn = NULL;
-    rsd_rng *rng = NULL;
+    bool *known;
+    *p = (pairs){ .job = job };
+    RSD_TRY(rsd_array_alloc(job->n + 1, 1, sizeof *known, &known));
+    for (size_t i = 0; i < job->n; i++)
+        known[i] = isfinite(job->predicted[i]) && isfinite(job->measured[i]);
+    const int err = rsd_clusters_make(job->cluster, known, job->n, c);
+    free(known);
+    RSD_TRY(err);
+    const size_t most = rsd_clusters_capacity(c) + 1;
+    RSD_TRY(rsd_array_alloc(most, 1, sizeof *p->x, &p->x));
+    RSD_TRY(rsd_array_alloc(most, 1, sizeof *p->y, &p->y));
+    RSD_TRY(rsd_array_alloc(most, 2, sizeof *p->ranks, &p->ranks));
+    return find_groups(p, c);
+}
+
+int rsd_associate(const rsd_association_job *job, rsd_association *out)
+{
+    rsd_clusters c = { 0 };
+    rsd_interval x[NUMBERS];
+    pairs p;
     int err = RSD_OK;
-    *out = (rsd_interval){ rsd_mean(x, n), NAN, NAN };
-    if (n < 2)
-        return RSD_OK;
-    RSD_TRY_DONE(rsd_array_alloc(DRAWS, 1, sizeof *drawn, &drawn));
-    RSD_TRY_DONE(rsd_rng_alloc(seed, "mean interval", &rng));
-    for (size_t d = 0; d < DRAWS; d++) {
-        double sum = 0;
-        for (size_t i = 0; i < n; i++)
-            sum += x[(size_t)(rsd_rng_uniform(rng) * (double)n)];
-        drawn[d] = sum / (double)n;
-    }
-    interval(drawn, DRAWS, out);
+    *out = (rsd_association){ 0 };
+    RSD_TRY_DONE(open_pairs(job, &p, &c));
+    RSD_TRY_DONE(rsd_clusters_intervals(&c, numbers_of, &p, NUMBERS, 1, job->seed, x));
+    for (int k = SPEARMAN; k <= PEARSON; k++)
+        widen(&x[k], c.count);
+    *out = (rsd_association){ .n = c.n,
+                              .clusters = c.count,
+                              .line = take_line(&p, c.item, c.n),
+                              .spearman = x[SPEARMAN],
+                              .within = x[WITHIN],
+                              .pearson = x[PEARSON],
+                              .intercept = x[INTERCEPT],
+                              .slope = x[SLOPE],
+                              .error = x[ERROR] };
+    within(&p, c.item, c.n, &out->groups);
 done:
-    rsd_rng_free(rng);
-    free(drawn);
+    free(p.x);
+    free(p.y);
+    free(p.ranks);
+    free(p.group);
+    rsd_clusters_free(&c);
     return err;
 }

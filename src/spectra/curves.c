@@ -52,3 +52,68 @@ double rsd_curve_mean(const double *curve, size_t n)
         total += curve[k];
     return total / (double)n;
 }
+
+double rsd_remaining(const double *curve, size_t n, size_t full, size_t rank)
+{
+    if (rank == 0)
+        return 1;
+    if (rank >= full)
+        return 0;
+    return rank <= n ? 1 - curve[rank - 1] : NAN;
+}
+
+double rsd_excess(const double *s, size_t n, double total, const double *null, size_t rank)
+{
+    const size_t r = rank < n ? rank : n;
+    double part = 0;
+    for (size_t k = 0; k < r; k++)
+        part += s[k] * s[k];
+    return r && total > 0 ? part / total - null[r - 1] : NAN;
+}
+
+void rsd_values_of_energy(const double *curve, size_t n, double *out)
+{
+    double before = 0;
+    for (size_t k = 0; k < n; k++) {
+        const double here = curve[k];
+        out[k] = here > before ? sqrt(here - before) : 0;
+        before = here;
+    }
+}
+
+static double largest(const double *s, size_t n)
+{
+    double top = 0;
+    for (size_t k = 0; k < n; k++)
+        top = s[k] > top ? s[k] : top;
+    return top;
+}
+
+/* Over s/s_1, which neither over- nor underflows. */
+double rsd_effective_rank(const double *s, size_t n)
+{
+    const double top = largest(s, n);
+    double sum = 0, entropy = 0;
+    if (!(top > 0))
+        return NAN;
+    for (size_t k = 0; k < n; k++) {
+        const double t = s[k] / top;
+        sum += t;
+        entropy -= t > 0 ? t * log(t) : 0;
+    }
+    return exp(entropy / sum + log(sum)); /* -sum p ln p with p = t/sum */
+}
+
+double rsd_participation_ratio(const double *s, size_t n)
+{
+    const double top = largest(s, n);
+    double sum2 = 0, sum4 = 0;
+    if (!(top > 0))
+        return NAN;
+    for (size_t k = 0; k < n; k++) {
+        const double t2 = s[k] / top * (s[k] / top);
+        sum2 += t2;
+        sum4 += t2 * t2;
+    }
+    return sum2 * sum2 / sum4;
+}

@@ -28,4 +28,22 @@ double rsd_rank_error(double energy_share);
 /* Mean of the curve over its n points: the knee-free summary, in (0,1]. */
 double rsd_curve_mean(const double *curve, size_t n);
 
+/* What the first `rank` directions leave of a curve whose last value is known to be 1 at `full`,
+ * min(rows, cols): 1 for rank 0, 0 from `full` on, NaN where the curve ends before. */
+double rsd_remaining(const double *curve, size_t n, size_t full, size_t rank);
+
+/* Share of the energy in the first r of s[n], less the null's null[r-1] (a curve of n values or
+ * more), at r = min(rank, n): what structure holds beyond chance.  NaN for a zero matrix or r 0. */
+double rsd_excess(const double *s, size_t n, double total, const double *null, size_t rank);
+
+/* Singular values over ||A||_F, back from cumulative_energy; out may be the curve. */
+void rsd_values_of_energy(const double *curve, size_t n, double *out);
+
+/* exp(-sum p ln p), p = s/sum s: as many equal values would have this entropy.  s[n] >= 0; NaN for
+ * no values or zeros alone.  Source: Roy & Vetterli, EUSIPCO 2007. */
+double rsd_effective_rank(const double *s, size_t n);
+
+/* (sum s^2)^2 / sum s^4: as many equal values would have these two sums.  As above. */
+double rsd_participation_ratio(const double *s, size_t n);
+
 #endif

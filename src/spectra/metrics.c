@@ -57,20 +57,13 @@ static double median(const rsd_spectrum *S, double power)
     return (high + low) / 2;
 }
 
-/* Sums run over s/s_1, which neither over- nor underflow; only the nuclear norm adds up as
- * rsd_cumulative_sum does, so that its curve ends in exactly 1. */
+/* The nuclear norm adds up as rsd_cumulative_sum does, so that its curve ends in exactly 1. */
 static void norms_and_ranks(const rsd_spectrum *S, rsd_metrics *o)
 {
     const double top = S->s[0];
-    double nuclear = 0, sum = 0, sum2 = 0, sum4 = 0, entropy = 0;
-    for (size_t k = 0; k < S->count; k++) {
-        const double t = top > 0 ? S->s[k] / top : 0;
+    double nuclear = 0;
+    for (size_t k = 0; k < S->count; k++)
         nuclear += S->s[k];
-        sum += t;
-        sum2 += t * t;
-        sum4 += t * t * t * t;
-        entropy -= t > 0 ? t * log(t) : 0;
-    }
     o->frobenius = sqrt(S->sumsq);
     o->spectral = top;
     o->stable_rank = S->sumsq / top / top;
@@ -81,8 +74,8 @@ static void norms_and_ranks(const rsd_spectrum *S, rsd_metrics *o)
     if (!S->complete)
         return;
     o->nuclear = nuclear;
-    o->effective_rank = exp(entropy / sum + log(sum)); /* -sum p ln p with p = t/sum */
-    o->participation_ratio = sum2 * sum2 / sum4;
+    o->effective_rank = rsd_effective_rank(S->s, S->count);
+    o->participation_ratio = rsd_participation_ratio(S->s, S->count);
 }
 
 /* WeightWatcher's entropy, 1 for equal values.  ln rank is 0 for rank 1, where the entropy is 0

@@ -4,7 +4,7 @@
  *
  * The squared Frobenius norm of R diag(H)^1/2 is the error of the outputs if inputs were
  * uncorrelated, of R H^1/2 the error of the outputs, of G^1/2 R H^1/2 twice the loss that R costs,
- * to second order. */
+ * to second order; G^1/2 R weighs outputs alone, and tells what the two know apart. */
 #ifndef RSD_SPECTRA_WEIGHTING_H
 #define RSD_SPECTRA_WEIGHTING_H
 
@@ -14,6 +14,7 @@
     ENTRY(NONE, "R")                                                                               \
     ENTRY(DIAG_H, "RdH")                                                                           \
     ENTRY(H, "RH")                                                                                 \
+    ENTRY(G, "GR")                                                                                 \
     ENTRY(GH, "GRH")
 /* clang-format on */
 
@@ -21,7 +22,7 @@
 typedef enum { RSD_WEIGHTING_LIST(RSD_ENUM) RSD_WEIGHTINGS } rsd_weighting_kind;
 #undef RSD_ENUM
 
-/* "R", "RdH", "RH" or "GRH". */
+/* "R", "RdH", "RH", "GR" or "GRH". */
 const char *rsd_weighting_name(rsd_weighting_kind kind);
 
 #endif

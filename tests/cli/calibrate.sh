@@ -64,7 +64,7 @@ err_says 'are done already' 'has nothing to do'
 ok 'with the calibration' $RESIDUUM analyze $tiny/llama -q int4:group=row --nulls none -o llama.h5 --calibration llama.h5
 $RESIDUUM export llama.h5 spectra >spectra.after
 [ "$(grep -c ',GRH,' spectra.after)" = 14 ]; result $? 'R is seen through H and G'
-grep -vE ',(RdH|RH|GRH),' spectra.after >spectra.old; cmp -s spectra.before spectra.old
+grep -vE ',(RdH|RH|GR|GRH),' spectra.after >spectra.old; cmp -s spectra.before spectra.old
 result $? 'beside what was there'
 ok 'again with it' $RESIDUUM analyze $tiny/llama -q int4:group=row --nulls none -o llama.h5 --calibration llama.h5
 err_says '15 of 15 matrices are done already' 'has nothing to do'

@@ -28,7 +28,7 @@ err_says '28 measurements were in s.h5 already' 'what is there is not measured a
 says 'lorc r2' 'and corrections join'
 ok 'as JSON' $RESIDUUM eval $m $t -q nf2 --one-at-a-time --max-tokens 257 --include '*layers.0*q_proj*' --json
 json '"first_order"' 'with the first-order term'
-fails 1 'needs a calibration' 'a quantizer that cannot is told, the others are measured' \
+fails 2 'needs a calibration' 'a quantizer that cannot is told' \
     $RESIDUUM eval $m $t -q gptq -q nf4 --one-at-a-time --max-tokens 257 --include '*layers.0*q_proj*'
 
 # quantizing all but nothing of one matrix: the increase of one alone is what eval says of it
@@ -61,6 +61,13 @@ ok 'runs' $RESIDUUM recover $d --tokens $d/train.tokens.u16 --eval-tokens $d/eva
 ok 'all of it' $RESIDUUM compare f.h5
 says 'trained adapters: 8 runs' 'trained adapters'
 says 'before training): 4 runs' 'closed forms apart, those that correct nothing left out'
+says 'from zero: 4 runs, 2 independent: too few for intervals' 'start by start'
+says 'all starts pooled: 8 runs, 4 independent' 'what is pooled says so'
+says 'constant' 'a constant takes part'
+says 'kfac:steps=1 below zero' 'and starts are set against each other'
+says 'rank correlation within a quantizer' 'single layers within a quantizer'
+says 'mean over both orders' 'data and loss in both orders'
+says 'of the adapter' 'a trained rank is of its own'
 says 'one layer at a time' 'single layers'
 says 'subspaces of the trained adapters' 'subspaces beside random ones'
 says 'R H^1/2' 'of the data'
@@ -71,12 +78,27 @@ for key in '"R"' '"RdH"' '"RH"' '"GRH"' '"spearman"' '"spearman_interval"' '"slo
     '"closed_form"' '"effective_rank"'; do
     json "$key" "has $key"
 done
+json '"by_start"' 'starts in JSON too'
+json '"starts_trained"' 'with what beats what'
 ok 'the same seed, the same numbers' $RESIDUUM compare f.h5 --json
 cp out first; $RESIDUUM compare f.h5 --json >out 2>err; cmp -s out first; result $? 'twice'
 ok 'figures' $RESIDUUM plot f.h5 prediction sensitivity subspaces data_rank -o fig
 for f in prediction sensitivity-demo subspaces-demo-nf2 data_rank-demo-nf2; do
     [ -s "fig/$f.png" ]; result $? "$f.png"
 done
+cp f.h5 copy.h5
+$RESIDUUM compare f.h5 --no-write --json >once 2>err
+ok 'the same file twice' $RESIDUUM compare f.h5 copy.h5 --no-write --json
+sed '/"repeated"/,/}/d' once >a; sed '/"repeated"/,/}/d' out >b; cmp -s a b; result $? 'counts once'
+grep -q '"runs": 8' out; result $? 'and that is said'
+ok 'a rank that no layer has' $RESIDUUM compare f.h5 --no-write --rank 1000
+says 'that rank 128 holds' 'is called by what there is'
+ok 'other layers' $RESIDUUM analyze $d -q nf2 --calibration f.h5 --include '*layers.0*' -o part.h5 --quiet
+ok 'runs of more layers' $RESIDUUM recover $d --tokens $d/train.tokens.u16 --context 64 \
+    --eval-tokens $d/eval.tokens.u16 --max-eval-tokens 1025 -q nf2 --rank 2 --init lorc --no-control \
+    --steps 0 --include '*layers.[01]*' --calibration f.h5 -o part.h5 --quiet
+ok 'are not predicted' $RESIDUUM compare part.h5 --no-write
+says '1 runs are left out: they quantized other layers' 'from spectra of fewer'
 ok 'two files' $RESIDUUM compare f.h5 s.h5 --no-write
 fails 1 'No such file' 'a file that is not there' $RESIDUUM compare nothing.h5
 finish

@@ -1,0 +1,16 @@
+#include "spectra/forecast.h"
+
+#include <math.h>
+
+void rsd_forecast_add(rsd_forecast *f, double energy, double remaining)
+{
+    f->total += energy;
+    f->left += energy * remaining;
+}
+
+double rsd_forecast_remaining(const rsd_forecast *f)
+{
+    return f->total > 0 ? f->left / f->total : NAN;
+}
+
+double rsd_forecast_loss(const rsd_forecast *f) { return f->left / 2; }
