@@ -16,6 +16,7 @@
 #include "par.h"
 #include "rng.h"
 #include "spec.h"
+#include "utf8.h"
 
 /* A model becomes named matrices W. */
 #include "ggml/type.h"
@@ -49,9 +50,9 @@
 /* What a spectrum says. */
 #include "spectra/allocate.h"
 #include "spectra/association.h"
-#include "spectra/cluster.h"
 #include "spectra/contest.h"
 #include "spectra/curves.h"
+#include "spectra/dependent.h"
 #include "spectra/forecast.h"
 #include "spectra/leak.h"
 #include "spectra/marchenko_pastur.h"

@@ -1,6 +1,6 @@
 /* Predictions joined with measurements that were made up, so that what must be said is known. */
 #include "compare/comparison_text.h"
-#include "compare/forecast.h"
+#include "compare/predicted.h"
 #include "result_file.h"
 #include "rng.h"
 

@@ -2,7 +2,7 @@
 #include "cli/command.h"
 #include "cli/console.h"
 #include "compare/comparison_text.h"
-#include "compare/forecast.h"
+#include "compare/predicted.h"
 #include "mat.h"
 #include "result/amend.h"
 #include "result/prediction_table.h"

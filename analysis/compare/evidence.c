@@ -2,7 +2,7 @@
 
 #include "alloc.h"
 #include "rng.h"
-#include "spectra/cluster.h"
+#include "spectra/dependent.h"
 #include "spectra/curves.h"
 
 #include <math.h>

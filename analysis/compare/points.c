@@ -1,7 +1,7 @@
 #include "compare/points.h"
 
 #include "alloc.h"
-#include "compare/forecast.h"
+#include "compare/predicted.h"
 #include "mat.h"
 #include "rng.h"
 

@@ -4,7 +4,7 @@
 #define RSD_COMPARE_STARTS_H
 
 #include "compare/duels.h"
-#include "spectra/cluster.h"
+#include "spectra/dependent.h"
 
 /* Mean overlap of trained adapters with a subspace of equal dimension, and that of random ones. */
 typedef struct {

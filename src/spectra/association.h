@@ -2,7 +2,7 @@
 #ifndef RSD_SPECTRA_ASSOCIATION_H
 #define RSD_SPECTRA_ASSOCIATION_H
 
-#include "spectra/cluster.h"
+#include "spectra/dependent.h"
 
 typedef struct {
     const double *predicted, *measured; /* [n]; pairs with a NaN count nowhere */

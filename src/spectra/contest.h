@@ -6,7 +6,7 @@
 #ifndef RSD_SPECTRA_CONTEST_H
 #define RSD_SPECTRA_CONTEST_H
 
-#include "spectra/cluster.h"
+#include "spectra/dependent.h"
 
 enum { RSD_CONTESTANTS = 8 };
 

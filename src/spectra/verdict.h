@@ -24,7 +24,7 @@
 #ifndef RSD_SPECTRA_VERDICT_H
 #define RSD_SPECTRA_VERDICT_H
 
-#include "spectra/cluster.h"
+#include "spectra/dependent.h"
 
 /* Shares of one layer's energy that the first r directions hold, in [0,1]; NaN where not known. */
 typedef struct {

@@ -1,4 +1,4 @@
-#include "compare/forecast.h"
+#include "compare/predicted.h"
 
 #include "spectra/forecast.h"
 

@@ -1,6 +1,6 @@
 /* What the spectra of a case predict for a set of its layers, each corrected at its own rank. */
-#ifndef RSD_COMPARE_FORECAST_H
-#define RSD_COMPARE_FORECAST_H
+#ifndef RSD_COMPARE_PREDICTED_H
+#define RSD_COMPARE_PREDICTED_H
 
 #include "compare/evidence.h"
 

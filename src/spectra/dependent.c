@@ -1,4 +1,4 @@
-#include "spectra/cluster.h"
+#include "spectra/dependent.h"
 
 #include "boot.h"
 #include "mat.h"

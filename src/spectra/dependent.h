@@ -4,8 +4,8 @@
  * Whole clusters are drawn, so that an interval says what another set of layers would have given.
  * Few clusters say little of how much they differ: below RSD_FEWEST_CLUSTERS there is an estimate
  * and no interval. */
-#ifndef RSD_SPECTRA_CLUSTER_H
-#define RSD_SPECTRA_CLUSTER_H
+#ifndef RSD_SPECTRA_DEPENDENT_H
+#define RSD_SPECTRA_DEPENDENT_H
 
 #include "err.h"
 
