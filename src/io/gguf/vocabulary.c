@@ -1,8 +1,11 @@
 #include "io/gguf_vocabulary.h"
 
+#include "alloc.h"
 #include "io/file.h"
+#include "io/gguf/metadata.h"
 #include "io/gguf/vocabulary_lists.h"
 #include "io/json.h"
+#include "io/json_load.h"
 #include "mat.h"
 
 #include <ctype.h>
@@ -216,7 +219,7 @@ static int put_tokens(rsd_gguf_writer *w, const rsd_vocabulary *v)
 {
     const bool sentence = v->kind == RSD_VOCABULARY_LLAMA;
     RSD_TRY(put_word(w, "tokenizer.ggml.model", sentence ? "llama" : "gpt2"));
-    RSD_TRY(put_word(w, "tokenizer.ggml.pre", v->pre));
+    RSD_TRY(rsd_gguf_put_text(w, "tokenizer.ggml.pre", v->pre));
     RSD_TRY(rsd_gguf_put_texts(w, "tokenizer.ggml.tokens", v->text, v->count));
     if (sentence)
         RSD_TRY(rsd_gguf_put_f32s(w, "tokenizer.ggml.scores", v->score, v->count));
@@ -241,39 +244,44 @@ static void free_all(rsd_vocabulary *v)
     free(v->merge_bytes);
 }
 
-/* A JSON file of the folder; *out stays NULL when it is not there. */
-static int load(const char *folder, const char *name, json_t **out)
+/* tokenizer.json: strict JSON, whose texts may hold NULs. */
+static int parse_strictly(const char *text, size_t size, json_t **out)
 {
     json_error_t why;
+    *out = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+    return *out ? RSD_OK : RSD_FAIL(RSD_EFORMAT, "line %d: %s", why.line, why.text);
+}
+
+/* A JSON file of the folder; *out stays NULL when it is not there. */
+static int load(const char *folder, const char *name,
+                int (*parse)(const char *text, size_t size, json_t **out), json_t **out)
+{
     rsd_map map = { .fd = -1 };
     int err = RSD_OK;
-    char *path = rsd_path_join(folder, name);
-    if (!path)
-        return RSD_FAIL(RSD_ENOMEM, "path of %s", name);
+    char *path;
+    RSD_TRY(rsd_format(&path, "%s/%s", folder, name));
     if (access(path, F_OK) != 0)
         goto done;
     RSD_TRY_DONE(rsd_map_open(path, &map));
-    *out = json_loadb(map.size ? (const char *)map.data : "", map.size,
-                      JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
-    if (!*out || !json_is_object(*out))
-        err = RSD_FAIL(RSD_EFORMAT, "%s: line %d: %s", path, *out ? 1 : why.line,
-                       *out ? "not an object" : why.text);
+    err = parse(map.size ? (const char *)map.data : "", map.size, out);
+    if (!err && !json_is_object(*out))
+        err = RSD_FAIL(RSD_EFORMAT, "not an object");
+    if (err)
+        err = rsd_fail_prefix(err, "%s", path);
     rsd_map_close(&map);
 done:
     free(path);
     return err;
 }
 
-int rsd_gguf_put_vocabulary(rsd_gguf_writer *w, const char *folder, const char *config,
-                            size_t vocab, char note[RSD_GGUF_NOTE_MAX])
+static int put_of_folder(rsd_gguf_writer *w, const char *folder, const char *config, size_t vocab,
+                         char note[RSD_GGUF_NOTE_MAX])
 {
     rsd_vocabulary v = { 0 };
-    json_error_t why;
     int err = RSD_OK;
-    note[0] = 0;
-    RSD_TRY_DONE(load(folder, "tokenizer.json", &v.tokenizer));
-    RSD_TRY_DONE(load(folder, "tokenizer_config.json", &v.settings));
-    v.config = json_loads(config, 0, &why);
+    RSD_TRY_DONE(load(folder, "tokenizer.json", parse_strictly, &v.tokenizer));
+    RSD_TRY_DONE(load(folder, "tokenizer_config.json", rsd_json_load, &v.settings));
+    RSD_TRY_DONE(rsd_json_load(config, strlen(config), &v.config));
     if (v.tokenizer)
         rsd_vocabulary_classify(&v, note);
     else
@@ -292,4 +300,12 @@ int rsd_gguf_put_vocabulary(rsd_gguf_writer *w, const char *folder, const char *
 done:
     free_all(&v);
     return err;
+}
+
+int rsd_gguf_put_vocabulary(rsd_gguf_writer *w, const char *source, const char *config,
+                            size_t vocab, char note[RSD_GGUF_NOTE_MAX])
+{
+    note[0] = 0;
+    return rsd_gguf_is_file(source) ? rsd_vocabulary_copy(w, source)
+                                    : put_of_folder(w, source, config, vocab, note);
 }

@@ -28,6 +28,8 @@ struct rsd_tokenizer {
     rsd_bpe *bpe;
     rsd_ids before, after;
     size_t vocab;
+    const char *note; /* NULL: none */
+    rsd_uncovered uncovered;
 };
 
 static inline void rsd_tokenizer_count_id(rsd_tokenizer *t, size_t id)
@@ -35,6 +37,11 @@ static inline void rsd_tokenizer_count_id(rsd_tokenizer *t, size_t id)
     if (t->vocab <= id)
         t->vocab = id + 1;
 }
+
+/* One more added token, by its text for rsd_tokenizer_find and in the search before the normalizer
+ * or (normalized) behind it.  The text is copied.  Errors: RSD_EFORMAT where it is there twice;
+ * RSD_ENOMEM. */
+RSD_CHECK int rsd_tokenizer_add(rsd_tokenizer *t, rsd_added_token token, bool normalized);
 
 /* The file's "post_processor" (NULL or null: none), into before and after.  Errors: RSD_EFORMAT. */
 RSD_CHECK int rsd_tokenizer_parse_processor(const struct json_t *json, rsd_tokenizer *t);
