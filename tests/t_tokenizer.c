@@ -6,7 +6,7 @@
 #include "io/bpe_train.h"
 #include "io/tokenizer.h"
 #include "io/tokens/regex.h"
-#include "io/tokens/text.h"
+#include "io/utf8.h"
 
 /* ---- golden answers ---- */
 

@@ -5,7 +5,6 @@
 
 #include "io/gguf_vocabulary.h"
 #include "io/gguf_write.h"
-#include "io/tokens/tokenizer_gguf.h"
 
 #define STRING(literal) ((rsd_gguf_string){ literal, sizeof literal - 1 })
 
@@ -75,8 +74,6 @@ typedef struct {
 static int from(const vocabulary *v, rsd_tokenizer **out)
 {
     rsd_gguf_writer *w;
-    rsd_map map;
-    rsd_gguf g;
     CHECK_OK(rsd_gguf_writer_alloc(&w));
     if (v->model)
         CHECK_OK(rsd_gguf_put_text(w, "tokenizer.ggml.model",
@@ -97,12 +94,8 @@ static int from(const vocabulary *v, rsd_tokenizer **out)
     CHECK_OK(rsd_gguf_begin(w, in_scratch("v.gguf")));
     CHECK_OK(rsd_gguf_commit(w));
     rsd_gguf_writer_free(w);
-    CHECK_OK(rsd_map_open(in_scratch("v.gguf"), &map));
-    CHECK_OK(rsd_gguf_parse(map.data, map.size, &g));
-    const int err = rsd_tokenizer_from_gguf(&g, out);
+    const int err = rsd_tokenizer_load(in_scratch("v.gguf"), out);
     assert_true(!err == (*out != NULL));
-    rsd_gguf_free(&g);
-    rsd_map_close(&map);
     return err;
 }
 

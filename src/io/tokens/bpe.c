@@ -2,7 +2,7 @@
 
 #include "alloc.h"
 #include "io/tokens/bpe_merge.h"
-#include "io/tokens/text.h"
+#include "io/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

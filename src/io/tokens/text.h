@@ -1,4 +1,4 @@
-/* UTF-8, and text that remembers where in its document each byte came from.
+/* Text that remembers where in its document each byte came from.
  *
  * A tokenizer rewrites text before it looks words up: it prefixes, replaces, normalizes, maps bytes
  * to letters.  A loss in bits per byte needs the bytes of the document that a token stands for, so
@@ -7,24 +7,11 @@
 #define RSD_IO_TEXT_H
 
 #include "err.h"
+#include "io/utf8.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* n where s[n] is UTF-8 (no surrogates, nothing overlong, at most U+10FFFF; NUL is a character like
- * any other), else the offset of the first byte of what is not. */
-size_t rsd_utf8_check(const uint8_t *s, size_t n);
-
-/* Bytes of the character that begins at s, of checked text. */
-size_t rsd_utf8_length(const uint8_t *s);
-/* Offset of the character that ends before offset end > 0, of checked text. */
-size_t rsd_utf8_before(const uint8_t *s, size_t end);
-uint32_t rsd_utf8_decode(const uint8_t *s);
-size_t rsd_utf8_encode(uint32_t c, uint8_t out[4]);
-
-/* Has Unicode's White_Space property. */
-bool rsd_is_space(uint32_t c);
 
 /* A view of text; owns nothing.  Byte i came from byte origin[i] of the document, or from byte
  * base + i where origin is NULL.  Origins never fall. */

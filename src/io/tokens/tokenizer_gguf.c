@@ -1,5 +1,13 @@
-#include "io/tokens/tokenizer_gguf.h"
-
+/* The tokenizer that the metadata of a GGUF file describe (tokenizer.ggml.*), as llama.cpp builds
+ * it.
+ *
+ *   gpt2    byte-level, with a list of merges, and a name for what cuts the text (gguf/pre.h)
+ *   llama   SentencePiece's: of all neighbours that make a token together, those whose token has
+ * the highest score, the leftmost first; characters without a token become bytes
+ *
+ * Control tokens and those of the user are found in the text before anything else.  A normalizer
+ * (Qwen's NFC) has no place in GGUF: text is taken as it stands.
+ * Source: llama.cpp, src/llama-vocab.cpp. */
 #include "alloc.h"
 #include "io/gguf/pre.h"
 #include "io/tokens/tokenizer_parts.h"

@@ -2,8 +2,7 @@
 #include "alloc.h"
 #include "io/file.h"
 #include "io/gguf/metadata.h"
-#include "io/tokenizer.h"
-#include "io/tokens/tokenizer_gguf.h"
+#include "io/tokens/tokenizer_parts.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
