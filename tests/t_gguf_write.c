@@ -303,7 +303,8 @@ static void rope_factors(void **state)
     "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\","                \
     "\"prepend\":\"\u2581\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},"                \
     "\"content\":\"\u2581\"}]}"
-#define LEVEL "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"use_regex\":true}"
+#define LEVEL                                                                                      \
+    "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}"
 #define TEMPLATE(single)                                                                           \
     "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[" single "]}"
 #define SPECIAL(name) "{\"SpecialToken\":{\"id\":\"" name "\",\"type_id\":0}}"
@@ -446,6 +447,41 @@ static void sentencepiece(void **state)
     "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[[\"a\",\"b\"]]}" \
     "}"
 
+/* What Python writes into tokenizer_config.json, and nobody needs. */
+static void numbers_that_are_too_large(void **state)
+{
+    (void)state;
+    char note[RSD_GGUF_NOTE_MAX];
+    CHECK_OK(put_folder(BYTES(LEVEL),
+                        "{\"model_max_length\":1000000000000000019884624838656,"
+                        "\"other\":[Infinity,-Infinity,NaN],\"eos_token\":\"<end>\"}",
+                        "{\"eos_token_id\":0,\"limit\":Infinity}", 4, note));
+    assert_string_equal(note, "");
+    file f = read_back();
+    check_size(&f, "tokenizer.ggml.eos_token_id", 3);
+    close_file(&f);
+}
+
+/* What GGUF has no place for is said. */
+static void what_is_lost_is_noted(void **state)
+{
+    (void)state;
+    char note[RSD_GGUF_NOTE_MAX];
+    CHECK_OK(
+        put_folder(BYTES("\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true}"),
+                   NULL, "{}", 4, note));
+    assert_non_null(strstr(note, "its tokens may differ"));
+    CHECK_OK(put_folder(
+        "{\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":{\"type\":\"Metaspace\"}," SENTENCE
+        "}",
+        NULL, "{}", 11, note));
+    assert_non_null(strstr(note, "its tokens may differ"));
+    CHECK_OK(put_folder("{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":["
+                        "{\"type\":\"Digits\"},{\"type\":\"Metaspace\"}]}," SENTENCE "}",
+                        NULL, "{}", 11, note));
+    assert_non_null(strstr(note, "its tokens may differ"));
+}
+
 static void byte_level(void **state)
 {
     (void)state;
@@ -478,7 +514,7 @@ static void byte_level(void **state)
 #define SPLIT(expression)                                                                          \
     "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":" \
     "{\"Regex\":\"" expression "\"},\"behavior\":\"Isolated\"},"                                   \
-    "{\"type\":\"ByteLevel\",\"use_regex\":false}]}"
+    "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]}"
 #define TAIL "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
 #define HEAD "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+"
 
@@ -490,17 +526,21 @@ static void names_of_expressions(void **state)
     } cases[] = {
         { BYTES(SPLIT(HEAD "|\\\\p{N}{1,3}" TAIL)), "llama-bpe" },
         { BYTES(SPLIT(HEAD "|\\\\p{N}" TAIL)), "qwen2" },
-        { BYTES("\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\","
-                "\"individual_digits\":true},{\"type\":\"ByteLevel\"}]}"),
+        { BYTES(
+              "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\","
+              "\"individual_digits\":true},{\"type\":\"ByteLevel\",\"add_prefix_space\":false}]}"),
           "smollm" },
         { BYTES("\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":["
-                "{\"type\":\"ByteLevel\"}]}"),
+                "{\"type\":\"ByteLevel\",\"add_prefix_space\":false}]}"),
           "gpt-2" },
         /* none that llama.cpp has: the note says so */
         { BYTES(SPLIT("a+")), "default" },
-        { BYTES("\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"use_regex\":false}"), "default" },
-        { BYTES("\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\","
-                "\"individual_digits\":false},{\"type\":\"ByteLevel\"}]}"),
+        { BYTES("\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_"
+                "regex\":false}"),
+          "default" },
+        { BYTES(
+              "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\","
+              "\"individual_digits\":false},{\"type\":\"ByteLevel\",\"add_prefix_space\":false}]}"),
           "default" },
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
@@ -651,6 +691,8 @@ int main(void)
         cmocka_unit_test(rope_factors),
         cmocka_unit_test(sentencepiece),
         cmocka_unit_test(byte_level),
+        cmocka_unit_test(numbers_that_are_too_large),
+        cmocka_unit_test(what_is_lost_is_noted),
         cmocka_unit_test(names_of_expressions),
         cmocka_unit_test(templates),
         cmocka_unit_test(metaspace),

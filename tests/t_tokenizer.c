@@ -1,74 +1,14 @@
 /* Tokenizers: every family against the reference's ids (golden/make_tokenizer.py), small models
  * whose answer can be worked out by hand, every refusal, every cut of a file. */
+#include "samples.h"
 #include "scratch.h"
 
 #include "io/bpe_train.h"
 #include "io/tokenizer.h"
 #include "io/tokens/regex.h"
-#include "io/tokens/text.h"
+#include "utf8.h"
 
 /* ---- golden answers ---- */
-
-enum { TEXTS_MOST = 64, TEXT_MOST = 4096 };
-
-typedef struct {
-    uint8_t byte[TEXT_MOST];
-    size_t n;
-} sample;
-
-static sample samples[TEXTS_MOST];
-
-static size_t read_samples(void)
-{
-    size_t count = 0;
-    char line[2 * TEXT_MOST + 2];
-    FILE *f = fopen(fixture("tokenizer/texts.txt"), "r");
-    assert_non_null(f);
-    while (fgets(line, sizeof line, f)) {
-        sample *s = &samples[count++];
-        unsigned byte;
-        assert_true(count <= TEXTS_MOST);
-        for (s->n = 0; sscanf(line + 2 * s->n, "%2x", &byte) == 1; s->n++)
-            s->byte[s->n] = (uint8_t)byte;
-        assert_int_equal(strlen(line), 2 * s->n + 1);
-    }
-    fclose(f);
-    return count;
-}
-
-static uint64_t sum_bytes(const rsd_encoding *e)
-{
-    uint64_t sum = 0;
-    for (size_t i = 0; i < e->count; i++)
-        sum += e->bytes[i];
-    return sum;
-}
-
-/* The ids of a line; a block of exactly the text's size, so that a sanitizer sees a byte too much.
- */
-static void check_sample(const char *family, rsd_tokenizer *t, const sample *s, char *ids)
-{
-    rsd_encoding got = { 0 };
-    uint8_t *exact = malloc(s->n ? s->n : 1);
-    memcpy(exact, s->byte, s->n);
-    CHECK_OK(rsd_tokenizer_encode(t, exact, s->n, true, &got));
-    size_t want = 0;
-    for (char *end, *at = ids;; at = end, want++) {
-        const long id = strtol(at, &end, 10);
-        if (end == at)
-            break;
-        if (want >= got.count || got.id[want] != id)
-            fail_msg("%s, text %zu, token %zu: want %ld, got %d of %zu", family,
-                     (size_t)(s - samples), want, id, want < got.count ? got.id[want] : -1,
-                     got.count);
-    }
-    assert_int_equal(got.count, want);
-    if (sum_bytes(&got) != s->n && sum_bytes(&got) != 0)
-        fail_msg("%s, text %zu: %llu bytes of %zu", family, (size_t)(s - samples),
-                 (unsigned long long)sum_bytes(&got), s->n);
-    free(exact);
-    rsd_encoding_free(&got);
-}
 
 static void families_match_reference(void **state)
 {
@@ -76,8 +16,6 @@ static void families_match_reference(void **state)
                                             "llama3",  "qwen2",  "o200k",        "deepseek",
                                             "falcon",  "llama2", "mistral",      "crossing",
                                             "words",   "digits" };
-    static char line[16 * TEXT_MOST];
-    const size_t count = read_samples();
     (void)state;
     for (size_t k = 0; k < sizeof families / sizeof *families; k++) {
         char name[64];
@@ -85,13 +23,7 @@ static void families_match_reference(void **state)
         snprintf(name, sizeof name, "tokenizer/%s.json", families[k]);
         CHECK_OK(rsd_tokenizer_load(fixture(name), &t));
         snprintf(name, sizeof name, "tokenizer/%s.ids", families[k]);
-        FILE *f = fopen(fixture(name), "r");
-        assert_non_null(f);
-        for (size_t i = 0; i < count; i++) {
-            assert_non_null(fgets(line, sizeof line, f));
-            check_sample(families[k], t, &samples[i], line);
-        }
-        fclose(f);
+        check_samples(families[k], t, name);
         rsd_tokenizer_free(t);
     }
 }
@@ -161,15 +93,60 @@ static void unknown_characters(void **state)
                  "1:1 0:2 1:1 0:2");
     CHECK_TOKENS("{" MODEL("\"unk_token\":\"<unk>\",\"byte_fallback\":true,", AB, "") "}",
                  "a!?\u00e9", "1:1 4:1 2:1 3:1 0:1"); /* bytes overtake what waits for fusing */
+}
+
+/* Without an unknown token and without bytes a character is left out, and its neighbours become
+ * neighbours: what the reference answers. */
+static void uncovered_characters_are_left_out(void **state)
+{
+    (void)state;
+    static const char ab[] = "{" MODEL("", "\"a\":0,\"b\":1,\"ab\":2", "\"a b\"") "}";
+    CHECK_TOKENS(ab, "a\u20acb", "2:5");
+    CHECK_TOKENS(ab, "\u20acab", "2:5");
+    CHECK_TOKENS(ab, "ab\u20ac", "2:5");
+    CHECK_TOKENS(ab, "\u20ac", "");
+    CHECK_TOKENS(ab, "a\u20ac\u20acb\u20aca", "2:11 0:1");
+}
+
+/* They are counted, each time, and the first is shown as the text has it: a tab, not the letter
+ * that byte-level vocabularies have for it. */
+static void uncovered_characters_are_counted(void **state)
+{
+    (void)state;
     rsd_tokenizer *t;
     rsd_encoding e = { 0 };
-    CHECK_OK(parse("{" MODEL("\"byte_fallback\":true,", AB, "") "}", &t));
-    CHECK_OK(rsd_tokenizer_encode(t, (const uint8_t *)"a", 1, true, &e));
-    CHECK_FAILS(rsd_tokenizer_encode(t, (const uint8_t *)"aa\u20ac", 5, true, &e), RSD_EDOM,
-                "character U+20AC is no token");
-    assert_int_equal(e.count, 1); /* what the failed call appended is gone */
-    rsd_encoding_free(&e);
+    CHECK_OK(parse("{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false}," MODEL(
+                       "", "\"a\":0,\"b\":1", "") "}",
+                   &t));
+    for (size_t i = 0; i < 2; i++)
+        CHECK_OK(rsd_tokenizer_encode(t, (const uint8_t *)"a\tb\u00e9", 5, true, &e));
+    rsd_uncovered u = rsd_tokenizer_uncovered(t);
+    assert_true(u.dropped == 6 && u.unknown == 0 && u.first == '\t'); /* two letters for U+00E9 */
+    assert_int_equal(sum_bytes(&e), 10);
     rsd_tokenizer_free(t);
+    CHECK_OK(parse("{" MODEL("\"unk_token\":\"<unk>\",\"fuse_unk\":true,", AB, "") "}", &t));
+    CHECK_OK(rsd_tokenizer_encode(t, (const uint8_t *)"a\u00df\u20ac", 6, true, &e));
+    u = rsd_tokenizer_uncovered(t);
+    assert_true(u.dropped == 0 && u.unknown == 2 && u.first == 0xdf);
+    rsd_tokenizer_free(t);
+    rsd_encoding_free(&e);
+}
+
+/* Texts are as long as they are, whatever the file was used for. */
+static void truncation_and_padding_are_left_out(void **state)
+{
+    (void)state;
+    rsd_tokenizer *t;
+    rsd_encoding e = { 0 };
+    CHECK_OK(
+        parse("{\"truncation\":{\"max_length\":2,\"stride\":0,\"strategy\":\"LongestFirst\"},"
+              "\"padding\":{\"strategy\":{\"Fixed\":9},\"pad_id\":0}," MODEL("", "\"a\":0", "") "}",
+              &t));
+    CHECK_OK(rsd_tokenizer_encode(t, (const uint8_t *)"aaaa", 4, true, &e));
+    assert_int_equal(e.count, 4);
+    assert_non_null(strstr(rsd_tokenizer_note(t), "truncation and padding are left out"));
+    rsd_tokenizer_free(t);
+    rsd_encoding_free(&e);
 }
 
 static void template_and_added_tokens(void **state)
@@ -326,8 +303,6 @@ static void refuses_by_name(void **state)
         { "{\"model\":1,\"model\":2}", "duplicate" },
         { "{}", "'model' is missing" },
         { "{\"vocab\":{}," OK_MODEL "}", "tokenizer: 'vocab' is not supported" },
-        { "{\"truncation\":{}," OK_MODEL "}", "'truncation' is not supported" },
-        { "{\"padding\":{}," OK_MODEL "}", "'padding' is not supported" },
         { "{\"model\":{\"type\":\"Unigram\",\"vocab\":[]}}", "model 'Unigram' is not supported" },
         { "{\"model\":{\"vocab\":{}}}", "'type' is missing" },
         { "{\"model\":{\"type\":\"BPE\",\"merges\":[]}}", "'vocab' is missing" },
@@ -560,6 +535,9 @@ int main(void)
         cmocka_unit_test(families_match_reference),
         cmocka_unit_test(merges_by_rank_then_place),
         cmocka_unit_test(unknown_characters),
+        cmocka_unit_test(uncovered_characters_are_left_out),
+        cmocka_unit_test(uncovered_characters_are_counted),
+        cmocka_unit_test(truncation_and_padding_are_left_out),
         cmocka_unit_test(template_and_added_tokens),
         cmocka_unit_test(bytes_are_of_the_document),
         cmocka_unit_test(training_matches_reference),

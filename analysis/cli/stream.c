@@ -1,5 +1,6 @@
 #include "cli/stream.h"
 
+#include "cli/console.h"
 #include "io/file.h"
 #include "mat.h"
 #include "transformer/evaluate.h"
@@ -11,14 +12,27 @@ enum { PASS_TOKENS = 2048 };
 static int open_tokens(const char *path, const rsd_model *model, rsd_tokens_options *o,
                        rsd_tokens **out)
 {
-    if (rsd_path_ends(path, ".txt")) {
-        char *file = rsd_path_join(rsd_model_source(model), "tokenizer.json");
-        const int err = file ? rsd_tokenizer_load(file, &o->tokenizer)
-                             : RSD_FAIL(RSD_ENOMEM, "path of tokenizer.json");
-        free(file);
-        RSD_TRY(err);
-    }
-    return rsd_tokens_open(path, o, out);
+    if (rsd_path_ends(path, ".txt"))
+        RSD_TRY(rsd_tokenizer_load_model(rsd_model_source(model), &o->tokenizer));
+    RSD_TRY(rsd_tokens_open(path, o, out));
+    stream_note_text(path, o->tokenizer);
+    return RSD_OK;
+}
+
+void stream_note_text(const char *path, const rsd_tokenizer *tokenizer)
+{
+    if (!tokenizer)
+        return;
+    const rsd_uncovered u = rsd_tokenizer_uncovered(tokenizer);
+    if (u.dropped)
+        console_note("%s: %zu characters that no token covers are left out, the first is U+%04X",
+                     path, u.dropped, u.first);
+    if (u.unknown)
+        console_note("%s: %zu characters that no token covers are the unknown token, the first is "
+                     "U+%04X",
+                     path, u.unknown, u.first);
+    if (*rsd_tokenizer_note(tokenizer))
+        console_detail("%s: tokenizer: %s", path, rsd_tokenizer_note(tokenizer));
 }
 
 int stream_open(const stream_options *options, const rsd_model *model, const rsd_shape *shape,

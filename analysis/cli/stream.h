@@ -20,7 +20,7 @@ typedef struct {
 #define STREAM_OPTIONS(base)                                                                       \
     { "tokens", 0, RSD_OPT_STRING, (base) + offsetof(stream_options, tokens), 0, 0, "PATH",        \
       "token stream: .u16, .u32, .npy, Megatron .bin/.idx, or .txt with the model's "              \
-      "tokenizer.json" },                                                                          \
+      "tokenizer.json or the vocabulary of its GGUF file" },                                       \
         { "context", 0, RSD_OPT_SIZE, (base) + offsetof(stream_options, context), 0, 1 << 24, "N", \
           "inputs of a window, in tokens; 0: the model's context, at most 2048" },                 \
         { "max-tokens", 0, RSD_OPT_SIZE, (base) + offsetof(stream_options, max_tokens), 0, 1e15,   \
@@ -38,12 +38,16 @@ typedef struct {
     size_t batch; /* windows a pass: about 2048 tokens */
 } stream;
 
-/* Text is read with the tokenizer.json of the model's folder.  Free with stream_close, also after a
- * failure.  Errors: RSD_EUSAGE where no tokens are named, the context is above the model's, or no
- * window filled; those of rsd_tokenizer_load and rsd_tokens_open. */
+/* Text is read with the tokenizer.json of the model's folder, or the vocabulary of its GGUF file.
+ * Free with stream_close, also after a failure.  Errors: RSD_EUSAGE where no tokens are named, the
+ * context is above the model's, or no window filled; those of rsd_tokenizer_load_model and
+ * rsd_tokens_open. */
 RSD_CHECK int stream_open(const stream_options *options, const rsd_model *model,
                           const rsd_shape *shape, stream *out);
 void stream_close(stream *s);
+
+/* Tell the user what became of a text that was read with this tokenizer (NULL: it was none). */
+void stream_note_text(const char *path, const rsd_tokenizer *tokenizer);
 
 /* What tells one stream from another: the hash of its beginning and end (64 digits and a 0).
  * Errors: the stream's. */

@@ -98,7 +98,9 @@ static int open_stream(training *t, const char *source, const char *path, size_t
     const rsd_tokens_options o = { .tokenizer = t->tokenizer,
                                    .vocab = t->shape.vocab,
                                    .limit = limit };
-    return rsd_tokens_open(path, &o, out);
+    RSD_TRY(rsd_tokens_open(path, &o, out));
+    stream_note_text(path, t->tokenizer);
+    return RSD_OK;
 }
 
 /* The hash of all that decides what a step does. */

@@ -35,6 +35,12 @@ typedef enum {
 
 enum { RSD_GGUF_DIMS_MAX = 4 };
 
+/* Bytes that need no end mark and may hold zeros. */
+typedef struct {
+    const char *byte;
+    size_t n;
+} rsd_gguf_string;
+
 /* One entry of the metadata. */
 typedef struct {
     char *key;
@@ -42,6 +48,7 @@ typedef struct {
     bool array;
     uint64_t count;    /* items; 1 where it is no array */
     const uint8_t *at; /* the first item, in the file */
+    size_t bytes;      /* of all items, there */
 } rsd_gguf_value;
 
 typedef struct {
@@ -81,5 +88,13 @@ RSD_CHECK int rsd_gguf_size(const rsd_gguf *gguf, const char *key, size_t *value
 RSD_CHECK int rsd_gguf_real(const rsd_gguf *gguf, const char *key, double *value);
 RSD_CHECK int rsd_gguf_flag(const rsd_gguf *gguf, const char *key, bool *value);
 RSD_CHECK int rsd_gguf_text(const rsd_gguf *gguf, const char *key, const char **text, size_t *n);
+
+/* Lists by key, *n items in a block that the caller frees (*n 0, *out NULL where the key is
+ * missing); the texts themselves point into the file.  Errors: RSD_EFORMAT, naming the key, for a
+ * value of another kind; RSD_ENOMEM. */
+RSD_CHECK int rsd_gguf_texts(const rsd_gguf *gguf, const char *key, rsd_gguf_string **out,
+                             size_t *n);
+RSD_CHECK int rsd_gguf_f32s(const rsd_gguf *gguf, const char *key, float **out, size_t *n);
+RSD_CHECK int rsd_gguf_i32s(const rsd_gguf *gguf, const char *key, int32_t **out, size_t *n);
 
 #endif

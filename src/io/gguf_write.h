@@ -9,18 +9,13 @@
 
 #include "err.h"
 #include "ggml/type.h"
+#include "io/gguf.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum { RSD_GGUF_ALIGNMENT = 32, RSD_GGUF_NAME_MAX = 63 };
-
-/* Bytes that need no end mark and may hold zeros. */
-typedef struct {
-    const char *byte;
-    size_t n;
-} rsd_gguf_string;
 
 typedef struct rsd_gguf_writer rsd_gguf_writer;
 
@@ -38,6 +33,8 @@ RSD_CHECK int rsd_gguf_put_i32s(rsd_gguf_writer *w, const char *key, const int32
 RSD_CHECK int rsd_gguf_put_f32s(rsd_gguf_writer *w, const char *key, const float *x, size_t n);
 RSD_CHECK int rsd_gguf_put_texts(rsd_gguf_writer *w, const char *key, const rsd_gguf_string *x,
                                  size_t n);
+/* An entry of another file, under its key. */
+RSD_CHECK int rsd_gguf_put_value(rsd_gguf_writer *w, const rsd_gguf_value *value);
 
 /* The bytes of a tensor whose rows have n elements of this type: rows * n / block * bytes.
  * Errors: RSD_EARG when n does not fill whole blocks, or on overflow. */

@@ -1,4 +1,5 @@
-/* Private to src/io.  JSON as Python's json module writes it: what the configurations of models are made with.
+/* Private to src/io.  JSON as Python's json module writes it: what the configurations of models are
+ * made with.
  *
  * Beside JSON proper it writes Infinity, -Infinity and NaN, and whole numbers of any length (the
  * model_max_length of 10^30 in tokenizer_config.json).  The first are read as the texts "Infinity",

@@ -234,3 +234,29 @@ save("bad-offset", [], [tensor("u", [32], 0, (1 << 64) - 32)], bytes(256))
 save("bad-dims", [], [tensor("u", [1] * 5, 0, 0)], bytes(256))
 save("bad-ggml-type", [], [tensor("u", [32], 4, 0)], bytes(256))
 save("bad-alignment", [value("general.alignment", 4, u32(12))], [])
+save("bad-name-not-utf8", [], [struct.pack("<Q", 2) + b"b\xff" + one[8 + len("blk.0.attn_q.weight"):]], bytes(128))
+
+
+def split(name, *parts):
+    """Parts of a split model, one behind the other: each is (number, count, tensors in all, tensors, data)."""
+    whole = b""
+    for no, count, total, tensors, data in parts:
+        values = [arch, heads] if no == 0 else []
+        values += [value("split.no", 2, struct.pack("<H", no)), value("split.count", 2, struct.pack("<H", count)),
+                   value("split.tensors.count", 5, struct.pack("<i", total))]
+        save(name, values, tensors, data)
+        with open(os.path.join(corpus, name + ".gguf"), "rb") as f:
+            whole += f.read()
+    with open(os.path.join(corpus, name + ".gguf"), "wb") as f:
+        f.write(whole)
+
+
+out_weight = tensor("output.weight", [4, 2], 0, 0)
+scale = tensor("blk.0.attn_q.scale", [1], 0, 0)
+split("good-split", (0, 3, 3, [], b""), (1, 3, 3, [one], bytes(128)),
+      (2, 3, 3, [scale, tensor("output.weight", [4, 2], 0, 32)], bytes(64)))
+split("bad-split-missing", (0, 2, 1, [one], bytes(128)))
+split("bad-split-number", (0, 2, 1, [one], bytes(128)), (0, 2, 1, [], b""))
+split("bad-split-beyond", (3, 2, 1, [one], bytes(128)))
+split("bad-split-tensors", (0, 2, 9, [one], bytes(128)), (1, 2, 9, [out_weight], bytes(32)))
+split("bad-split-twice", (0, 2, 2, [one], bytes(128)), (1, 2, 2, [one], bytes(128)))

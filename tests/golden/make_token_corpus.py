@@ -71,7 +71,7 @@ def tokenizers():
     tokenizer("id-negative", model={"vocab": {"a": -1}})
     tokenizer("id-too-large", model={"vocab": {"a": 2**31 - 1}})
     tokenizer("unk-unknown", model={"unk_token": "?"})
-    tokenizer("truncation", truncation={"max_length": 3})
+    tokenizer("good-truncation", truncation={"max_length": 3})
     tokenizer("normalizer-unknown", normalizer={"type": "Precompiled"})
     tokenizer("pre-tokenizer-unknown", pre_tokenizer={"type": "BertPreTokenizer"})
     tokenizer("post-processor-unknown", post_processor={"type": "BertProcessing"})

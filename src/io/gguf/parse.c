@@ -83,12 +83,19 @@ static int get_value(rsd_gguf_cursor *c, rsd_gguf_value *v)
     }
     v->type = (rsd_gguf_type)type;
     v->at = c->data + c->at;
-    return skip_items(c, v->key, v->type, v->count, 1);
+    RSD_TRY(skip_items(c, v->key, v->type, v->count, 1));
+    v->bytes = (size_t)(c->data + c->at - v->at);
+    return RSD_OK;
 }
 
 static int by_key(const void *a, const void *b)
 {
     return strcmp(((const rsd_gguf_value *)a)->key, ((const rsd_gguf_value *)b)->key);
+}
+
+static int key_against_value(const void *key, const void *value)
+{
+    return strcmp(key, ((const rsd_gguf_value *)value)->key);
 }
 
 static int get_values(rsd_gguf_cursor *c, uint64_t count, rsd_gguf *out)
@@ -303,8 +310,9 @@ void rsd_gguf_free(rsd_gguf *gguf)
 
 const rsd_gguf_value *rsd_gguf_find(const rsd_gguf *gguf, const char *key)
 {
-    const rsd_gguf_value wanted = { .key = (char *)(uintptr_t)key };
-    return gguf->values ? bsearch(&wanted, gguf->value, gguf->values, sizeof wanted, by_key) : NULL;
+    return gguf->values
+               ? bsearch(key, gguf->value, gguf->values, sizeof *gguf->value, key_against_value)
+               : NULL;
 }
 
 const rsd_gguf_tensor *rsd_gguf_find_tensor(const rsd_gguf *gguf, const char *name)

@@ -1,4 +1,5 @@
 /* Which of llama.cpp's tokenizers a tokenizer.json is, and its special tokens. */
+#include "io/gguf/pre.h"
 #include "io/gguf/vocabulary_lists.h"
 
 #include <stdio.h>
@@ -27,39 +28,24 @@ static const json_t *find_step(const json_t *j, const char *key, const char *typ
 
 /* ---- the kind ---- */
 
-/* Expressions of a Split before ByteLevel, by the name that llama.cpp gives them. */
-static const struct {
-    const char *pre, *expression;
-} splits[] = {
-    { "llama-bpe", "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}"
-                   "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+" },
-    { "qwen2", "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
-               "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+" },
-    { "tekken", "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*"
-                "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^\\r\\n\\p{L}\\p{N}]?"
-                "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|\\p{N}"
-                "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+" },
-};
-
-/* The name of what cuts a byte-level tokenizer's text; NULL: it has none. */
-static const char *find_pre(const json_t *pre_tokenizer)
+/* What cuts a byte-level tokenizer's text, where it has a name; NULL: it has none. */
+static const rsd_gguf_pre *find_pre(const json_t *pre_tokenizer)
 {
     const json_t *level = find_step(pre_tokenizer, "pretokenizers", "ByteLevel");
     const json_t *split = find_step(pre_tokenizer, "pretokenizers", "Split");
     const json_t *digits = find_step(pre_tokenizer, "pretokenizers", "Digits");
     const size_t steps = json_array_size(json_object_get(pre_tokenizer, "pretokenizers"));
     const bool expression = !json_is_false(json_object_get(level, "use_regex"));
-    if (steps <= 1)
-        return expression ? "gpt-2" : NULL;
-    if (steps == 2 && digits && expression &&
-        json_is_true(json_object_get(digits, "individual_digits")))
-        return "smollm";
+    if (!json_is_false(json_object_get(level, "add_prefix_space")))
+        return NULL;
     const char *text =
         json_string_value(json_object_get(json_object_get(split, "pattern"), "Regex"));
-    for (size_t k = 0; text && steps == 2 && !expression && k < sizeof splits / sizeof *splits; k++)
-        if (strcmp(splits[k].expression, text) == 0)
-            return splits[k].pre;
-    return NULL;
+    if (steps <= 1)
+        return expression ? rsd_gguf_pre_like(false, NULL) : NULL;
+    if (steps == 2 && digits && expression &&
+        json_is_true(json_object_get(digits, "individual_digits")))
+        return rsd_gguf_pre_like(true, NULL);
+    return steps == 2 && text && !expression ? rsd_gguf_pre_like(false, text) : NULL;
 }
 
 /* SentencePiece's: spaces become U+2581, by the normalizer or by Metaspace. */
@@ -73,25 +59,57 @@ static bool is_sentencepiece(const json_t *tokenizer)
     return meta || (content && strcmp(content, "\u2581") == 0);
 }
 
+/* Are all of j's steps, j itself or those of a Sequence under key, of these types? */
+static bool steps_are(const json_t *j, const char *key, const char *const *types)
+{
+    const json_t *item;
+    size_t k;
+    if (!j || json_is_null(j))
+        return true;
+    for (const char *const *t = types; *t; t++)
+        if (strcmp(type_of(j), *t) == 0)
+            return true;
+    if (strcmp(type_of(j), "Sequence") != 0)
+        return false;
+    json_array_foreach(json_object_get(j, key), k, item)
+    {
+        if (!steps_are(item, key, types))
+            return false;
+    }
+    return true;
+}
+
+/* Is its text taken as SentencePiece takes it: spaces rewritten, and nothing else? */
+static bool takes_text_plainly(const json_t *tokenizer)
+{
+    static const char *const rewriting[] = { "Prepend", "Replace", NULL };
+    static const char *const cutting[] = { "Metaspace", NULL };
+    return steps_are(json_object_get(tokenizer, "normalizer"), "normalizers", rewriting) &&
+           steps_are(json_object_get(tokenizer, "pre_tokenizer"), "pretokenizers", cutting);
+}
+
 void rsd_vocabulary_classify(rsd_vocabulary *v, char note[RSD_GGUF_NOTE_MAX])
 {
     const json_t *model = json_object_get(v->tokenizer, "model");
     const json_t *pre_tokenizer = json_object_get(v->tokenizer, "pre_tokenizer");
     const bool bpe = json_object_get(model, "merges") &&
                      (strcmp(type_of(model), "BPE") == 0 || !json_object_get(model, "type"));
-    v->pre = "default";
+    const rsd_gguf_pre *pre = find_pre(pre_tokenizer);
+    v->pre = (rsd_gguf_string){ "default", strlen("default") };
     if (bpe && find_step(pre_tokenizer, "pretokenizers", "ByteLevel")) {
         v->kind = RSD_VOCABULARY_GPT2;
-        const char *pre = find_pre(pre_tokenizer);
         if (pre)
-            v->pre = pre;
+            v->pre = (rsd_gguf_string){ pre->names, strcspn(pre->names, " ") };
         else
             snprintf(note, RSD_GGUF_NOTE_MAX,
-                     "llama.cpp has no name known here for the expression "
-                     "that cuts this tokenizer's text: 'default' is written, and its tokens may "
-                     "differ");
+                     "llama.cpp has no name known here for what cuts this tokenizer's text: "
+                     "'default' is written, and its tokens may differ");
     } else if (bpe && is_sentencepiece(v->tokenizer)) {
         v->kind = RSD_VOCABULARY_LLAMA;
+        if (!takes_text_plainly(v->tokenizer))
+            snprintf(note, RSD_GGUF_NOTE_MAX,
+                     "GGUF has no place for all that this tokenizer does to text before it "
+                     "merges: its tokens may differ");
     } else {
         snprintf(note, RSD_GGUF_NOTE_MAX,
                  "tokenizer.json is neither byte-level nor "

@@ -1,7 +1,8 @@
-/* Metadata of a GGUF file by key and kind: whole number, number, truth value, text. */
+/* Metadata of a GGUF file by key and kind: whole number, number, truth value, text, and lists. */
 #include "io/gguf.h"
 
 #include "io/gguf/cursor.h"
+#include "mat.h"
 
 #include <math.h>
 #include <string.h>
@@ -103,4 +104,63 @@ int rsd_gguf_text(const rsd_gguf *gguf, const char *key, const char **text, size
     *n = (size_t)rsd_gguf_little(v->at, 8);
     *text = (const char *)v->at + 8;
     return RSD_OK;
+}
+
+/* ---- lists ---- */
+
+/* The array under key, of items of this type; NULL: the key is missing. */
+static int find_list(const rsd_gguf *gguf, const char *key, rsd_gguf_type type,
+                     const rsd_gguf_value **out, size_t *n)
+{
+    *out = rsd_gguf_find(gguf, key);
+    *n = *out ? (size_t)(*out)->count : 0;
+    if (*out && (!(*out)->array || (*out)->type != type))
+        return RSD_FAIL(RSD_EFORMAT, "GGUF: %s is of type %s%s, not array of %s", key,
+                        (*out)->array ? "array of " : "", rsd_gguf_type_name((*out)->type),
+                        rsd_gguf_type_name(type));
+    return RSD_OK;
+}
+
+int rsd_gguf_texts(const rsd_gguf *gguf, const char *key, rsd_gguf_string **out, size_t *n)
+{
+    const rsd_gguf_value *v;
+    *out = NULL;
+    RSD_TRY(find_list(gguf, key, RSD_GGUF_TEXT, &v, n));
+    if (!v)
+        return RSD_OK;
+    RSD_TRY(rsd_array_alloc(*n, 1, sizeof **out, out));
+    const uint8_t *at = v->at;
+    for (size_t i = 0; i < *n; i++) { /* the parser has seen that they lie in the file */
+        const size_t bytes = (size_t)rsd_gguf_little(at, 8);
+        (*out)[i] = (rsd_gguf_string){ (const char *)at + 8, bytes };
+        at += 8 + bytes;
+    }
+    return RSD_OK;
+}
+
+/* Numbers of four bytes, which lie in the file at any address. */
+static int get_words(const rsd_gguf *gguf, const char *key, rsd_gguf_type type, void *block,
+                     size_t *n)
+{
+    const rsd_gguf_value *v;
+    uint32_t *word = NULL;
+    RSD_TRY(find_list(gguf, key, type, &v, n));
+    if (v)
+        RSD_TRY(rsd_array_alloc(*n, 1, sizeof *word, &word));
+    for (size_t i = 0; v && i < *n; i++)
+        word[i] = (uint32_t)rsd_gguf_little(v->at + 4 * i, 4);
+    *(void **)block = word;
+    return RSD_OK;
+}
+
+int rsd_gguf_f32s(const rsd_gguf *gguf, const char *key, float **out, size_t *n)
+{
+    *out = NULL;
+    return get_words(gguf, key, RSD_GGUF_F32, out, n);
+}
+
+int rsd_gguf_i32s(const rsd_gguf *gguf, const char *key, int32_t **out, size_t *n)
+{
+    *out = NULL;
+    return get_words(gguf, key, RSD_GGUF_I32, out, n);
 }

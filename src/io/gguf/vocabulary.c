@@ -1,9 +1,11 @@
 #include "io/gguf_vocabulary.h"
 
+#include "alloc.h"
 #include "io/file.h"
-#include "io/json_load.h"
+#include "io/gguf/metadata.h"
 #include "io/gguf/vocabulary_lists.h"
 #include "io/json.h"
+#include "io/json_load.h"
 #include "mat.h"
 
 #include <ctype.h>
@@ -217,7 +219,7 @@ static int put_tokens(rsd_gguf_writer *w, const rsd_vocabulary *v)
 {
     const bool sentence = v->kind == RSD_VOCABULARY_LLAMA;
     RSD_TRY(put_word(w, "tokenizer.ggml.model", sentence ? "llama" : "gpt2"));
-    RSD_TRY(put_word(w, "tokenizer.ggml.pre", v->pre));
+    RSD_TRY(rsd_gguf_put_text(w, "tokenizer.ggml.pre", v->pre));
     RSD_TRY(rsd_gguf_put_texts(w, "tokenizer.ggml.tokens", v->text, v->count));
     if (sentence)
         RSD_TRY(rsd_gguf_put_f32s(w, "tokenizer.ggml.scores", v->score, v->count));
@@ -247,9 +249,8 @@ static int load(const char *folder, const char *name, json_t **out)
 {
     rsd_map map = { .fd = -1 };
     int err = RSD_OK;
-    char *path = rsd_path_join(folder, name);
-    if (!path)
-        return RSD_FAIL(RSD_ENOMEM, "path of %s", name);
+    char *path;
+    RSD_TRY(rsd_format(&path, "%s/%s", folder, name));
     if (access(path, F_OK) != 0)
         goto done;
     RSD_TRY_DONE(rsd_map_open(path, &map));
@@ -264,8 +265,8 @@ done:
     return err;
 }
 
-int rsd_gguf_put_vocabulary(rsd_gguf_writer *w, const char *folder, const char *config,
-                            size_t vocab, char note[RSD_GGUF_NOTE_MAX])
+static int put_of_folder(rsd_gguf_writer *w, const char *folder, const char *config, size_t vocab,
+                         char note[RSD_GGUF_NOTE_MAX])
 {
     rsd_vocabulary v = { 0 };
     int err = RSD_OK;
@@ -291,4 +292,12 @@ int rsd_gguf_put_vocabulary(rsd_gguf_writer *w, const char *folder, const char *
 done:
     free_all(&v);
     return err;
+}
+
+int rsd_gguf_put_vocabulary(rsd_gguf_writer *w, const char *source, const char *config,
+                            size_t vocab, char note[RSD_GGUF_NOTE_MAX])
+{
+    note[0] = 0;
+    return rsd_gguf_is_file(source) ? rsd_vocabulary_copy(w, source)
+                                    : put_of_folder(w, source, config, vocab, note);
 }

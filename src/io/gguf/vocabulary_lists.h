@@ -1,5 +1,5 @@
-/* Private to src/io/gguf: what vocabulary.c (tokens) and special.c (kind, special tokens)
- * share. */
+/* Private to src/io/gguf: what vocabulary.c (tokens), special.c (kind, special tokens) and
+ * vocabulary_copy.c share. */
 #ifndef RSD_IO_GGUF_VOCABULARY_PRIVATE_H
 #define RSD_IO_GGUF_VOCABULARY_PRIVATE_H
 
@@ -12,7 +12,7 @@ typedef enum { RSD_VOCABULARY_NONE, RSD_VOCABULARY_LLAMA, RSD_VOCABULARY_GPT2 } 
 
 typedef struct {
     rsd_vocabulary_kind kind;
-    const char *pre;                       /* tokenizer.ggml.pre */
+    rsd_gguf_string pre;                   /* tokenizer.ggml.pre */
     json_t *tokenizer, *settings, *config; /* tokenizer.json, tokenizer_config.json, config.json */
     size_t count, merges;
     rsd_gguf_string *text; /* [count], in the JSON or in pads */
@@ -31,5 +31,9 @@ void rsd_vocabulary_classify(rsd_vocabulary *v, char note[RSD_GGUF_NOTE_MAX]);
 
 /* Ids of special tokens, which of them begin and end a text, the chat template. */
 RSD_CHECK int rsd_vocabulary_put_special(rsd_gguf_writer *w, const rsd_vocabulary *v);
+
+/* Put all of tokenizer.* that a GGUF file, or the first of its parts, has.  Errors: those of
+ * rsd_gguf_metadata_open and rsd_gguf_put_value. */
+RSD_CHECK int rsd_vocabulary_copy(rsd_gguf_writer *w, const char *path);
 
 #endif

@@ -9,10 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Value types of metadata, as the format numbers them. */
-enum { TYPE_U32 = 4, TYPE_I32 = 5, TYPE_F32 = 6, TYPE_BOOL = 7, TYPE_TEXT = 8, TYPE_ARRAY = 9 };
-
-enum { VERSION = 3, KEY_MAX = 65535, DIMS_MAX = 4 };
+enum { VERSION = 3, KEY_MAX = 65535 };
 
 typedef struct {
     uint8_t *byte;
@@ -30,11 +27,7 @@ struct rsd_gguf_writer {
     rsd_writer file; /* open from begin to commit */
 };
 
-int rsd_gguf_writer_alloc(rsd_gguf_writer **out)
-{
-    *out = calloc(1, sizeof **out);
-    return *out ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "GGUF writer");
-}
+int rsd_gguf_writer_alloc(rsd_gguf_writer **out) { return rsd_zeroed(1, sizeof **out, out); }
 
 void rsd_gguf_writer_free(rsd_gguf_writer *w)
 {
@@ -109,38 +102,38 @@ static int put_key(rsd_gguf_writer *w, const char *key, uint32_t type)
 
 static int put_array_key(rsd_gguf_writer *w, const char *key, uint32_t type, size_t n)
 {
-    RSD_TRY(put_key(w, key, TYPE_ARRAY));
+    RSD_TRY(put_key(w, key, RSD_GGUF_ARRAY));
     RSD_TRY(put_number(&w->metadata, type, 4));
     return put_number(&w->metadata, n, 8);
 }
 
 int rsd_gguf_put_u32(rsd_gguf_writer *w, const char *key, uint32_t value)
 {
-    RSD_TRY(put_key(w, key, TYPE_U32));
+    RSD_TRY(put_key(w, key, RSD_GGUF_U32));
     return put_number(&w->metadata, value, 4);
 }
 
 int rsd_gguf_put_f32(rsd_gguf_writer *w, const char *key, float value)
 {
-    RSD_TRY(put_key(w, key, TYPE_F32));
+    RSD_TRY(put_key(w, key, RSD_GGUF_F32));
     return put_number(&w->metadata, float_bits(value), 4);
 }
 
 int rsd_gguf_put_bool(rsd_gguf_writer *w, const char *key, bool value)
 {
-    RSD_TRY(put_key(w, key, TYPE_BOOL));
+    RSD_TRY(put_key(w, key, RSD_GGUF_BOOL));
     return put_number(&w->metadata, value, 1);
 }
 
 int rsd_gguf_put_text(rsd_gguf_writer *w, const char *key, rsd_gguf_string value)
 {
-    RSD_TRY(put_key(w, key, TYPE_TEXT));
+    RSD_TRY(put_key(w, key, RSD_GGUF_TEXT));
     return put_text(&w->metadata, value);
 }
 
 int rsd_gguf_put_i32s(rsd_gguf_writer *w, const char *key, const int32_t *x, size_t n)
 {
-    RSD_TRY(put_array_key(w, key, TYPE_I32, n));
+    RSD_TRY(put_array_key(w, key, RSD_GGUF_I32, n));
     for (size_t i = 0; i < n; i++)
         RSD_TRY(put_number(&w->metadata, (uint32_t)x[i], 4));
     return RSD_OK;
@@ -148,7 +141,7 @@ int rsd_gguf_put_i32s(rsd_gguf_writer *w, const char *key, const int32_t *x, siz
 
 int rsd_gguf_put_f32s(rsd_gguf_writer *w, const char *key, const float *x, size_t n)
 {
-    RSD_TRY(put_array_key(w, key, TYPE_F32, n));
+    RSD_TRY(put_array_key(w, key, RSD_GGUF_F32, n));
     for (size_t i = 0; i < n; i++)
         RSD_TRY(put_number(&w->metadata, float_bits(x[i]), 4));
     return RSD_OK;
@@ -156,10 +149,16 @@ int rsd_gguf_put_f32s(rsd_gguf_writer *w, const char *key, const float *x, size_
 
 int rsd_gguf_put_texts(rsd_gguf_writer *w, const char *key, const rsd_gguf_string *x, size_t n)
 {
-    RSD_TRY(put_array_key(w, key, TYPE_TEXT, n));
+    RSD_TRY(put_array_key(w, key, RSD_GGUF_TEXT, n));
     for (size_t i = 0; i < n; i++)
         RSD_TRY(put_text(&w->metadata, x[i]));
     return RSD_OK;
+}
+
+int rsd_gguf_put_value(rsd_gguf_writer *w, const rsd_gguf_value *v)
+{
+    RSD_TRY(v->array ? put_array_key(w, v->key, v->type, v->count) : put_key(w, v->key, v->type));
+    return put_bytes(&w->metadata, v->at, v->bytes);
 }
 
 /* ---- the directory ---- */
@@ -180,8 +179,9 @@ static int measure(const rsd_gguf_writer *w, const char *name, const rsd_ggml_ty
                    size_t ndim, const size_t *shape, size_t *size, size_t *end)
 {
     size_t rows = 1;
-    if (ndim < 1 || ndim > DIMS_MAX)
-        return RSD_FAIL(RSD_EARG, "tensor '%s': %zu dimensions, not 1 to %d", name, ndim, DIMS_MAX);
+    if (ndim < 1 || ndim > RSD_GGUF_DIMS_MAX)
+        return RSD_FAIL(RSD_EARG, "tensor '%s': %zu dimensions, not 1 to %d", name, ndim,
+                        RSD_GGUF_DIMS_MAX);
     for (size_t k = 0; k < ndim; k++)
         if (shape[k] == 0)
             return RSD_FAIL(RSD_EARG, "tensor '%s' is empty", name);

@@ -11,9 +11,8 @@ int rsd_added_put(rsd_added *set, rsd_added_token token)
         return RSD_FAIL(RSD_EFORMAT, "added token %u is %s", token.id,
                         token.n ? "not UTF-8" : "empty");
     RSD_TRY(rsd_grow(&set->token, &set->capacity, set->count + 1, sizeof *set->token));
-    char *copy = malloc(token.n);
-    if (!copy)
-        return RSD_FAIL(RSD_ENOMEM, "added token");
+    char *copy;
+    RSD_TRY(rsd_zeroed(token.n, 1, &copy));
     memcpy(copy, token.text, token.n);
     token.text = copy;
     set->token[set->count++] = token;
@@ -53,9 +52,7 @@ int rsd_added_finish(rsd_added *set)
     if (!set->count)
         return RSD_OK;
     qsort(set->token, set->count, sizeof *set->token, by_search);
-    set->two = calloc(1 << 13, 1);
-    if (!set->two)
-        return RSD_FAIL(RSD_ENOMEM, "%d bytes", 1 << 13);
+    RSD_TRY(rsd_zeroed(1 << 13, 1, &set->two));
     for (size_t k = 0; k < set->count; k++) {
         const rsd_added_token *t = &set->token[k];
         if (k && by_search(t - 1, t) == 0)

@@ -2,7 +2,7 @@
 
 #include "alloc.h"
 #include "io/tokens/bpe_merge.h"
-#include "io/tokens/text.h"
+#include "utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,10 @@ struct rsd_bpe {
     rsd_bpe_token *token;
     size_t tokens;
 
-    rsd_symbols symbols; /* of the word at hand */
+    const uint8_t *begin;                 /* of the word at hand */
+    size_t dropped, unknown_count, first; /* its characters that no token covers */
+    size_t lead;                          /* bytes that were dropped before its first symbol */
+    rsd_symbols symbols;
     rsd_bpe_token *result;
     size_t results;
     size_t id_capacity, from_capacity, token_capacity, result_capacity;
@@ -37,10 +40,9 @@ struct rsd_bpe {
 
 int rsd_bpe_alloc(rsd_bpe_flags flags, rsd_bpe **out)
 {
-    rsd_bpe *bpe = calloc(1, sizeof *bpe);
-    *out = bpe;
-    if (!bpe)
-        return RSD_FAIL(RSD_ENOMEM, "%zu bytes", sizeof *bpe);
+    rsd_bpe *bpe;
+    RSD_TRY(rsd_zeroed(1, sizeof *bpe, out));
+    bpe = *out;
     bpe->flags = flags;
     bpe->unknown = RSD_NO_ID;
     memset(bpe->byte, 0xff, sizeof bpe->byte);
@@ -112,27 +114,33 @@ static int find_part(const rsd_bpe *bpe, const char *text, size_t n, uint32_t *i
                     bpe->rank, (int)(n > 100 ? 100 : n), text);
 }
 
-int rsd_bpe_add_merge(rsd_bpe *bpe, const char *a, size_t an, const char *b, size_t bn)
+int rsd_bpe_add_ranked(rsd_bpe *bpe, const char *a, size_t an, const char *b, size_t bn,
+                       uint32_t rank)
 {
     uint32_t pair[2];
-    rsd_merge made = { bpe->rank, 0 };
-    if (bpe->rank == RSD_NO_ID)
-        return RSD_FAIL(RSD_EFORMAT, "more than %u merges", RSD_NO_ID);
+    rsd_merge made = { rank, 0 };
+    char *both;
     RSD_TRY(find_part(bpe, a, an, &pair[0]));
     RSD_TRY(find_part(bpe, b, bn, &pair[1]));
-    char *both = malloc(an + bn ? an + bn : 1);
-    if (!both)
-        return RSD_FAIL(RSD_ENOMEM, "%zu bytes", an + bn);
+    RSD_TRY(rsd_zeroed(an + bn, 1, &both));
     memcpy(both, a, an);
     memcpy(both + an, b, bn);
     const int err = find_part(bpe, both, an + bn, &made.id);
     free(both);
     RSD_TRY(err);
     RSD_TRY(rsd_merges_put(&bpe->merges, pair, made));
-    bpe->rank++;
     if (begins_with_meta(b, bn) &&
         !(an >= sizeof META && begins_with_meta(a + an - sizeof META, sizeof META)))
         bpe->crossed = true;
+    return RSD_OK;
+}
+
+int rsd_bpe_add_merge(rsd_bpe *bpe, const char *a, size_t an, const char *b, size_t bn)
+{
+    if (bpe->rank == RSD_NO_ID)
+        return RSD_FAIL(RSD_EFORMAT, "more than %u merges", RSD_NO_ID);
+    RSD_TRY(rsd_bpe_add_ranked(bpe, a, an, b, bn, bpe->rank));
+    bpe->rank++;
     return RSD_OK;
 }
 
@@ -154,6 +162,23 @@ static bool has_bytes(const rsd_bpe *bpe, const uint8_t *s, size_t n)
     return true;
 }
 
+/* One more symbol; what was dropped before the first belongs to it. */
+static int push(rsd_bpe *bpe, uint32_t id, size_t bytes)
+{
+    RSD_TRY(rsd_symbols_push(&bpe->symbols, id, bytes + bpe->lead));
+    bpe->lead = 0;
+    return RSD_OK;
+}
+
+static void drop(rsd_bpe *bpe, size_t n)
+{
+    bpe->dropped++;
+    if (bpe->symbols.n)
+        bpe->symbols.symbol[bpe->symbols.n - 1].bytes += (uint32_t)n;
+    else
+        bpe->lead += n;
+}
+
 /* A character that is no token; *unknown: bytes of unknown characters that wait for being fused.
  * (Bytes do not flush what waits: so does the reference where a vocabulary has some of the byte
  * tokens only.) */
@@ -161,16 +186,18 @@ static int push_unknown(rsd_bpe *bpe, const uint8_t *s, size_t n, size_t *unknow
 {
     if (bpe->flags.byte_fallback && has_bytes(bpe, s, n)) {
         for (size_t k = 0; k < n; k++)
-            RSD_TRY(rsd_symbols_push(&bpe->symbols, bpe->byte[s[k]], 1));
+            RSD_TRY(push(bpe, bpe->byte[s[k]], 1));
         return RSD_OK;
     }
-    if (bpe->unknown == RSD_NO_ID)
-        return RSD_FAIL(RSD_EDOM,
-                        "character U+%04X is no token, and the model has no unk_token and no "
-                        "tokens of single bytes for it",
-                        rsd_utf8_decode(s));
+    if (!bpe->dropped && !bpe->unknown_count)
+        bpe->first = (size_t)(s - bpe->begin);
+    if (bpe->unknown == RSD_NO_ID) {
+        drop(bpe, n);
+        return RSD_OK;
+    }
+    bpe->unknown_count++;
     if (*unknown && !bpe->flags.fuse_unk) {
-        RSD_TRY(rsd_symbols_push(&bpe->symbols, bpe->unknown, *unknown));
+        RSD_TRY(push(bpe, bpe->unknown, *unknown));
         *unknown = 0;
     }
     *unknown += n;
@@ -189,6 +216,7 @@ static int push_characters(rsd_bpe *bpe, const uint8_t *word, size_t n)
 {
     size_t unknown = 0;
     bpe->symbols.n = 0;
+    bpe->lead = 0;
     for (size_t i = 0, length; i < n; i += length) {
         uint32_t id;
         length = rsd_utf8_length(word + i);
@@ -197,11 +225,11 @@ static int push_characters(rsd_bpe *bpe, const uint8_t *word, size_t n)
             continue;
         }
         if (unknown)
-            RSD_TRY(rsd_symbols_push(&bpe->symbols, bpe->unknown, unknown));
+            RSD_TRY(push(bpe, bpe->unknown, unknown));
         unknown = 0;
-        RSD_TRY(rsd_symbols_push(&bpe->symbols, id, length));
+        RSD_TRY(push(bpe, id, length));
     }
-    return unknown ? rsd_symbols_push(&bpe->symbols, bpe->unknown, unknown) : RSD_OK;
+    return unknown ? push(bpe, bpe->unknown, unknown) : RSD_OK;
 }
 
 static int append_result(rsd_bpe *bpe, const rsd_bpe_token *t, size_t count)
@@ -247,16 +275,19 @@ static int remember(rsd_bpe *bpe, const uint8_t *word, size_t n, const rsd_bpe_t
     return RSD_OK;
 }
 
-/* Append the tokens of a word that no merge joins to its neighbours. */
+/* Append the tokens of a word that no merge joins to its neighbours.  One with characters that no
+ * token covers is not remembered: they are counted each time. */
 static int encode_word(rsd_bpe *bpe, const uint8_t *word, size_t n)
 {
-    const size_t first = bpe->results;
+    const size_t first = bpe->results, uncovered = bpe->dropped + bpe->unknown_count;
     if (n > WORD_MOST)
         return encode_anew(bpe, word, n);
     const ptrdiff_t at = rsd_intern_find(&bpe->words, word, n);
     if (at != RSD_INTERN_NONE)
         return append_result(bpe, bpe->token + bpe->from[at], bpe->from[at + 1] - bpe->from[at]);
     RSD_TRY(encode_anew(bpe, word, n));
+    if (bpe->dropped + bpe->unknown_count > uncovered)
+        return RSD_OK;
     return remember(bpe, word, n, bpe->result + first, bpe->results - first);
 }
 
@@ -277,26 +308,25 @@ static size_t word_end(const uint8_t *s, size_t n, size_t from)
 /* A model without pre-tokenizer gets a whole document for one word (Llama 2).  Where no merge joins
  * the end of a word with the META of the next one, every merge lies within a word, so that words
  * can be done one by one: the order among merges of different words does not matter. */
-int rsd_bpe_encode(rsd_bpe *bpe, const uint8_t *word, size_t n, const rsd_bpe_token **tokens,
-                   size_t *count)
+int rsd_bpe_encode(rsd_bpe *bpe, const uint8_t *word, size_t n, rsd_bpe_word *out)
 {
     uint32_t id;
-    int err = RSD_OK;
-    bpe->results = 0;
+    bpe->results = bpe->dropped = bpe->unknown_count = bpe->first = 0;
+    bpe->begin = word;
     if (n >= RSD_NO_ID)
         return RSD_FAIL(RSD_EARG, "a word of %zu bytes", n);
     if (bpe->flags.ignore_merges && rsd_bpe_find(bpe, (const char *)word, n, &id)) {
         const rsd_bpe_token whole = { id, (uint32_t)n };
-        err = append_result(bpe, &whole, 1);
+        RSD_TRY(append_result(bpe, &whole, 1));
     } else if (bpe->crossed || !bpe->has_meta) {
-        err = encode_word(bpe, word, n);
+        RSD_TRY(encode_word(bpe, word, n));
     } else {
-        for (size_t i = 0, end; i < n && !err; i = end) {
+        for (size_t i = 0, end; i < n; i = end) {
             end = word_end(word, n, i);
-            err = encode_word(bpe, word + i, end - i);
+            RSD_TRY(encode_word(bpe, word + i, end - i));
         }
     }
-    *tokens = bpe->result;
-    *count = bpe->results;
-    return err;
+    *out =
+        (rsd_bpe_word){ bpe->result, bpe->results, bpe->dropped, bpe->unknown_count, bpe->first };
+    return RSD_OK;
 }

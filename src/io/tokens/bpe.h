@@ -23,6 +23,16 @@ typedef struct {
     bool ignore_merges; /* a word that is a token is that token, whatever the merges say */
 } rsd_bpe_flags;
 
+/* A word's tokens, and its characters that no token covers: where there are no tokens of single
+ * bytes for them they became the unknown token (fuse_unk: some together), or, where there is none,
+ * were left out.  Their bytes belong to a neighbour. */
+typedef struct {
+    const rsd_bpe_token *token; /* the model's own, until the next call */
+    size_t count;
+    size_t dropped, unknown;
+    size_t first; /* offset of the first of them */
+} rsd_bpe_word;
+
 typedef struct rsd_bpe rsd_bpe;
 
 /* An empty model; free with rsd_bpe_free.  Errors: RSD_ENOMEM. */
@@ -34,15 +44,16 @@ void rsd_bpe_free(rsd_bpe *bpe);
  * are no tokens, or the unknown token is none. */
 RSD_CHECK int rsd_bpe_add_token(rsd_bpe *bpe, const char *text, size_t n, uint32_t id);
 RSD_CHECK int rsd_bpe_add_merge(rsd_bpe *bpe, const char *a, size_t an, const char *b, size_t bn);
+/* The same with a rank of one's own, which several merges may share: then the leftmost comes first.
+ */
+RSD_CHECK int rsd_bpe_add_ranked(rsd_bpe *bpe, const char *a, size_t an, const char *b, size_t bn,
+                                 uint32_t rank);
 RSD_CHECK int rsd_bpe_set_unknown(rsd_bpe *bpe, const char *text, size_t n);
 
 bool rsd_bpe_find(const rsd_bpe *bpe, const char *text, size_t n, uint32_t *id);
 
-/* Tokens of the word's n bytes of checked UTF-8, in the model's own memory until the next call.
- * Words are remembered.  Not for two threads at once.
- * Errors: RSD_EDOM where a character is no token and there is neither fallback nor unknown token;
- * RSD_EARG for words of 2^32 bytes. */
-RSD_CHECK int rsd_bpe_encode(rsd_bpe *bpe, const uint8_t *word, size_t n,
-                             const rsd_bpe_token **tokens, size_t *count);
+/* A word of n bytes of checked UTF-8.  Words are remembered.  Not for two threads at once.
+ * Errors: RSD_EARG for words of 2^32 bytes; RSD_ENOMEM. */
+RSD_CHECK int rsd_bpe_encode(rsd_bpe *bpe, const uint8_t *word, size_t n, rsd_bpe_word *out);
 
 #endif

@@ -161,17 +161,11 @@ static int add_merge(trainer *t, const uint32_t pair[2], size_t *id)
     size_t an, bn;
     const char *a = (const char *)rsd_intern_key(&t->tokens, pair[0], &an);
     const char *b = (const char *)rsd_intern_key(&t->tokens, pair[1], &bn);
-    json_t *line = json_sprintf("%.*s %.*s", (int)an, a, (int)bn, b);
-    char *both = malloc(an + bn);
-    int err = RSD_OK;
-    if (!line || !both || json_array_append(t->merges, line))
-        err = RSD_FAIL(RSD_ENOMEM, "merge");
-    else {
-        memcpy(both, a, an);
-        memcpy(both + an, b, bn);
-        err = rsd_intern_add(&t->tokens, both, an + bn, id);
-    }
-    json_decref(line);
+    char *both;
+    if (json_array_append_new(t->merges, json_sprintf("%.*s %.*s", (int)an, a, (int)bn, b)))
+        return RSD_FAIL(RSD_ENOMEM, "merge");
+    RSD_TRY(rsd_format(&both, "%.*s%.*s", (int)an, a, (int)bn, b));
+    const int err = rsd_intern_add(&t->tokens, both, an + bn, id);
     free(both);
     return err;
 }

@@ -168,9 +168,7 @@ static int parse_content(const json_t *json, const char *what, const char *key, 
 {
     const char *text;
     RSD_TRY(rsd_json_string(json, what, key, &text, &s->n));
-    s->content = malloc(s->n ? s->n : 1);
-    if (!s->content)
-        return RSD_FAIL(RSD_ENOMEM, "%s", what);
+    RSD_TRY(rsd_zeroed(s->n, 1, &s->content));
     memcpy(s->content, text, s->n);
     return RSD_OK;
 }
@@ -242,10 +240,9 @@ static int parse_step(const json_t *json, rsd_normalizer *n)
 
 int rsd_normalizer_parse(const json_t *json, rsd_normalizer **out)
 {
-    rsd_normalizer *n = calloc(1, sizeof *n);
+    rsd_normalizer *n;
     *out = NULL;
-    if (!n)
-        return RSD_FAIL(RSD_ENOMEM, "normalizer");
+    RSD_TRY(rsd_zeroed(1, sizeof *n, &n));
     const int err = !json || json_is_null(json) ? RSD_OK : parse_step(json, n);
     if (err)
         rsd_normalizer_free(n);

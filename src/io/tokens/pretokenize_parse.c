@@ -1,6 +1,7 @@
 #include "alloc.h"
 #include "io/json.h"
 #include "io/tokens/pattern.h"
+#include "io/tokens/pretokenize.h"
 #include "io/tokens/pretokenize_steps.h"
 
 #include <stdlib.h>
@@ -178,10 +179,9 @@ static int parse_step(const json_t *json, rsd_pretokenizer *p)
 
 int rsd_pretokenizer_parse(const json_t *json, rsd_pretokenizer **out)
 {
-    rsd_pretokenizer *p = calloc(1, sizeof *p);
+    rsd_pretokenizer *p;
     *out = NULL;
-    if (!p)
-        return RSD_FAIL(RSD_ENOMEM, "pre_tokenizer");
+    RSD_TRY(rsd_zeroed(1, sizeof *p, &p));
     const int err = !json || json_is_null(json) ? RSD_OK : parse_step(json, p);
     if (err)
         rsd_pretokenizer_free(p);

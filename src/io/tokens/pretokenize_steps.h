@@ -3,8 +3,8 @@
 #ifndef RSD_IO_PRETOKENIZE_PRIVATE_H
 #define RSD_IO_PRETOKENIZE_PRIVATE_H
 
-#include "io/tokens/pretokenize.h"
 #include "io/tokens/regex.h"
+#include "io/tokens/text.h"
 
 /* What becomes of the matches of a split, in the order of the file's names in parse_behavior. */
 typedef enum {

@@ -1,6 +1,7 @@
 #include "io/tokens/regex.h"
 
-#include "io/tokens/text.h"
+#include "alloc.h"
+#include "utf8.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -65,6 +66,7 @@ static int build(rsd_regex *re, rsd_regex_syntax syntax, const char *pattern, si
 int rsd_regex_compile(rsd_regex_syntax syntax, const char *pattern, size_t n, rsd_regex **out)
 {
     char *translated = NULL;
+    rsd_regex *re;
     int err = RSD_OK;
     *out = NULL;
     if (rsd_utf8_check((const uint8_t *)pattern, n) != n)
@@ -75,11 +77,9 @@ int rsd_regex_compile(rsd_regex_syntax syntax, const char *pattern, size_t n, rs
         RSD_TRY(rsd_regex_translate(pattern, n, &translated, &n));
         pattern = translated;
     }
-    rsd_regex *re = calloc(1, sizeof *re);
-    if (re)
+    err = rsd_zeroed(1, sizeof *re, &re);
+    if (!err)
         err = build(re, syntax, pattern, n);
-    else
-        err = RSD_FAIL(RSD_ENOMEM, "pattern");
     free(translated);
     if (err)
         rsd_regex_free(re);

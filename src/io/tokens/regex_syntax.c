@@ -1,5 +1,6 @@
+#include "alloc.h"
 #include "io/tokens/regex.h"
-#include "io/tokens/text.h"
+#include "utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -227,11 +228,9 @@ static int interval(translation *t)
 int rsd_regex_translate(const char *pattern, size_t n, char **out, size_t *size)
 {
     translation t = { pattern, pattern, pattern + n, NULL, 0, 0 };
-    size_t bytes;
     int err = RSD_OK;
     *out = NULL;
-    if (__builtin_mul_overflow(n + 1, LONGEST, &bytes) || !(t.out = malloc(bytes)))
-        return RSD_FAIL(RSD_ENOMEM, "pattern of %zu bytes", n);
+    RSD_TRY(rsd_zeroed(n + 1, LONGEST, &t.out));
     while (t.at < t.end && !err)
         switch (*t.at) {
         case '\\':

@@ -38,6 +38,10 @@ bool rsd_tokenizer_find(const rsd_tokenizer *t, const char *token, int32_t *id)
     return true;
 }
 
+const char *rsd_tokenizer_note(const rsd_tokenizer *t) { return t->note ? t->note : ""; }
+
+rsd_uncovered rsd_tokenizer_uncovered(const rsd_tokenizer *t) { return t->uncovered; }
+
 bool rsd_tokenizer_has_template(const rsd_tokenizer *t)
 {
     return t->before.count || t->after.count;
@@ -56,6 +60,7 @@ typedef struct {
     rsd_encoding *out;
     size_t first;   /* its first token in out */
     uint32_t begin; /* byte where its last token begins */
+    const uint8_t *text;
 } job;
 
 int rsd_encoding_put(rsd_encoding *e, int32_t id, uint32_t bytes)
@@ -81,18 +86,35 @@ static int token_at(job *j, uint32_t id, uint32_t origin)
     return rsd_encoding_put(j->out, (int32_t)id, 0);
 }
 
-static int encode_word(void *context, rsd_piece word)
+/* The character of the document that byte `at` of it belongs to. */
+static uint32_t character_at(const uint8_t *text, size_t at)
+{
+    while (at && (text[at] & 0xc0) == 0x80)
+        at--;
+    return rsd_utf8_decode(text + at);
+}
+
+static void count_uncovered(const job *j, rsd_piece piece, const rsd_bpe_word *word)
+{
+    rsd_uncovered *u = &j->t->uncovered;
+    if (!word->dropped && !word->unknown)
+        return;
+    if (!u->dropped && !u->unknown)
+        u->first = character_at(j->text, rsd_piece_origin(piece, word->first));
+    u->dropped += word->dropped;
+    u->unknown += word->unknown;
+}
+
+static int encode_word(void *context, rsd_piece piece)
 {
     job *j = context;
-    const rsd_bpe_token *token;
-    size_t count, at = 0;
-    const int err = rsd_bpe_encode(j->t->bpe, word.byte, word.n, &token, &count);
-    if (err == RSD_EDOM)
-        return rsd_fail_prefix(err, "text from byte %u on", rsd_piece_origin(word, 0));
-    RSD_TRY(err);
-    for (size_t k = 0; k < count; k++) {
-        RSD_TRY(token_at(j, token[k].id, rsd_piece_origin(word, at)));
-        at += token[k].bytes;
+    rsd_bpe_word word;
+    size_t at = 0;
+    RSD_TRY(rsd_bpe_encode(j->t->bpe, piece.byte, piece.n, &word));
+    count_uncovered(j, piece, &word);
+    for (size_t k = 0; k < word.count; k++) {
+        RSD_TRY(token_at(j, word.token[k].id, rsd_piece_origin(piece, at)));
+        at += word.token[k].bytes;
     }
     return RSD_OK;
 }
@@ -134,7 +156,7 @@ int rsd_tokenizer_encode(rsd_tokenizer *t, const uint8_t *text, size_t n, bool s
                          rsd_encoding *out)
 {
     const size_t before = out->count, valid = rsd_utf8_check(text, n);
-    job j = { t, out, 0, 0 };
+    job j = { .t = t, .out = out, .text = text };
     int err = RSD_OK;
     if (n >= UINT32_MAX)
         return RSD_FAIL(RSD_EARG, "a document of %zu bytes", n);

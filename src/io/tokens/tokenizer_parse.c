@@ -1,5 +1,5 @@
+/* A tokenizer out of a tokenizer.json. */
 #include "alloc.h"
-#include "io/file.h"
 #include "io/json.h"
 #include "io/tokens/tokenizer_parts.h"
 
@@ -126,6 +126,13 @@ static int name_added(rsd_tokenizer *t, rsd_added_token token)
     return rsd_ids_append(&t->named, &id, 1);
 }
 
+int rsd_tokenizer_add(rsd_tokenizer *t, rsd_added_token token, bool normalized)
+{
+    rsd_tokenizer_count_id(t, token.id);
+    RSD_TRY(name_added(t, token));
+    return put_added(t, token, normalized);
+}
+
 static int parse_added(const json_t *json, rsd_tokenizer *t)
 {
     static const char *const known[] = { "id",     "content",    "single_word", "lstrip",
@@ -146,9 +153,7 @@ static int parse_added(const json_t *json, rsd_tokenizer *t)
     RSD_TRY(rsd_json_flag(json, what, "normalized", &normalized));
     token.text = (char *)text;
     token.id = (uint32_t)id;
-    rsd_tokenizer_count_id(t, id);
-    RSD_TRY(name_added(t, token));
-    return put_added(t, token, normalized);
+    return rsd_tokenizer_add(t, token, normalized);
 }
 
 static int parse_all_added(const json_t *list, rsd_tokenizer *t)
@@ -173,9 +178,8 @@ static int parse_members(const json_t *root, rsd_tokenizer *t)
     };
     /* clang-format on */
     RSD_TRY(rsd_json_known(root, "tokenizer", known));
-    for (int k = 1; k <= 2; k++)
-        if (!rsd_json_absent(root, known[k]))
-            return RSD_FAIL(RSD_EFORMAT, "'%s' is not supported, only null", known[k]);
+    if (!rsd_json_absent(root, "truncation") || !rsd_json_absent(root, "padding"))
+        t->note = "its truncation and padding are left out: texts have the length that they have";
     RSD_TRY(parse_model(json_object_get(root, "model"), t));
     RSD_TRY(rsd_normalizer_parse(json_object_get(root, "normalizer"), &t->normalizer));
     RSD_TRY(rsd_pretokenizer_parse(json_object_get(root, "pre_tokenizer"), &t->pretokenizer));
@@ -189,11 +193,10 @@ static int parse_members(const json_t *root, rsd_tokenizer *t)
 
 int rsd_tokenizer_parse(const uint8_t *data, size_t size, rsd_tokenizer **out)
 {
-    rsd_tokenizer *t = calloc(1, sizeof *t);
+    rsd_tokenizer *t;
     json_error_t why;
     *out = NULL;
-    if (!t)
-        return RSD_FAIL(RSD_ENOMEM, "tokenizer");
+    RSD_TRY(rsd_zeroed(1, sizeof *t, &t));
     /* an empty file is mapped nowhere, which jansson would take for a mistake of the caller */
     json_t *root = json_loadb(size ? (const char *)data : "", size,
                               JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
@@ -209,17 +212,5 @@ int rsd_tokenizer_parse(const uint8_t *data, size_t size, rsd_tokenizer **out)
         rsd_tokenizer_free(t);
     else
         *out = t;
-    return err;
-}
-
-int rsd_tokenizer_load(const char *path, rsd_tokenizer **out)
-{
-    rsd_map map;
-    *out = NULL;
-    RSD_TRY(rsd_map_open(path, &map));
-    int err = rsd_tokenizer_parse(map.data, map.size, out);
-    if (err)
-        err = rsd_fail_prefix(err, "%s", path);
-    rsd_map_close(&map);
     return err;
 }

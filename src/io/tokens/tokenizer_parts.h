@@ -3,6 +3,7 @@
 #ifndef RSD_IO_TOKENIZER_PRIVATE_H
 #define RSD_IO_TOKENIZER_PRIVATE_H
 
+#include "io/gguf.h"
 #include "io/tokenizer.h"
 #include "io/tokens/added.h"
 #include "io/tokens/bpe.h"
@@ -29,6 +30,8 @@ struct rsd_tokenizer {
     rsd_bpe *bpe;
     rsd_ids before, after;
     size_t vocab;
+    const char *note; /* NULL: none */
+    rsd_uncovered uncovered;
 };
 
 static inline void rsd_tokenizer_count_id(rsd_tokenizer *t, size_t id)
@@ -36,6 +39,16 @@ static inline void rsd_tokenizer_count_id(rsd_tokenizer *t, size_t id)
     if (t->vocab <= id)
         t->vocab = id + 1;
 }
+
+/* One more added token, by its text for rsd_tokenizer_find and in the search before the normalizer
+ * or (normalized) behind it.  The text is copied.  Errors: RSD_EFORMAT where it is there twice;
+ * RSD_ENOMEM. */
+RSD_CHECK int rsd_tokenizer_add(rsd_tokenizer *t, rsd_added_token token, bool normalized);
+
+/* What a GGUF file's tokenizer.ggml.* describe, as llama.cpp builds it; nothing of gguf is kept.
+ * Errors: RSD_EFORMAT, naming the key, for a vocabulary that is missing, of another kind, cut by
+ * what has no name here, or that contradicts itself; RSD_ENOMEM. */
+RSD_CHECK int rsd_tokenizer_from_gguf(const rsd_gguf *gguf, rsd_tokenizer **out);
 
 /* The file's "post_processor" (NULL or null: none), into before and after.  Errors: RSD_EFORMAT. */
 RSD_CHECK int rsd_tokenizer_parse_processor(const struct json_t *json, rsd_tokenizer *t);

@@ -1,5 +1,6 @@
 #include "io/tokens.h"
 
+#include "alloc.h"
 #include "io/dtype.h"
 #include "io/file.h"
 #include "io/npy.h"
@@ -87,11 +88,10 @@ static int open_megatron(rsd_tokens *t, const char *path, const rsd_tokens_optio
 {
     rsd_megatron index;
     struct stat st;
-    char *other = strdup(path);
+    char *other;
     int err = RSD_OK;
     (void)o;
-    if (!other)
-        return RSD_FAIL(RSD_ENOMEM, "path");
+    RSD_TRY(rsd_copy_text(path, &other));
     char *end = other + strlen(other) - strlen(".idx");
     memcpy(end, ".idx", strlen(".idx"));
     if (stat(other, &st))
@@ -171,14 +171,13 @@ int rsd_tokens_open(const char *path, const rsd_tokens_options *options, rsd_tok
                         "%s: tokens are read from .u16 and .u32 (raw), .npy, .bin with .idx "
                         "(Megatron) and .txt",
                         path);
-    rsd_tokens *t = calloc(1, sizeof *t);
-    if (!t || !(t->path = strdup(path))) {
-        free(t);
-        return RSD_FAIL(RSD_ENOMEM, "%s", path);
-    }
+    rsd_tokens *t;
+    RSD_TRY(rsd_zeroed(1, sizeof *t, &t));
     t->format = f;
     t->vocab = o.vocab;
-    int err = f->open(t, path, &o);
+    int err = rsd_copy_text(path, &t->path);
+    if (!err)
+        err = f->open(t, path, &o);
     if (!err && !t->count)
         err = RSD_FAIL(RSD_EFORMAT, "holds no token");
     if (err) {
