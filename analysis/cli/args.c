@@ -207,6 +207,18 @@ static bool is_plain(const char *word)
                                  "_-+=:,./@%^") == strlen(word);
 }
 
+void args_quote_word(FILE *f, const char *word)
+{
+    if (is_plain(word)) {
+        fputs(word, f);
+        return;
+    }
+    fputc('\'', f);
+    for (const char *p = word; *p; p++)
+        fputs(*p == '\'' ? "'\\''" : (char[2]){ *p, 0 }, f);
+    fputc('\'', f);
+}
+
 int args_quote(int argc, char **argv, char **text)
 {
     size_t size = 0;
@@ -217,14 +229,7 @@ int args_quote(int argc, char **argv, char **text)
     fputs("residuum", f);
     for (int i = 0; i < argc; i++) {
         fputc(' ', f);
-        if (is_plain(argv[i])) {
-            fputs(argv[i], f);
-            continue;
-        }
-        fputc('\'', f);
-        for (const char *p = argv[i]; *p; p++)
-            fputs(*p == '\'' ? "'\\''" : (char[2]){ *p, 0 }, f);
-        fputc('\'', f);
+        args_quote_word(f, argv[i]);
     }
     if (fclose(f) == 0)
         return RSD_OK;

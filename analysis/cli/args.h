@@ -4,6 +4,8 @@
 
 #include "cli/command.h"
 
+#include <stdio.h>
+
 /* Parse argv[1..] (argv[0] is the command) into *params, which holds the defaults before.  GNU
  * habits: options anywhere, --name=value, unambiguous abbreviations, -- ends them.  Sets *help when
  * --help was asked: nothing else is checked then.  Errors: RSD_EUSAGE, RSD_ENOMEM. */
@@ -13,6 +15,9 @@ void args_free(const rsd_command *command, void *params, rsd_arguments *argument
 
 /* --help of one command, on standard output. */
 void args_help(const rsd_command *command);
+
+/* One word as a shell takes it. */
+void args_quote_word(FILE *f, const char *word);
 
 /* "residuum" and the command's words, quoted for a shell; caller frees.  Errors: RSD_ENOMEM. */
 RSD_CHECK int args_quote(int argc, char **argv, char **text);

@@ -27,7 +27,7 @@ int student_probe(const student *s, double *loss)
     return RSD_OK;
 }
 
-static int losses_of(const sweep *s, rsd_transformer *pass, double *loss)
+int sweep_losses(const sweep *s, rsd_transformer *pass, double *loss)
 {
     rsd_evaluation result;
     const rsd_evaluate_job job = { .model = pass,
@@ -41,7 +41,7 @@ static int losses_of(const sweep *s, rsd_transformer *pass, double *loss)
     return RSD_OK;
 }
 
-int student_losses(const student *s, double *loss) { return losses_of(s->sweep, s->pass, loss); }
+int student_losses(const student *s, double *loss) { return sweep_losses(s->sweep, s->pass, loss); }
 
 static int copy_packed(const rsd_packed *from, rsd_packed *to)
 {
@@ -137,7 +137,7 @@ int student_merged_losses(const student *s, recover_merge how, double *loss)
     RSD_TRY_DONE(rsd_transformer_alloc(w, (rsd_precision)s->sweep->params->stream.precision,
                                        RSD_KEEP_NOTHING, s->sweep->pass * s->sweep->eval.context,
                                        &pass));
-    err = losses_of(s->sweep, pass, loss);
+    err = sweep_losses(s->sweep, pass, loss);
 done:
     rsd_transformer_free(pass);
     rsd_weights_free(w);

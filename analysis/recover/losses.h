@@ -8,6 +8,9 @@
  * Errors: the passes'. */
 RSD_CHECK int student_losses(const student *s, double *loss);
 
+/* The same of any model in the student's place. */
+RSD_CHECK int sweep_losses(const sweep *s, rsd_transformer *pass, double *loss);
+
 /* Its mean loss on the first windows of the training stream. */
 RSD_CHECK int student_probe(const student *s, double *loss);
 

@@ -121,6 +121,9 @@ const rsd_opt recover_options[] = {
     { "save-adapters", 0, RSD_OPT_STRING, AT(save_adapters), 0, 0, "DIR",
       "write each run's adapters in PEFT's format into a folder of DIR; with -o also those of its "
       "least evaluation loss, in best/ of that folder" },
+    { "save-base", 0, RSD_OPT_CHOICE, AT(save_base), 0, 0, "auto|dense|none",
+      "W_q beside the adapters, as a model folder that adapter_config.json names; auto: where the "
+      "start changed it, so that the quantizer alone does not make it again" },
     { "dry-run", 0, RSD_OPT_FLAG, AT(dry_run), 0, 0, NULL, "say what would run, and end" },
     { 0 },
 };

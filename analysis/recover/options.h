@@ -30,11 +30,12 @@ typedef struct {
     double target_bpw;
     select_options select;
     recover_numbers numbers;
-    int base;
+    int base, save_base;
     bool no_control, recompute, dry_run;
 } recover_params;
 
 enum { RECOVER_DENSE, RECOVER_PACKED };
+enum { SAVE_BASE_AUTO, SAVE_BASE_DENSE, SAVE_BASE_NONE };
 
 extern const rsd_opt recover_options[];
 extern const recover_params recover_defaults;

@@ -4,6 +4,7 @@
 #include "mat.h"
 #include "recover/report.h"
 #include "recover/run.h"
+#include "recover/save.h"
 #include "train/recovered.h"
 
 #include <math.h>
@@ -80,6 +81,7 @@ static int open_sweep(sweep *s, const char *argument)
     RSD_TRY(open_model(s, argument));
     RSD_TRY(calibration_open(s->params->calibration, s->model, &s->calibration));
     RSD_TRY(recover_plan_make(s->params, s->model, s->name, &s->calibration, &s->plan));
+    RSD_TRY(save_check(s->params, &s->plan));
     RSD_TRY(open_streams(s));
     return make_canonical(s);
 }
@@ -226,6 +228,7 @@ static int recover(sweep *s, references *refs, recover_parts *parts, outcome **o
     RSD_TRY(rsd_array_alloc(s->plan.runs, 1, sizeof **outcomes, outcomes));
     memset(*outcomes, 0, s->plan.runs * sizeof **outcomes);
     RSD_TRY(parts_open(s, parts, *outcomes));
+    RSD_TRY(save_note_missing(s, *outcomes));
     if (s->params->dry_run) {
         say_plan(s, *outcomes);
         return RSD_OK;

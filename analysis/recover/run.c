@@ -1,13 +1,11 @@
 /* One run from its quantized model to its row: losses, sizes, memory, adapters. */
 #include "recover/run.h"
-#include "adapters/peft_folder.h"
 #include "boot.h"
 #include "cli/console.h"
-#include "figures/caption.h"
-#include "io/file.h"
 #include "mat.h"
 #include "recover/losses.h"
 #include "recover/report.h"
+#include "recover/save.h"
 #include "train/recovered.h"
 
 #include <malloc.h>
@@ -197,56 +195,6 @@ static void put_memory(const student *m, references *refs, recovery_row *r)
                  1e-6 * (double)r->peak_bytes);
 }
 
-/* The best evaluation's adapters are read back into the trainer: nothing may follow that needs the
- * last ones. */
-static int save_best(const student *m, const outcome *o, const char *state, const char *folder,
-                     const rsd_peft_options *options)
-{
-    char *path = NULL, *best = NULL, identity[65], *text = NULL;
-    const size_t step = o->curves.best_step;
-    int err = RSD_OK;
-    if (!state || step == 0 || step == o->curves.steps)
-        return RSD_OK;
-    if (asprintf(&text, "%s %s %s", m->run->name, m->sweep->entry.sha256, m->sweep->options) < 0 ||
-        asprintf(&best, "%s.best", state) < 0 || asprintf(&path, "%s/best", folder) < 0) {
-        err = RSD_FAIL(RSD_ENOMEM, "path of the best adapters");
-        goto done;
-    }
-    rsd_sha256(text, strlen(text), identity);
-    RSD_TRY_DONE(rsd_recover_read(m->trainer, identity, best));
-    err = rsd_peft_write(path, &m->adapters, m->weights, options);
-done:
-    free(text);
-    free(best);
-    free(path);
-    return err;
-}
-
-static int save_adapters(const student *m, const outcome *o, const char *state)
-{
-    const recover_params *p = m->sweep->params;
-    char *name, *folder = NULL;
-    int err = RSD_OK;
-    if (!p->save_adapters || m->run->control)
-        return RSD_OK;
-    name = strdup(m->run->name);
-    if (name)
-        caption_file_name(name);
-    if (!name || !(folder = rsd_path_join(p->save_adapters, name))) {
-        err = RSD_FAIL(RSD_ENOMEM, "path of the adapters");
-        goto done;
-    }
-    const rsd_peft_options options = { .base = m->sweep->entry.source,
-                                       .rslora = p->numbers.rslora };
-    RSD_TRY_DONE(rsd_make_folder(p->save_adapters));
-    RSD_TRY_DONE(rsd_peft_write(folder, &m->adapters, m->weights, &options));
-    err = save_best(m, o, state, folder, &options);
-done:
-    free(folder);
-    free(name);
-    return err;
-}
-
 /* No steps: what starts is what is left. */
 static void stay(const sweep *s, outcome *o)
 {
@@ -301,6 +249,7 @@ int run_one(const sweep *s, references *refs, const recover_parts *parts, const 
             outcome *o)
 {
     student m = { 0 };
+    saved files = { 0 };
     char *state = NULL;
     int err = RSD_OK;
     RSD_TRY_DONE(parts_state(s, parts, run, &state));
@@ -314,9 +263,12 @@ int run_one(const sweep *s, references *refs, const recover_parts *parts, const 
     o->row.resident_bytes = (int64_t)memory_resident();
     RSD_TRY_DONE(make_student(s, run, &m));
     RSD_TRY_DONE(train(s, refs, &m, state, o));
-    err = save_adapters(&m, o, state);
+    RSD_TRY_DONE(save_student(&m, o, state, &files));
+    student_free(&m); /* what follows needs its memory */
+    err = save_read_back(s, run, o, &files);
 done:
     student_free(&m);
+    saved_free(&files);
     free(state);
     return err;
 }

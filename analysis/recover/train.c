@@ -1,5 +1,6 @@
 /* Training a run's adapters, with evaluations on the way and a state to go on from. */
 #include "recover/train.h"
+#include "alloc.h"
 #include "boot.h"
 #include "cli/console.h"
 #include "cli/stop.h"
@@ -235,14 +236,11 @@ static rsd_recover_options options_of(const student *s)
     return o;
 }
 
-/* The hash of all that decides what a step does. */
-static int identify(training *t)
+int training_identity(const sweep *s, const recover_run *run, char identity[65])
 {
-    const sweep *s = t->s->sweep;
-    char *text = NULL;
-    if (asprintf(&text, "%s %s %s", t->s->run->name, s->entry.sha256, s->options) < 0)
-        return RSD_FAIL(RSD_ENOMEM, "identity of a run");
-    rsd_sha256(text, strlen(text), t->identity);
+    char *text;
+    RSD_TRY(rsd_format(&text, "%s %s %s", run->name, s->entry.sha256, s->options));
+    rsd_sha256(text, strlen(text), identity);
     free(text);
     return RSD_OK;
 }
@@ -251,12 +249,13 @@ static int open_training(training *t, const char *state)
 {
     student *s = t->s;
     const rsd_recover_options o = options_of(s);
-    RSD_TRY(identify(t));
-    if (state &&
-        (asprintf(&t->state, "%s.state", state) < 0 || asprintf(&t->curve, "%s.curves", state) < 0))
-        return RSD_FAIL(RSD_ENOMEM, "path of %s", state);
-    if (state && s->sweep->params->save_adapters && asprintf(&t->best, "%s.best", state) < 0)
-        return RSD_FAIL(RSD_ENOMEM, "path of %s", state);
+    RSD_TRY(training_identity(s->sweep, s->run, t->identity));
+    if (state) {
+        RSD_TRY(rsd_format(&t->state, "%s.state", state));
+        RSD_TRY(rsd_format(&t->curve, "%s.curves", state));
+    }
+    if (state && s->sweep->params->save_adapters)
+        RSD_TRY(rsd_format(&t->best, "%s.best", state));
     return rsd_recover_alloc(s->pass, s->hook, &s->adapters, &s->grad, s->sweep->teacher,
                              s->sweep->train.tokens, &o, &s->trainer);
 }

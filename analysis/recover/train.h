@@ -18,6 +18,9 @@ typedef struct {
 RSD_CHECK int curves_alloc(const recover_numbers *n, curves *out);
 void curves_free(curves *c);
 
+/* The hash of all that decides what a step of this run does: states of another are not read. */
+RSD_CHECK int training_identity(const sweep *s, const recover_run *run, char identity[65]);
+
 /* Train a student, from where `state` (a path without suffix; NULL: keep none) says it was left.
  * first: the loss before any step; last gets the losses after the last, by window.
  * Errors: RSD_ESTOPPED after a signal, with the state written; the trainer's. */
