@@ -426,6 +426,13 @@ static void escapes(void **state)
         { "..", ".._" },
         { "...", "..." },
         { "", "_" },
+        { "x/y", "x\u2215y" },
+        { "x\u2215y", "x\u241b\u2215y" },
+        { "\u241b", "\u241b\u241b" },
+        { "_", "\u241b_" },
+        { "._", "\u241b._" },
+        { ".._", "\u241b.._" },
+        { "..._", "..._" },
         { "\u03b2 \u6a21\u578b", "\u03b2 \u6a21\u578b" },
     };
     /* clang-format on */
@@ -444,7 +451,50 @@ static void escapes(void **state)
     for (size_t i = 0; i < names.count; i++)
         assert_string_equal(names.name[i], pairs[i][1]);
     rsd_names_free(&names);
+    CHECK_OK(rsd_store_names(s, "/g", &names));
+    assert_int_equal(names.count, sizeof pairs / sizeof pairs[0]);
+    for (size_t i = 0; i < names.count; i++)
+        assert_string_equal(names.name[i], pairs[i][0]);
+    rsd_names_free(&names);
+    CHECK_OK(rsd_store_names(s, "/nowhere", &names));
+    assert_int_equal(names.count, 0);
     CHECK_OK(rsd_store_close(s));
+}
+
+/* Every name of up to five pieces of these: its component gives it back, and so is no other's. */
+static void names_stay_apart(void **state)
+{
+    (void)state;
+    static const char *const piece[] = { "a", "/", "_", ".", "\u2215", "\u241b" };
+    enum { PIECES = 6, LONGEST = 5 };
+    for (size_t length = 0, of = 1; length <= LONGEST; length++, of *= PIECES)
+        for (size_t code = 0; code < of; code++) {
+            char name[4 * LONGEST] = "";
+            for (size_t k = 0, c = code; k < length; k++, c /= PIECES)
+                strcat(name, piece[c % PIECES]);
+            char *component = rsd_store_escape(name), *back = rsd_store_unescape(component);
+            assert_string_equal(back, name);
+            assert_null(strchr(component, '/'));
+            assert_true(*component && strcmp(component, ".") && strcmp(component, ".."));
+            free(back);
+            free(component);
+        }
+}
+
+/* What files since the first hold: components that no escaping of ours made. */
+static void older_names(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = { { "a\u2215b", "a/b" },
+                                            { "model.layers.0.weight", "model.layers.0.weight" },
+                                            { "\u241b", "\u241b" },
+                                            { "x\u241b", "x\u241b" },
+                                            { "\u241bx/y", "\u241bx/y" } };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        char *name = rsd_store_unescape(pairs[i][0]);
+        assert_string_equal(name, pairs[i][1]);
+        free(name);
+    }
 }
 
 /* A part as the analyzer writes it: one matrix, and an axis elsewhere. */
@@ -987,11 +1037,26 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(attributes),   TEST(many_attributes), TEST(arrays),          TEST(packing),
-        TEST(axes),         TEST(crowded_axis),    TEST(groups),          TEST(escapes),
-        TEST(copies),       TEST(tables),          TEST(files_of_others), TEST(refusals),
-        TEST(lying_shape),  TEST(same_bytes),      TEST(full_disk),       TEST(cut_files),
-        TEST(flipped_bits), TEST(silence),
+        TEST(attributes),
+        TEST(many_attributes),
+        TEST(arrays),
+        TEST(packing),
+        TEST(axes),
+        TEST(crowded_axis),
+        TEST(groups),
+        TEST(escapes),
+        TEST(names_stay_apart),
+        TEST(older_names),
+        TEST(copies),
+        TEST(tables),
+        TEST(files_of_others),
+        TEST(refusals),
+        TEST(lying_shape),
+        TEST(same_bytes),
+        TEST(full_disk),
+        TEST(cut_files),
+        TEST(flipped_bits),
+        TEST(silence),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

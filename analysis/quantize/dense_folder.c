@@ -4,10 +4,10 @@
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "mat.h"
+#include "quantize/config_text.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,25 +156,11 @@ static const char *widest(const dense_folder *f, const rsd_dtype *type)
 
 static int write_config(const dense_folder *f, const rsd_dtype *type, const char *path)
 {
-    json_error_t why;
-    json_t *config = json_loads(rsd_model_config(f->model), 0, &why);
-    if (!json_is_object(config)) {
-        json_decref(config);
-        return RSD_FAIL(RSD_EFORMAT, "config.json of %s: %s", rsd_model_source(f->model), why.text);
-    }
-    if (json_object_size(config) == 0) { /* the model has none */
-        json_decref(config);
+    char *text;
+    if (strcmp(rsd_model_config(f->model), "{}") == 0) /* the model has none */
         return RSD_OK;
-    }
-    json_object_del(config, "quantization_config");
-    json_object_del(config, "compression_config");
-    int failed = json_object_set_new(config, "torch_dtype", json_string(widest(f, type)));
-    if (!failed && json_object_get(config, "dtype"))
-        failed = json_object_set_new(config, "dtype", json_string(widest(f, type)));
-    char *text = failed ? NULL : json_dumps(config, JSON_INDENT(2));
-    json_decref(config);
-    const int err =
-        text ? rsd_file_write(path, text, strlen(text)) : RSD_FAIL(RSD_ENOMEM, "text of %s", path);
+    RSD_TRY(config_of_numbers(rsd_model_config(f->model), widest(f, type), &text));
+    const int err = rsd_file_write(path, text, strlen(text));
     free(text);
     return err;
 }

@@ -154,6 +154,10 @@ int quantize_to_folder(const quantize_job *job, const rsd_model *model)
     console_progress_end();
     if (!err)
         err = rsd_st_writer_commit(f.packed);
+    if (!err && rsd_path_ends(rsd_model_source(model), ".gguf"))
+        console_note("%s: the vocabulary of a GGUF file goes into GGUF files alone: no "
+                     "tokenizer.json is written",
+                     job->output);
 done:
     rsd_st_writer_free(f.packed);
     free(path);

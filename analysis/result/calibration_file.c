@@ -80,8 +80,8 @@ int calibration_array(const rsd_store *store, const char *matrix, const char *wh
 
 static int same_weights(const rsd_store *store, const char *model, const char *sha256, bool *same)
 {
-    char *path = NULL, *held = NULL;
-    if (asprintf(&path, "/models/%s", model) < 0)
+    char *path = result_model_path(model), *held = NULL;
+    if (!path)
         return RSD_FAIL(RSD_ENOMEM, "path of %s", model);
     const int err = rsd_store_get_text(store, path, "sha256", &held);
     *same = !err && strcmp(held, sha256) == 0;
@@ -96,8 +96,7 @@ static int find_model(calibration *k, const rsd_model *model)
     rsd_names names = { 0 };
     int err = RSD_OK;
     RSD_TRY(rsd_model_sha256(model, sha256));
-    if (rsd_store_exists(k->store, "/models"))
-        RSD_TRY(rsd_store_members(k->store, "/models", &names));
+    RSD_TRY(rsd_store_names(k->store, "/models", &names));
     for (size_t i = 0; !err && !k->model && i < names.count; i++) {
         bool same = false;
         err = same_weights(k->store, names.name[i], sha256, &same);
@@ -115,13 +114,8 @@ static int find_model(calibration *k, const rsd_model *model)
 
 static int layer_path(const calibration *k, const rsd_tensor *t, char **out)
 {
-    char *tensor = rsd_store_escape(t->name);
-    const bool fine = tensor && asprintf(out, "/models/%s/matrices/%s", k->model, tensor) >= 0;
-    free(tensor);
-    if (fine)
-        return RSD_OK;
-    *out = NULL;
-    return RSD_FAIL(RSD_ENOMEM, "path of %s", t->name);
+    *out = result_matrix_path(k->model, t->name);
+    return *out ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of %s", t->name);
 }
 
 static int check_calibrated(const calibration *k, const rsd_model *model)

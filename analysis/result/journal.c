@@ -170,11 +170,9 @@ static int know_model(journal *j, const rsd_store *store, const char *name)
 static int scan(journal *j, const rsd_store *store, const char *where, char **matrix)
 {
     RSD_TRY(check_options(j, store, where));
-    if (!rsd_store_exists(store, "/models"))
-        return RSD_OK;
     rsd_names models = { 0 }, matrices = { 0 };
     int err = RSD_OK;
-    RSD_TRY_DONE(rsd_store_members(store, "/models", &models));
+    RSD_TRY_DONE(rsd_store_names(store, "/models", &models));
     for (size_t i = 0; i < models.count; i++) {
         RSD_TRY_DONE(know_model(j, store, models.name[i]));
         RSD_TRY_DONE(journal_matrices(store, models.name[i], &matrices));

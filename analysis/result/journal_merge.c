@@ -167,8 +167,7 @@ static int merge_rest(merge *m)
     int err = RSD_OK;
     if (!old)
         return RSD_OK;
-    if (rsd_store_exists(old, "/models"))
-        RSD_TRY_DONE(rsd_store_members(old, "/models", &models));
+    RSD_TRY_DONE(rsd_store_names(old, "/models", &models));
     for (size_t i = 0; i < models.count; i++) {
         char *path = result_model_path(models.name[i]);
         const bool there = path && rsd_store_exists(m->to, path);

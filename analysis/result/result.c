@@ -55,6 +55,18 @@ char *result_matrix_path(const char *model, const char *tensor)
     return path;
 }
 
+int result_matrices(const rsd_store *store, const char *model, rsd_names *out)
+{
+    char *m = result_model_path(model), *path = NULL;
+    *out = (rsd_names){ 0 };
+    int err = m ? rsd_format(&path, "%s/matrices", m) : RSD_FAIL(RSD_ENOMEM, "path of %s", model);
+    if (!err)
+        err = rsd_store_names(store, path, out);
+    free(path);
+    free(m);
+    return err;
+}
+
 char *result_spectrum_path(const char *model, const char *tensor, const char *spec,
                            spectrum_what what)
 {

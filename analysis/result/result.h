@@ -36,6 +36,10 @@ char *result_matrix_path(const char *model, const char *tensor);
 char *result_spectrum_path(const char *model, const char *tensor, const char *spec,
                            spectrum_what what);
 
+/* Names of a model's matrices, in the file's order; those of models are rsd_store_names of /models.
+ * Free with rsd_names_free.  Errors: the store's. */
+RSD_CHECK int result_matrices(const rsd_store *store, const char *model, rsd_names *out);
+
 /* A matrix' group and what it says of the matrix: role, layer, shape, stored type.  status is "ok",
  * "failed" (message says why) or "calibrated" (H and G only: analyze has not been there). */
 RSD_CHECK int result_write_matrix(rsd_store *store, const char *path, const rsd_tensor *t,

@@ -1,6 +1,7 @@
 #include "result/tables.h"
 
 #include "alloc.h"
+#include "result/recovery_table.h"
 #include "result/result.h"
 
 #include <math.h>
@@ -11,12 +12,13 @@
 /* A table that the file holds as one. */
 static int emit_stored(const rsd_store *store, const char *name, const table_sink *sink)
 {
-    char path[256];
-    snprintf(path, sizeof path, "/%s", name);
-    if (!rsd_store_exists(store, path))
-        return RSD_FAIL(RSD_ENOTFOUND, "%s holds no table '%s'", rsd_store_path(store), name);
-    rsd_table t;
-    int err = rsd_store_read_table(store, path, &t);
+    char *path;
+    RSD_TRY(rsd_format(&path, "/%s", name));
+    rsd_table t = { 0 };
+    int err = rsd_store_exists(store, path)
+                  ? rsd_store_read_table(store, path, &t)
+                  : RSD_FAIL(RSD_ENOTFOUND, "%s holds no table '%s'", rsd_store_path(store), name);
+    free(path);
     if (!err)
         err = sink->begin(sink->context, t.column, t.columns);
     for (size_t i = 0; !err && i < t.rows; i++)
@@ -51,9 +53,8 @@ static int arrays_read(const rsd_store *store, const char *group, const char *co
 {
     *out = (arrays){ 0 };
     for (size_t i = 0; i < n; i++) {
-        char *path = NULL;
-        if (asprintf(&path, "%s/%s", group, names[i]) < 0)
-            return RSD_FAIL(RSD_ENOMEM, "path in %s", group);
+        char *path;
+        RSD_TRY(rsd_format(&path, "%s/%s", group, names[i]));
         size_t ndim = 0, shape[2] = { 0 };
         const int err = rsd_store_exists(store, path)
                             ? rsd_store_read_array(store, path, &out->x[i], &ndim, shape)
@@ -223,20 +224,14 @@ static int emit_matrices(const rsd_store *store, const char *name, const table_s
         { "message", "", "why it failed", RSD_COLUMN_TEXT },
     };
     RSD_TRY(sink->begin(sink->context, columns, sizeof columns / sizeof *columns));
-    rsd_names models = { 0 }, tensors = { 0 };
+    rsd_names models, tensors;
+    RSD_TRY(rsd_store_names(store, "/models", &models));
     int err = RSD_OK;
-    if (rsd_store_exists(store, "/models"))
-        err = rsd_store_members(store, "/models", &models);
     for (size_t m = 0; !err && m < models.count; m++) {
-        char *group = NULL;
-        if (asprintf(&group, "/models/%s/matrices", models.name[m]) < 0)
-            err = RSD_FAIL(RSD_ENOMEM, "path of %s", models.name[m]);
-        else if (rsd_store_exists(store, group))
-            err = rsd_store_members(store, group, &tensors);
+        err = result_matrices(store, models.name[m], &tensors);
         for (size_t t = 0; !err && t < tensors.count; t++)
             err = emit_matrix(store, models.name[m], tensors.name[t], sink);
         rsd_names_free(&tensors);
-        free(group);
     }
     rsd_names_free(&models);
     return err;
@@ -277,13 +272,13 @@ static int emit_training(const rsd_store *store, const char *name, const table_s
     if (!rsd_store_exists(store, "/recovery"))
         return RSD_FAIL(RSD_ENOTFOUND, "%s holds no runs of recover", rsd_store_path(store));
     RSD_TRY(sink->begin(sink->context, columns, sizeof columns / sizeof *columns));
-    int err = rsd_store_members(store, "/recovery", &runs);
+    int err = rsd_store_names(store, "/recovery", &runs);
     for (size_t i = 0; !err && i < 3 * runs.count; i++) {
         const char *run = runs.name[i / 3];
-        char *group = NULL;
-        if (asprintf(&group, "/recovery/%s", run) < 0)
-            return RSD_FAIL(RSD_ENOMEM, "path of %s", run);
-        if (rsd_store_has(store, group, "options")) /* a run, not a table */
+        char *group = recovery_path(run);
+        if (!group)
+            err = RSD_FAIL(RSD_ENOMEM, "path of %s", run);
+        else if (rsd_store_has(store, group, "options")) /* a run, not a table */
             err = emit_training_of(store, group, run, pairs[i % 3][1], pairs[i % 3], sink);
         free(group);
     }
@@ -291,7 +286,7 @@ static int emit_training(const rsd_store *store, const char *name, const table_s
     return err;
 }
 
-const table_source table_sources[] = {
+const table_kind table_kinds[] = {
     { "spectra", "one row per spectrum, every metric a column", emit_stored },
     { "matrices", "one row per matrix: shape, role, status", emit_matrices },
     { "curves", "singular values and both cumulative curves, one row per rank", emit_curves },
@@ -305,15 +300,29 @@ const table_source table_sources[] = {
     { NULL, NULL, NULL },
 };
 
+/* "spectra, matrices, ...". */
+static int known_tables(char **out)
+{
+    char *all = NULL, *longer;
+    RSD_TRY(rsd_copy_text("", &all));
+    for (const table_kind *t = table_kinds; t->name; t++) {
+        const int err = rsd_format(&longer, "%s%s%s", all, *all ? ", " : "", t->name);
+        free(all);
+        RSD_TRY(err);
+        all = longer;
+    }
+    *out = all;
+    return RSD_OK;
+}
+
 int table_emit(const rsd_store *store, const char *name, const table_sink *sink)
 {
-    char known[256] = "";
-    size_t used = 0;
-    for (const table_source *t = table_sources; t->name; t++) {
+    char *known;
+    for (const table_kind *t = table_kinds; t->name; t++)
         if (strcmp(t->name, name) == 0)
             return t->emit(store, name, sink);
-        used +=
-            (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", t->name);
-    }
-    return RSD_FAIL(RSD_ENOTFOUND, "no table '%s'; there are %s", name, known);
+    RSD_TRY(known_tables(&known));
+    const int err = RSD_FAIL(RSD_ENOTFOUND, "no table '%s'; there are %s", name, known);
+    free(known);
+    return err;
 }

@@ -15,9 +15,9 @@ typedef struct {
 typedef struct {
     const char *name, *summary;
     int (*emit)(const rsd_store *store, const char *name, const table_sink *sink);
-} table_source;
+} table_kind;
 
-extern const table_source table_sources[]; /* ends in name == NULL */
+extern const table_kind table_kinds[]; /* ends in name == NULL */
 
 /* Give every row of the table called name.  Errors: RSD_ENOTFOUND (the message lists what there
  * is), the sink's own. */

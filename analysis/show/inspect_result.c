@@ -103,12 +103,12 @@ static int count_row(void *context, const rsd_value *v)
     return RSD_OK;
 }
 
-/* name: as the file has it. */
 static int read_model(const rsd_store *store, const char *name, model_facts *m)
 {
-    char *path;
     RSD_TRY(rsd_copy_text(name, &m->name));
-    RSD_TRY(rsd_format(&path, "/models/%s", name));
+    char *path = result_model_path(name);
+    if (!path)
+        return RSD_FAIL(RSD_ENOMEM, "path of %s", name);
     int err = read_texts(store, path, model_texts, MODEL_TEXTS, m->text);
     if (!err)
         err = read_integer(store, path, "parameters", &m->parameters);
@@ -121,7 +121,7 @@ static int read_models(const rsd_store *store, file_facts *f)
     const table_sink sink = { begin, count_row, f };
     rsd_names names = { 0 };
     int err = RSD_OK;
-    RSD_TRY_DONE(rsd_store_members(store, "/models", &names));
+    RSD_TRY_DONE(rsd_store_names(store, "/models", &names));
     RSD_TRY_DONE(rsd_zeroed(names.count, sizeof *f->model, &f->model));
     for (size_t i = 0; i < names.count; i++) {
         f->models++;
@@ -137,7 +137,7 @@ static int read_file(const rsd_store *store, file_facts *f)
 {
     RSD_TRY(read_texts(store, "/", file_texts, FILE_TEXTS, f->text));
     RSD_TRY(read_integer(store, "/", "complete", &f->complete));
-    return rsd_store_exists(store, "/models") ? read_models(store, f) : RSD_OK;
+    return read_models(store, f);
 }
 
 /* ---- printing ---- */

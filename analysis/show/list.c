@@ -253,7 +253,7 @@ static int list_figures(json_out *j)
 
 static int list_tables(json_out *j)
 {
-    for (const table_source *t = table_sources; t->name; t++)
+    for (const table_kind *t = table_kinds; t->name; t++)
         put_line(j, t->name, t->summary, NULL);
     return RSD_OK;
 }

@@ -34,9 +34,12 @@ RSD_CHECK int rsd_store_open(const char *path, rsd_store_mode mode, rsd_store **
 RSD_CHECK int rsd_store_close(rsd_store *store);
 const char *rsd_store_path(const rsd_store *store);
 
-/* A name as one component of a path: '/' becomes U+2215 (division slash); "", "." and ".." get a
- * '_' at the end.  Caller frees; NULL when memory is out. */
+/* A name as one component of a path, and back: '/' becomes U+2215 (division slash); "", "." and
+ * ".." get a '_' at the end; what would then look the same, U+2215 itself, "_", "._" and ".._", has
+ * U+241B (symbol for escape) in front, as has U+241B.  Different names stay different.  (Files of
+ * version 0.1.0 had no marks.)  Caller frees; NULL when memory is out. */
 char *rsd_store_escape(const char *name);
+char *rsd_store_unescape(const char *component);
 
 bool rsd_store_exists(const rsd_store *store, const char *path);
 /* Make a group, unless it is there. */
@@ -49,6 +52,8 @@ typedef struct {
     char **name;
 } rsd_names;
 RSD_CHECK int rsd_store_members(const rsd_store *store, const char *path, rsd_names *out);
+/* The same as they were before rsd_store_escape; none where there is no such group. */
+RSD_CHECK int rsd_store_names(const rsd_store *store, const char *path, rsd_names *out);
 void rsd_names_free(rsd_names *names);
 
 /* Attributes of a group or dataset; writing replaces.  Strings are UTF-8.  Reading takes any width,

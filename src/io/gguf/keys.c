@@ -1,6 +1,7 @@
 #include "io/gguf/keys.h"
 
 #include "alloc.h"
+#include "io/gguf/config_parts.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -156,9 +157,7 @@ static int put_value(const rsd_gguf *gguf, const rsd_gguf_value *v, json_t *conf
     else if (rsd_gguf_text(gguf, v->key, &given, &n) == RSD_OK)
         snprintf(text, sizeof text, "%.*s", n < 60 ? (int)n : 60, given);
     json_t *j = json_string(text);
-    return json_object_set_new(config, v->key, j ? j : json_string("a text that is not UTF-8"))
-               ? RSD_FAIL(RSD_ENOMEM, "configuration")
-               : RSD_OK;
+    return rsd_gguf_config_put(config, v->key, j ? j : json_string("a text that is not UTF-8"));
 }
 
 int rsd_gguf_keys_judge(const rsd_gguf_keys *keys, json_t *config)

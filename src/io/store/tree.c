@@ -4,21 +4,71 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char stroke[] = "\u2215", mark[] = "\u241b";
+enum { STROKE = sizeof stroke - 1, MARK = sizeof mark - 1 };
+
+/* Names that cannot be components at all, with a '_' at the end; those that have one of their own
+ * are marked. */
+static bool is_dots(const char *name, size_t n)
+{
+    return n == 0 || (n <= 2 && strncmp(name, "..", n) == 0);
+}
+
+static bool ends_as_dots(const char *name)
+{
+    const size_t n = strlen(name);
+    return n && name[n - 1] == '_' && is_dots(name, n - 1);
+}
+
 char *rsd_store_escape(const char *name)
 {
-    static const char slash[] = "\u2215";
-    const bool dots = !*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-    char *const out = malloc(strlen(name) * (sizeof slash - 1) + 2);
+    char *const out = malloc(strlen(name) * (MARK + STROKE) + MARK + 2);
     char *p = out;
     if (!out)
         return NULL;
-    for (; *name; name++) {
+    const bool dots = is_dots(name, strlen(name));
+    if (ends_as_dots(name))
+        p = stpcpy(p, mark);
+    while (*name) {
+        if (strncmp(name, stroke, STROKE) == 0 || strncmp(name, mark, MARK) == 0)
+            p = stpcpy(p, mark);
         if (*name == '/')
-            p = stpcpy(p, slash);
+            p = stpcpy(p, stroke);
         else
             *p++ = *name;
+        name++;
     }
     strcpy(p, dots ? "_" : "");
+    return out;
+}
+
+/* Is this a mark that escaping made?  In older files it may be a character like others. */
+static bool is_marked(const char *at)
+{
+    if (strncmp(at, mark, MARK) != 0)
+        return false;
+    at += MARK;
+    return strncmp(at, mark, MARK) == 0 || strncmp(at, stroke, STROKE) == 0 || ends_as_dots(at);
+}
+
+char *rsd_store_unescape(const char *name)
+{
+    const bool dots = ends_as_dots(name);
+    char *const out = strdup(name);
+    char *p = out;
+    if (!out)
+        return NULL;
+    while (*name) {
+        if (is_marked(name)) {
+            name += MARK; /* and what it marks as it is: its first byte, the others follow */
+            *p++ = *name++;
+        } else if (strncmp(name, stroke, STROKE) == 0) {
+            *p++ = '/';
+            name += STROKE;
+        } else
+            *p++ = *name++;
+    }
+    p[dots ? -1 : 0] = 0;
     return out;
 }
 
@@ -157,6 +207,24 @@ int rsd_store_members(const rsd_store *s, const char *path, rsd_names *out)
     if (err)
         rsd_names_free(out);
     return err;
+}
+
+int rsd_store_names(const rsd_store *s, const char *path, rsd_names *out)
+{
+    *out = (rsd_names){ 0 };
+    if (!rsd_store_exists(s, path))
+        return RSD_OK;
+    RSD_TRY(rsd_store_members(s, path, out));
+    for (size_t i = 0; i < out->count; i++) {
+        char *name = rsd_store_unescape(out->name[i]);
+        if (!name) {
+            rsd_names_free(out);
+            return RSD_FAIL(RSD_ENOMEM, "%s: names of %s", s->path, path);
+        }
+        free(out->name[i]);
+        out->name[i] = name;
+    }
+    return RSD_OK;
 }
 
 void rsd_names_free(rsd_names *names)
