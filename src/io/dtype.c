@@ -3,6 +3,7 @@
 #include "fp.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -28,6 +29,16 @@ const char *rsd_dtype_numpy(rsd_dtype t) { return types[t].numpy; }
 size_t rsd_dtype_bytes(rsd_dtype t) { return types[t].bytes; }
 
 bool rsd_dtype_is_real(rsd_dtype t) { return types[t].real; }
+
+double rsd_dtype_rounding(rsd_dtype t)
+{
+    const rsd_fp *format = t == RSD_F16    ? &rsd_fp16
+                           : t == RSD_BF16 ? &rsd_bf16
+                           : t == RSD_E4M3 ? &rsd_e4m3
+                           : t == RSD_E5M2 ? &rsd_e5m2
+                                           : NULL;
+    return format ? ldexp(1, -1 - format->mantissa_bits) : 0x1p-24;
+}
 
 bool rsd_dtype_find(const char *name, rsd_dtype *out)
 {
