@@ -47,13 +47,31 @@ static rsd_spectrum_opts spectrum_options(const work *w, const char *spec, const
                                 .seed = rsd_seed(o->seed, key) };
 }
 
-/* Spectrum and metrics of A as one record. */
-static int measure(const work *w, rsd_mat A, const char *spec, spectrum_what what, measured *out)
+static const rsd_rounding none = { 0 };
+
+/* What R has of rounding beside its own: W_q was computed in float32, and is as large as W. */
+static rsd_rounding noise_of_residual(const work *w)
+{
+    const double stored = rsd_dtype_rounding(w->item->tensor->dtype);
+    return rsd_rounding_scaled(w->w.spectrum.noise, RSD_ROUNDING_F32 / stored);
+}
+
+/* And R in a weighting: R's, as much larger as R is. */
+static rsd_rounding noise_of_seen(const rsd_spectrum *R, rsd_mat seen)
+{
+    const double grown = R->sumsq > 0 ? sqrt(rsd_mat_sumsq(seen) / R->sumsq) : 0;
+    return rsd_rounding_scaled(R->noise, grown);
+}
+
+/* Spectrum and metrics of A as one record.  noise: of rounding that A has beside its own. */
+static int measure(const work *w, rsd_mat A, const char *spec, spectrum_what what,
+                   rsd_rounding noise, measured *out)
 {
     const rsd_tensor *t = w->item->tensor;
     const char *name = spectrum_names[what];
-    const rsd_spectrum_opts opts =
-        spectrum_options(w, spec, name, vectors_of(w->item->options, what));
+    rsd_spectrum_opts opts = spectrum_options(w, spec, name, vectors_of(w->item->options, what));
+    opts.rounding = what == SPECTRUM_W ? rsd_dtype_rounding(t->dtype) : RSD_ROUNDING_F32;
+    opts.noise = noise;
     out->record = (result_record){
         .place = { w->item->entry->name, t->name, t->role.role, t->role.layer, t->rows, t->cols },
         .spec = spec,
@@ -134,7 +152,8 @@ static int measure_seen(work *w, const char *spec, quantized *q)
 {
     for (rsd_weighting_kind k = RSD_WEIGHTING_DIAG_H; k < RSD_WEIGHTINGS; k++) {
         RSD_TRY(moment_apply(&w->roots, k, w->R, w->seen));
-        RSD_TRY(measure(w, w->seen, spec, spectrum_seen(k), &q->seen[k]));
+        RSD_TRY(measure(w, w->seen, spec, spectrum_seen(k), noise_of_seen(&q->r.spectrum, w->seen),
+                        &q->seen[k]));
     }
     return RSD_OK;
 }
@@ -145,9 +164,9 @@ static int measure_quantized(work *w, const measure_source *source, quantized *q
     const char *spec = source->text;
     rsd_quant_stats stats;
     RSD_TRY(measure_wq(w, source, &stats));
-    RSD_TRY(measure(w, w->R, spec, SPECTRUM_WQ, &q->wq));
+    RSD_TRY(measure(w, w->R, spec, SPECTRUM_WQ, none, &q->wq));
     rsd_mat_sub(w->W, w->R, w->R);
-    RSD_TRY(measure(w, w->R, spec, SPECTRUM_R, &q->r));
+    RSD_TRY(measure(w, w->R, spec, SPECTRUM_R, noise_of_residual(w), &q->r));
     relate(w, &stats, q);
     RSD_TRY(overlap(w, q));
     if (w->roots.n)
@@ -209,7 +228,7 @@ static int measure_all(work *w, journal *j)
     RSD_TRY(rsd_mat_alloc(item->tensor->rows, item->tensor->cols, &w->W));
     RSD_TRY(rsd_model_read(item->model, item->tensor, w->W));
     RSD_TRY(rsd_mat_check_finite(w->W));
-    RSD_TRY(measure(w, w->W, "", SPECTRUM_W, &w->w));
+    RSD_TRY(measure(w, w->W, "", SPECTRUM_W, none, &w->w));
     if (item->sources)
         RSD_TRY(rsd_mat_alloc(item->tensor->rows, item->tensor->cols, &w->R));
     RSD_TRY(load_moments(w, j));

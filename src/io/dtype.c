@@ -45,6 +45,16 @@ bool rsd_dtype_span(rsd_dtype t, size_t numbers, size_t *bytes)
 
 bool rsd_dtype_is_real(rsd_dtype t) { return types[t].real; }
 
+double rsd_dtype_rounding(rsd_dtype t)
+{
+    const rsd_fp *format = t == RSD_F16    ? &rsd_fp16
+                           : t == RSD_BF16 ? &rsd_bf16
+                           : t == RSD_E4M3 ? &rsd_e4m3
+                           : t == RSD_E5M2 ? &rsd_e5m2
+                                           : NULL;
+    return format ? ldexp(1, -1 - format->mantissa_bits) : 0x1p-24;
+}
+
 bool rsd_dtype_find(const char *name, rsd_dtype *out)
 {
     for (int t = 0; t < RSD_DTYPES; t++)

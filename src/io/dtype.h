@@ -48,6 +48,10 @@ size_t rsd_dtype_bytes(rsd_dtype t);     /* of a type of whole bytes (asserted) 
 bool rsd_dtype_span(rsd_dtype t, size_t numbers, size_t *bytes);
 bool rsd_dtype_is_real(rsd_dtype t);
 
+/* Largest relative error of a number that was rounded to this type and then to float32: 2^-24 for
+ * float32, 2^-11 for float16, 2^-8 for bfloat16. */
+double rsd_dtype_rounding(rsd_dtype t);
+
 /* The type called name ("BF16") or with this NumPy descr ("<f4"); false when there is none. */
 bool rsd_dtype_find(const char *name, rsd_dtype *out);
 bool rsd_dtype_find_numpy(const char *descr, rsd_dtype *out);

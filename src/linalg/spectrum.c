@@ -98,6 +98,9 @@ int rsd_spectrum_compute(rsd_mat A, const rsd_spectrum_opts *opts, rsd_spectrum 
     RSD_TRY(check(A, opts));
     RSD_TRY(prepare(A, opts, out));
     out->sumsq = rsd_mat_sumsq(A);
+    RSD_TRY(
+        rsd_rounding_of(A, opts->rounding > 0 ? opts->rounding : RSD_ROUNDING_F32, &out->noise));
+    out->noise = rsd_rounding_larger(out->noise, opts->noise);
     RSD_TRY(solve(A, opts, out));
     out->seconds = now() - start;
     return RSD_OK;

@@ -3,6 +3,7 @@
 #define RSD_LINALG_SPECTRUM_H
 
 #include "err.h"
+#include "linalg/rounding.h"
 #include "mat.h"
 
 #include <stdbool.h>
@@ -20,11 +21,13 @@ const char *rsd_method_name(rsd_method method);
 
 typedef struct {
     rsd_method method;
-    size_t top;       /* singular values wanted; 0: all min(m,n) */
-    size_t vectors;   /* singular vectors wanted, left and right, <= values wanted */
-    double tolerance; /* krylov: error_bound at most this times sigma_1; in (0,1).  Below 5e-7 the
-                         products with A are in double, and it takes twice as long */
-    uint64_t seed;    /* krylov's start block */
+    size_t top;         /* singular values wanted; 0: all min(m,n) */
+    size_t vectors;     /* singular vectors wanted, left and right, <= values wanted */
+    double tolerance;   /* krylov: error_bound at most this times sigma_1; in (0,1).  Below 5e-7 the
+                           products with A are in double, and it takes twice as long */
+    uint64_t seed;      /* krylov's start block */
+    double rounding;    /* u of the numbers that A was stored in (rounding.h); 0: float32's */
+    rsd_rounding noise; /* that A has beside its own rounding */
 } rsd_spectrum_opts;
 #define RSD_SPECTRUM_DEFAULTS                                                                      \
     {                                                                                              \
@@ -44,6 +47,7 @@ typedef struct {
                            sigma_1 of backward error, d = min(m,n), which gram divides by the
                            smallest s / sigma_1.  Krylov: ||R||_2 of the residuals A' u - s v (or
                            A v - s u), in double; the error itself is nearer to its square */
+    rsd_rounding noise; /* what rounding of A's entries can have moved its values by */
     double sumsq;       /* ||A||_F^2 summed from A itself: energy shares are right even if
                            the spectrum is truncated */
     double seconds;

@@ -12,6 +12,7 @@
 
 /* WeightWatcher leaves smaller eigenvalues out of its fits: an absolute number, kept for parity. */
 static const double power_law_floor = 1e-5;
+enum { LEAST_VALUES = 8 };
 
 /* Standard deviation of the Tracy-Widom law (real case), in units of rsd_mp_tracy_widom. */
 static const double tracy_widom_deviation = 1.268;
@@ -41,10 +42,18 @@ static double count_above(const rsd_spectrum *S, double level)
     return isnan(level) || (k == S->count && !S->complete) ? NAN : (double)k;
 }
 
-/* What is no larger than this cannot be told from 0 in double precision. */
-static double roundoff(const rsd_spectrum *S)
+/* What is no larger than this cannot be told from 0.  Rounding of independent entries is noise.most
+ * never, but it may be where entries repeat: if values lie in between, and nothing comes near them
+ * from above, they are that. */
+static double noise_level(const rsd_spectrum *S)
 {
-    return (double)long_side(S) * DBL_EPSILON * S->s[0];
+    static const double cliff = 16;
+    const double method = fmax((double)long_side(S) * DBL_EPSILON * S->s[0], S->error_bound);
+    size_t k = 0;
+    while (k < S->count && S->s[k] > S->noise.most)
+        k++;
+    const bool alone = k > 0 && k < S->count && S->s[k - 1] > cliff * S->s[k];
+    return fmax(method, alone ? S->noise.most : S->noise.likely);
 }
 
 /* Median of s^power over all d values; NaN when it lies beyond those held. */
@@ -58,22 +67,26 @@ static double median(const rsd_spectrum *S, double power)
 }
 
 /* The nuclear norm adds up as rsd_cumulative_sum does, so that its curve ends in exactly 1. */
-static void norms_and_ranks(const rsd_spectrum *S, rsd_metrics *o)
+static void norms(const rsd_spectrum *S, rsd_metrics *o)
 {
     const double top = S->s[0];
     double nuclear = 0;
     for (size_t k = 0; k < S->count; k++)
         nuclear += S->s[k];
+    o->nuclear = S->complete ? nuclear : NAN;
     o->frobenius = sqrt(S->sumsq);
     o->spectral = top;
     o->stable_rank = S->sumsq / top / top;
-    o->numerical_rank = count_above(S, roundoff(S));
-    o->rank_loss = (double)short_side(S) - o->numerical_rank;
     o->log_norm = top > 0 ? log10(S->sumsq) : NAN;
     o->log_spectral_norm = top > 0 ? 2 * log10(top) : NAN;
+}
+
+static void ranks(const rsd_spectrum *S, rsd_metrics *o)
+{
+    o->numerical_rank = count_above(S, o->noise_level);
+    o->rank_loss = (double)short_side(S) - o->numerical_rank;
     if (!S->complete)
         return;
-    o->nuclear = nuclear;
     o->effective_rank = rsd_effective_rank(S->s, S->count);
     o->participation_ratio = rsd_participation_ratio(S->s, S->count);
 }
@@ -164,8 +177,8 @@ static void noise(const rsd_spectrum *S, rsd_metrics *o)
     const double level2 = pow(o->mp_edge_robust, 2) + 3 * tracy_widom_deviation * unit;
     if (isnan(level2)) /* and then so is the threshold; fmax would drop it */
         return;
-    o->mp_spikes = count_above(S, fmax(sqrt(level2), roundoff(S)));
-    o->gavish_donoho_rank = count_above(S, fmax(o->gavish_donoho_threshold, roundoff(S)));
+    o->mp_spikes = count_above(S, fmax(sqrt(level2), o->noise_level));
+    o->gavish_donoho_rank = count_above(S, fmax(o->gavish_donoho_threshold, o->noise_level));
 }
 
 /* log10 sum (s^2)^alpha, by way of s/s_1: alpha may be 20. */
@@ -185,17 +198,19 @@ static int power_laws(const rsd_spectrum *S, rsd_metrics *o)
         return RSD_OK;
     RSD_TRY(rsd_array_alloc(S->count, 1, sizeof *x, &x));
     size_t n = 0, fingers;
-    for (; n < S->count && S->s[n] * S->s[n] >= power_law_floor; n++)
+    for (; n < S->count && S->s[n] * S->s[n] > power_law_floor; n++)
         x[n] = S->s[n] * S->s[n];
+    if (n < LEAST_VALUES)
+        goto done;
 
     rsd_powerlaw fit, clipped, textbook;
-    RSD_TRY_DONE(rsd_powerlaw_fit(x, n, false, &textbook));
+    RSD_TRY_DONE(rsd_powerlaw_fit(x, n, RSD_POWERLAW_TWO_SIDED, o->noise_level, &textbook));
     o->alpha_two_sided = textbook.alpha;
     o->alpha_two_sided_ks = textbook.ks;
-    RSD_TRY_DONE(rsd_powerlaw_fit(x, n, true, &fit));
+    RSD_TRY_DONE(rsd_powerlaw_fit(x, n, RSD_POWERLAW_WEIGHTWATCHER, o->noise_level, &fit));
     if (!fit.tail)
         goto done;
-    RSD_TRY_DONE(rsd_powerlaw_clip(x, n, true, &fit, &clipped, &fingers));
+    RSD_TRY_DONE(rsd_powerlaw_clip(x, n, o->noise_level, &fit, &clipped, &fingers));
     o->alpha = fit.alpha;
     o->alpha_error = fit.error;
     o->alpha_ks = fit.ks;
@@ -216,10 +231,21 @@ int rsd_metrics_compute(const rsd_spectrum *S, rsd_metrics *out)
 #define UNKNOWN(name, units, text) .name = NAN,
     *out = (rsd_metrics){ RSD_METRIC_LIST(UNKNOWN) };
 #undef UNKNOWN
-    norms_and_ranks(S, out);
-    entropy_of_energy(S, out);
-    detx(S, out);
-    noise(S, out);
-    RSD_TRY(shares(S, out));
-    return power_laws(S, out);
+    int err = RSD_OK;
+    rsd_spectrum above = *S; /* with 0 for what may be 0 */
+    above.s = NULL;
+    out->noise_level = noise_level(S);
+    RSD_TRY_DONE(rsd_array_alloc(S->count, 1, sizeof *above.s, &above.s));
+    for (size_t k = 0; k < S->count; k++)
+        above.s[k] = S->s[k] > out->noise_level ? S->s[k] : 0;
+    norms(S, out);
+    ranks(&above, out);
+    entropy_of_energy(&above, out);
+    detx(&above, out);
+    noise(&above, out);
+    RSD_TRY_DONE(shares(S, out));
+    RSD_TRY_DONE(power_laws(&above, out));
+done:
+    free(above.s);
+    return err;
 }

@@ -7,9 +7,13 @@
  *     or fewer of the values are held, nor a rank that lies beyond those held; whatever follows
  *     from s_1 and ||A||_F alone it does tell;
  *   - a zero matrix has norms, thresholds and counts 0, but no shares, ratios or logarithms;
- *   - a power law needs 8 values of s^2 >= 1e-5 (absolute, as in WeightWatcher) that differ.
- * Counts of what lies above a noise level leave out what is no more than roundoff, the values that
- * numerical_rank leaves out: a matrix of exact rank 4 has 4 spikes. */
+ *   - a power law needs 8 values of s^2 > 1e-5 (absolute, as in WeightWatcher), and a tail whose
+ *     values differ by more than noise_level.
+ * Norms, curves and their ranks are of the values as they are.  Everything else (counts, ranks,
+ * entropies, the median and what follows from it, power laws) takes those for 0 that are no larger
+ * than noise_level, what rounding could have made of 0: of the numbers as they were stored
+ * (spectrum.h's noise), of the method (error_bound) and of double precision (max(m,n) eps s_1).  So
+ * a float32 matrix of rank 4 has rank 4, 4 spikes and no power law. */
 #ifndef RSD_SPECTRA_METRICS_H
 #define RSD_SPECTRA_METRICS_H
 
@@ -26,7 +30,7 @@
     ENTRY(stable_rank, "rank", "sum s^2 / s_1^2")                                                  \
     ENTRY(effective_rank, "rank", "exp of the entropy of s/sum s (Roy & Vetterli 2007)")           \
     ENTRY(participation_ratio, "rank", "(sum s^2)^2 / sum s^4")                                    \
-    ENTRY(numerical_rank, "rank", "number of s > max(m,n) eps s_1, eps = 2^-52")                   \
+    ENTRY(numerical_rank, "rank", "number of s > noise_level")                                     \
     ENTRY(rank_loss, "count", "min(m,n) - numerical_rank (WeightWatcher)")                         \
     ENTRY(sum_r50, "rank", "least r whose values hold 50 % of sum s")                              \
     ENTRY(sum_r90, "rank", "least r whose values hold 90 % of sum s")                              \
@@ -53,8 +57,8 @@
     ENTRY(alpha_ks, "distance", "its Kolmogorov-Smirnov distance, WeightWatcher's one-sided")      \
     ENTRY(alpha_xmin, "weight^2", "its lower cut-off in s^2")                                      \
     ENTRY(alpha_tail, "count", "values at or above the cut-off")                                   \
-    ENTRY(alpha_clipped, "exponent", "alpha with fingers (up to 10 outlying values) dropped")      \
-    ENTRY(alpha_fingers, "count", "values dropped for alpha_clipped (WeightWatcher's clip_xmax)")  \
+    ENTRY(alpha_clipped, "exponent", "alpha with fingers (outlying values) left out, 2 to 9")      \
+    ENTRY(alpha_fingers, "count", "WeightWatcher's num_fingers (clip_xmax): left out, less 1")     \
     ENTRY(alpha_two_sided, "exponent", "power law by the two-sided distance (Clauset 2009)")       \
     ENTRY(alpha_two_sided_ks, "distance", "its two-sided Kolmogorov-Smirnov distance")             \
     ENTRY(alpha_weighted, "log10 weight^2", "alpha log10 s_1^2")                                   \
@@ -62,7 +66,8 @@
     ENTRY(log_spectral_norm, "log10 weight^2", "log10 s_1^2")                                      \
     ENTRY(log_alpha_norm, "log10 weight^2", "log10 sum (s^2)^alpha (Schatten, p = 2 alpha)")       \
     ENTRY(matrix_entropy, "nat/nat", "-sum e ln e / ln rank, e = s^2 / sum s^2 (WeightWatcher)")   \
-    ENTRY(detx_count, "count", "largest r whose s^2, over their mean, have a product >= 1")
+    ENTRY(detx_count, "count", "largest r whose s^2, over their mean, have a product >= 1")        \
+    ENTRY(noise_level, "weight", "largest s that rounding could have made of 0; it counts as 0")
 /* clang-format on */
 /* clang-format on */
 

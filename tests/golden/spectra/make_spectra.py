@@ -49,17 +49,18 @@ def fit(x, one_sided):
     """x increasing -> alpha, distance, cut-off, tail; all cut-offs, all deviations."""
     x = np.sort(x)
     best = None
+    small = one_sided and len(x) < 20
     if len(x) < 8:
         return NAN, NAN, NAN, 0
-    for i in range(len(x) - 1):
-        if i > 0 and x[i] == x[i - 1]:
+    for i in range(len(x) - (7 if small else 1)):
+        if not one_sided and i > 0 and x[i] == x[i - 1]:
             continue
         tail = x[i:]
         logs = np.log(tail / x[i])
         if logs.sum() <= 0:
             continue
         n = len(tail)
-        alpha = 1 + n / logs.sum()
+        alpha = 1 + (n - 1 if small else n) / logs.sum()
         cdf = 1 - (tail / x[i]) ** (1 - alpha)
         dist = np.abs(cdf - np.arange(n) / n).max()
         if not one_sided:
@@ -80,6 +81,7 @@ def metrics(s, m, n, complete, sumsq):
     o = {}
     count = lambda level: NAN if np.isnan(level) or (not complete and s[-1] > level) else (s > level).sum()
     tiny = D * 2.0**-52 * s[0]
+    o["noise_level"] = tiny
     zero = s[0] == 0
     whole = complete and not zero
     o["frobenius"], o["spectral"] = np.sqrt(sumsq), s[0]
@@ -87,12 +89,14 @@ def metrics(s, m, n, complete, sumsq):
     o["stable_rank"] = NAN if zero else sumsq / s[0] ** 2
     p, e = (s / s.sum(), s**2 / sumsq) if not zero else (s, s)
     entropy = lambda q: -sum(v * np.log(v) for v in q if v > 0)
+    raw, s = s, np.where(s > tiny, s, 0.0)
+    p, e = (s / s.sum(), s**2 / sumsq) if not zero else (s, s)
     o["effective_rank"] = np.exp(entropy(p)) if whole else NAN
-    o["participation_ratio"] = 1 / (e**2).sum() if whole else NAN
+    o["participation_ratio"] = (s**2).sum() ** 2 / (s**4).sum() if whole else NAN
     o["numerical_rank"] = count(tiny)
     o["rank_loss"] = d - o["numerical_rank"]
-    energy = np.cumsum(s**2) / sumsq if not zero else s
-    sums = np.cumsum(s) / s.sum() if whole else s * NAN
+    energy = np.cumsum(raw**2) / sumsq if not zero else s
+    sums = np.cumsum(raw) / raw.sum() if whole else s * NAN
     for share in 50, 90, 95, 99:
         o[f"sum_r{share}"] = first_at(sums, share / 100)
         o[f"energy_r{share}"] = NAN if zero else first_at(energy, share / 100)
@@ -123,16 +127,17 @@ def metrics(s, m, n, complete, sumsq):
     o["gavish_donoho_threshold"] = lam / np.sqrt(law_median) * median
     o["gavish_donoho_rank"] = count(np.maximum(o["gavish_donoho_threshold"], tiny))
 
-    x = s[s**2 >= 1e-5] ** 2 if complete else s[:0]
+    x = s[s**2 > 1e-5] ** 2 if complete else s[:0]
     alpha, ks, xmin, tail = fit(x, True)
     o["alpha"], o["alpha_ks"], o["alpha_xmin"] = alpha, ks, xmin
     o["alpha_error"] = (alpha - 1) / np.sqrt(tail) if tail else NAN
     o["alpha_tail"] = tail or NAN
     o["alpha_clipped"], o["alpha_fingers"] = (alpha, 0) if tail else (NAN, NAN)
-    for k in range(1, 11):
+    for k in range(2, 10):
         clipped = fit(x[k:], True)[0]
-        if clipped <= alpha - 1:
-            o["alpha_clipped"], o["alpha_fingers"] = clipped, k
+        if clipped + 1 < alpha:
+            o["alpha_clipped"], o["alpha_fingers"] = clipped, k - 1
+        if clipped + 1 < alpha or clipped <= 2:
             break
     o["alpha_two_sided"], o["alpha_two_sided_ks"] = fit(x, False)[:2]
     o["log_norm"] = NAN if zero else np.log10(sumsq)
