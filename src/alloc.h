@@ -14,7 +14,7 @@ RSD_CHECK int rsd_grow(void *block, size_t *capacity, size_t wanted, size_t size
 
 /* Room for `more` elements behind the count that *(T **)block holds, for arrays that keep no
  * capacity: it follows from the count, so that one array is grown by this function alone, from NULL
- * on.  Cost and errors as rsd_grow's. */
+ * on.  Cost and Errors: as rsd_grow's. */
 RSD_CHECK int rsd_room(void *block, size_t count, size_t more, size_t size);
 
 /* count zeroed elements of size bytes (one where count is 0: never NULL) into *(T **)block.

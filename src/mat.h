@@ -17,7 +17,8 @@ typedef struct {
  * Errors: RSD_ENOMEM, also when the product overflows; the message says how many bytes. */
 RSD_CHECK int rsd_array_alloc(size_t a, size_t b, size_t size, void *out);
 
-/* A dense m x n matrix (ld = n), uninitialised.  Caller frees with rsd_mat_free. */
+/* A dense m x n matrix (ld = n), uninitialised.  Caller frees with rsd_mat_free.
+ * Errors: as rsd_array_alloc. */
 RSD_CHECK int rsd_mat_alloc(size_t m, size_t n, rsd_mat *out);
 void rsd_mat_free(rsd_mat *A); /* NULL x is fine; leaves an empty view */
 

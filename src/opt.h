@@ -54,6 +54,7 @@ size_t rsd_opt_format(const rsd_opt *table, const void *obj, char *out, size_t s
 /* One field's value as text: "64", "row", "f32"; lists joined by commas. */
 size_t rsd_opt_value(const rsd_opt *opt, const void *obj, char *out, size_t size);
 
+/* One more text, which is not copied.  Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_list_add(rsd_list *list, const char *item);
 void rsd_list_free(rsd_list *list);
 

@@ -33,6 +33,7 @@
 
 /* W becomes W_q, and R = W - W_q. */
 #include "quantizers/calibration.h"
+#include "quantizers/importance.h"
 #include "quantizers/label.h"
 #include "quantizers/packed.h"
 #include "quantizers/quantizer.h"

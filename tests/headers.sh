@@ -49,6 +49,19 @@ while read -r header; do
 done <"$scratch/public" >"$scratch/inside"
 none 'public headers include no private one' "$scratch/inside"
 
+# A function that can fail says how: in the comment above it (which covers what follows it up to a
+# blank line) or in the header's first comment, by the word Errors or by the codes.
+xargs awk '
+    FNR == 1 { above = first = ""; inside = 0 }
+    /^\/\*/ { above = ""; inside = 1 }
+    inside { above = above $0 "\n"; if (/\*\//) { inside = 0; if (first == "") first = above }; next }
+    /^$/ { above = "" }
+    /^RSD_CHECK/ { marked++
+        if (above !~ /Errors|RSD_E[A-Z]/ && first !~ /Errors/) print FILENAME ":" FNR ": " $0 }
+    END { if (marked < 300) print "only " marked " functions are marked RSD_CHECK?" }
+' <"$scratch/headers" >"$scratch/silent"
+none 'every function that can fail states its errors' "$scratch/silent"
+
 # Who includes a private header from outside its folders?
 xargs grep -l '^/\* Private to src/' <"$scratch/headers" | while read -r header; do
     scope=$(sed -n '1s,^/\* Private to \([^:.]*\).*,\1,p' "$header" | tr -d ' ' | tr ',' '|')

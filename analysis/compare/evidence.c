@@ -2,8 +2,8 @@
 
 #include "alloc.h"
 #include "rng.h"
-#include "spectra/dependent.h"
 #include "spectra/curves.h"
+#include "spectra/dependent.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -57,7 +57,7 @@ typedef struct {
  * RSD_ENOMEM. */
 RSD_CHECK int rsd_adapters_alloc(const rsd_weights *w, rsd_variant variant,
                                  const rsd_adapter_plan (*plan)[RSD_LINEARS], rsd_adapters *out);
-/* Zeros of the same shapes: gradients. */
+/* Zeros of the same shapes: gradients.  Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_adapters_like(const rsd_adapters *a, rsd_adapters *out);
 void rsd_adapters_free(rsd_adapters *a);
 

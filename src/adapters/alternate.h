@@ -7,7 +7,8 @@
 #include "adapters/metric.h"
 
 /* Quantize X (not W where a correction was taken off before) into out->Wq, packed and stats; what
- * out->packed held is freed.  Without quantizer Wq = X and packed is empty. */
+ * out->packed held is freed.  Without quantizer Wq = X and packed is empty.
+ * Errors: those of rsd_quantize. */
 RSD_CHECK int rsd_init_quantize(const rsd_init_task *task, rsd_mat X, rsd_init_result *out);
 
 /*     C_0 = 0, or with from_weights the best C of W itself

@@ -21,6 +21,7 @@ typedef struct {
     rsd_base_layer (*layer)[RSD_LINEARS];
 } rsd_base;
 
+/* All layers are dense.  Free with rsd_base_free.  Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_base_alloc(size_t layers, rsd_base *out);
 void rsd_base_free(rsd_base *base);
 

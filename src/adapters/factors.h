@@ -28,13 +28,15 @@ typedef struct {
     rsd_real *memory;
 } rsd_factors;
 
+/* Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_factors_alloc(const rsd_adapter *a, rsd_factors *out);
 void rsd_factors_free(rsd_factors *f);
 
 /* Rows of a matrix that are formed at a time. */
 enum { RSD_FACTOR_ROWS = 64 };
 
-/* out (count x n, dense) = rows first .. first + count - 1 of C.  False only when out of memory. */
+/* out (count x n, dense) = rows first .. first + count - 1 of C.  Errors: false, when out of
+ * memory. */
 RSD_CHECK bool rsd_factor_rows(const rsd_adapter *a, const rsd_real *A, const rsd_real *B,
                                size_t first, size_t count, rsd_real *out);
 

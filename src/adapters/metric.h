@@ -50,7 +50,8 @@ RSD_CHECK int rsd_side_of(const rsd_eigenaxes *axes, double damping, rsd_side *o
 /* The same with axes of its own, of M[n*n].  Errors: as rsd_eigenaxes_compute. */
 RSD_CHECK int rsd_side_full(const double *M, size_t n, double damping, rsd_side *out);
 
-/* The same of a diagonal alone: d[0], d[stride], ... */
+/* The same of a diagonal alone: d[0], d[stride], ...
+ * Errors: RSD_EDOM for a number that is not finite, RSD_ENOMEM. */
 RSD_CHECK int rsd_side_diagonal(const double *d, size_t stride, size_t n, double damping,
                                 rsd_side *out);
 void rsd_side_free(rsd_side *side);
@@ -70,7 +71,7 @@ void rsd_metric_free(rsd_weighting *metric);
 RSD_CHECK int rsd_metric_lowrank(const rsd_weighting *metric, rsd_mat R, uint64_t seed, rsd_mat B,
                                  rsd_mat A);
 
-/* *norm = || G^(1/2) R H^(1/2) ||_F over sqrt(lambda_1(G) lambda_1(H)). */
+/* *norm = || G^(1/2) R H^(1/2) ||_F over sqrt(lambda_1(G) lambda_1(H)).  Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_metric_norm(const rsd_weighting *metric, rsd_mat R, double *norm);
 
 #endif

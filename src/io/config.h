@@ -10,8 +10,8 @@
 
 typedef struct rsd_config rsd_config;
 
-/* text: a JSON object.  Errors: RSD_EFORMAT with line and reason, RSD_ENOMEM. */
-/* Free *out with rsd_config_free also after a failure. */
+/* text: a JSON object.  Free *out with rsd_config_free also after a failure.
+ * Errors: RSD_EFORMAT with line and reason, RSD_ENOMEM. */
 RSD_CHECK int rsd_config_parse(const char *text, rsd_config **out);
 void rsd_config_free(rsd_config *c); /* NULL is fine */
 
@@ -22,7 +22,7 @@ RSD_CHECK int rsd_config_size(rsd_config *c, const char *key, size_t least, size
                               size_t *value);
 RSD_CHECK int rsd_config_real(rsd_config *c, const char *key, double *value);
 RSD_CHECK int rsd_config_flag(rsd_config *c, const char *key, bool *value);
-/* The text belongs to c. */
+/* The text belongs to c.  Errors: as above. */
 RSD_CHECK int rsd_config_text(rsd_config *c, const char *key, const char **value);
 /* Is the key there, and not null? */
 bool rsd_config_has(const rsd_config *c, const char *key);

@@ -35,16 +35,17 @@ typedef struct {
     char *path, *temporary;
 } rsd_writer;
 
-/* Errors: RSD_EIO with path and reason. */
+/* Errors: RSD_EIO with path and reason, RSD_ENOMEM. */
 RSD_CHECK int rsd_writer_open(const char *path, rsd_writer *out);
 RSD_CHECK int rsd_writer_put(rsd_writer *w, const void *data, size_t size);
 /* Flush, fsync, close, rename; every status is checked.  The writer is empty after it either way,
- * and after a failure nothing is left under either name that was not there before. */
+ * and after a failure nothing is left under either name that was not there before.
+ * Errors: RSD_EIO. */
 RSD_CHECK int rsd_writer_commit(rsd_writer *w);
 /* Close and remove the temporary; does nothing on an empty writer. */
 void rsd_writer_abandon(rsd_writer *w);
 
-/* A whole file at once, by such a writer. */
+/* A whole file at once, by such a writer.  Errors: RSD_EIO, RSD_ENOMEM. */
 RSD_CHECK int rsd_file_write(const char *path, const void *data, size_t size);
 
 /* Make a folder, and its parents, unless it is there.  Errors: RSD_EIO. */
@@ -56,7 +57,8 @@ char *rsd_path_join(const char *folder, const char *name);
 /* rsd_path_ends("a/W.npy", ".npy") */
 bool rsd_path_ends(const char *path, const char *end);
 
-/* SHA-256 of a file in lower-case hex, 64 characters and a 0.  Read in pieces, not mapped. */
+/* SHA-256 of a file in lower-case hex, 64 characters and a 0.  Read in pieces, not mapped.
+ * Errors: RSD_EIO. */
 RSD_CHECK int rsd_file_sha256(const char *path, char hex[65]);
 /* SHA-256 of bytes. */
 void rsd_sha256(const void *data, size_t size, char hex[65]);

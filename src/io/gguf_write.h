@@ -19,7 +19,8 @@ enum { RSD_GGUF_ALIGNMENT = 32, RSD_GGUF_NAME_MAX = 63 };
 
 typedef struct rsd_gguf_writer rsd_gguf_writer;
 
-/* Free with rsd_gguf_writer_free, which gives up a file that was not committed. */
+/* Free with rsd_gguf_writer_free, which gives up a file that was not committed.
+ * Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_gguf_writer_alloc(rsd_gguf_writer **out);
 void rsd_gguf_writer_free(rsd_gguf_writer *w);
 
@@ -33,7 +34,7 @@ RSD_CHECK int rsd_gguf_put_i32s(rsd_gguf_writer *w, const char *key, const int32
 RSD_CHECK int rsd_gguf_put_f32s(rsd_gguf_writer *w, const char *key, const float *x, size_t n);
 RSD_CHECK int rsd_gguf_put_texts(rsd_gguf_writer *w, const char *key, const rsd_gguf_string *x,
                                  size_t n);
-/* An entry of another file, under its key. */
+/* An entry of another file, under its key.  Errors: as above. */
 RSD_CHECK int rsd_gguf_put_value(rsd_gguf_writer *w, const rsd_gguf_value *value);
 
 /* The bytes of a tensor whose rows have n elements of this type: rows * n / block * bytes.

@@ -37,7 +37,7 @@ typedef struct {
  * Errors: RSD_EFORMAT with entry and number, RSD_ENOMEM. */
 RSD_CHECK int rsd_imatrix_parse(const uint8_t *data, size_t size, rsd_imatrix *out);
 
-/* From a file; also RSD_EIO.  The message begins with the path. */
+/* From a file.  The message begins with the path.  Errors: as above, and RSD_EIO. */
 RSD_CHECK int rsd_imatrix_read(const char *path, rsd_imatrix *out);
 
 /* The entry of this name, or NULL. */

@@ -1,5 +1,7 @@
 /* Private to src/io.  Reading JSON strictly: what is missing, of another type or unknown is refused
- * by its name. */
+ * by its name.
+ *
+ * Errors of every function: RSD_EFORMAT. */
 #ifndef RSD_IO_JSON_H
 #define RSD_IO_JSON_H
 

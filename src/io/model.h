@@ -57,7 +57,7 @@ const rsd_tensor *rsd_model_find(const rsd_model *model, const char *name); /* o
  * that contradict themselves), RSD_ENOMEM. */
 RSD_CHECK int rsd_model_read(const rsd_model *model, const rsd_tensor *t, rsd_mat W);
 
-/* Any real tensor, flat, as stored: x[t->elements]. */
+/* Any real tensor, flat, as stored: x[t->elements].  Errors: as above. */
 RSD_CHECK int rsd_model_read_flat(const rsd_model *model, const rsd_tensor *t, float *x);
 
 /* The stored bytes, for copying a tensor that is not touched.  Valid while the model is open;
@@ -66,7 +66,8 @@ const void *rsd_model_bytes(const rsd_model *model, const rsd_tensor *t, size_t 
 
 /* SHA-256 that names the weights.  One file: the file's.  Shards: that of the lines
  * "<sha256>  <file name>\n" sorted by name, which `sha256sum *.safetensors | sha256sum` prints.
- * synthetic: of its canonical text.  Reads every byte. */
+ * synthetic: of its canonical text.  Reads every byte.
+ * Errors: RSD_EIO. */
 RSD_CHECK int rsd_model_sha256(const rsd_model *model, char hex[65]);
 
 #endif

@@ -30,7 +30,8 @@ RSD_CHECK int rsd_safetensors_parse(const uint8_t *data, size_t size, rsd_safete
 void rsd_safetensors_free(rsd_safetensors *st);
 
 /* Shards of a model.safetensors.index.json: its weight_map, tensor -> file.
- * File names must be plain (no folder, no ..): a shard cannot point outside its folder. */
+ * File names must be plain (no folder, no ..): a shard cannot point outside its folder.
+ * Errors: RSD_EFORMAT, RSD_ENOMEM. */
 typedef struct {
     size_t count;
     struct {
@@ -40,17 +41,21 @@ typedef struct {
 RSD_CHECK int rsd_st_index_parse(const uint8_t *data, size_t size, rsd_st_index *out);
 void rsd_st_index_free(rsd_st_index *index);
 
-/* Writing: declare every tensor, then give their bytes in the same order. */
+/* Writing: declare every tensor, then give their bytes in the same order.
+ * Errors: RSD_EARG for a name that is there twice or not UTF-8, a dtype, shape and size that do not
+ * fit each other, and after begin; RSD_ENOMEM. */
 typedef struct rsd_st_writer rsd_st_writer;
 RSD_CHECK int rsd_st_writer_alloc(rsd_st_writer **out);
 RSD_CHECK int rsd_st_writer_metadata(rsd_st_writer *w, const char *key, const char *value);
 RSD_CHECK int rsd_st_writer_declare(rsd_st_writer *w, const char *name, const char *dtype,
                                     size_t ndim, const size_t *shape, size_t bytes);
-/* Opens path (written beside its name) and writes the header; call after the last declare. */
+/* Opens path (written beside its name) and writes the header; call after the last declare.
+ * Errors: RSD_EIO, RSD_ENOMEM. */
 RSD_CHECK int rsd_st_writer_begin(rsd_st_writer *w, const char *path);
-/* Bytes of the next declared tensor; may come in pieces.  RSD_EARG past its declared size. */
+/* Bytes of the next declared tensor; may come in pieces.  Errors: RSD_EARG past its declared
+ * size, RSD_EIO. */
 RSD_CHECK int rsd_st_writer_data(rsd_st_writer *w, const void *data, size_t bytes);
-/* Renames into place; RSD_EARG when bytes are missing. */
+/* Renames into place.  Errors: RSD_EARG when bytes are missing, RSD_EIO. */
 RSD_CHECK int rsd_st_writer_commit(rsd_st_writer *w);
 void rsd_st_writer_free(rsd_st_writer *w); /* abandons what was not committed */
 

@@ -25,7 +25,7 @@ typedef struct rsd_tokenizer rsd_tokenizer;
 RSD_CHECK int rsd_tokenizer_load(const char *path, rsd_tokenizer **out);
 /* That of a model: a folder's tokenizer.json, a GGUF file's vocabulary.  Errors: as above. */
 RSD_CHECK int rsd_tokenizer_load_model(const char *source, rsd_tokenizer **out);
-/* The bytes of a tokenizer.json. */
+/* The bytes of a tokenizer.json.  Errors: RSD_EFORMAT, RSD_ENOMEM. */
 RSD_CHECK int rsd_tokenizer_parse(const uint8_t *data, size_t size, rsd_tokenizer **out);
 void rsd_tokenizer_free(rsd_tokenizer *t);
 

@@ -27,7 +27,8 @@ enum { RSD_LANES = 16 }; /* vectors that rsd_apply_single is made for; it takes 
  * BLAS takes: the error of y_j is some 1e-7 ||A|| ||x_j||.
  *
  * Nothing may overflow a float.  The bits depend neither on the threads nor on the processor.
- * Threads: rsd_par_inner().  Memory: 8 (m + n) doubles. */
+ * Threads: rsd_par_inner().  Memory: 8 (m + n) doubles.
+ * Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_apply_single(rsd_mat A, bool transposed, const double *x, size_t k, double *y);
 
 #endif

@@ -20,7 +20,7 @@ RSD_CHECK int rsd_ritz(rsd_mat A, size_t k, double *x, double *y, double *s);
 /* How good such triplets are: ||R||_2 of the residuals r_i = A' y_i - s_i x_i (m >= n; else A y_i -
  * s_i x_i), computed in double.  There are k singular values of A, one for each s_i, within that
  * distance: (s, x, y) are exact for A less y r', whose distance from A is ||R||_2.
- * residual[k], if not NULL, gets the norms of the r_i. */
+ * residual[k], if not NULL, gets the norms of the r_i.  Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_ritz_residual(rsd_mat A, size_t k, const double *x, const double *y,
                                 const double *s, double *norm, double *residual);
 

@@ -57,7 +57,7 @@ typedef struct {
 RSD_CHECK int rsd_grid_pack(const rsd_grid *grid, const rsd_grid_groups *groups, size_t m, size_t n,
                             const uint8_t *codes, const rsd_grid_group *group, rsd_packed *out);
 
-/* The inverse; length: of a group, 0 for the whole row. */
+/* The inverse; length: of a group, 0 for the whole row.  Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_grid_unpack(const rsd_grid *grid, size_t length, const rsd_packed *in,
                               rsd_mat Wq);
 

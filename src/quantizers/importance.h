@@ -1,5 +1,4 @@
-/* Private to src/quantizers: importances of a layer's inputs where the data never reached some of
- * them.
+/* Importances of a layer's inputs where the data never reached some of them.
  *
  * An input that calibration saw as 0, a neuron that never fired or a channel that pads, has no
  * weight in any error that is measured on the data.  Taken by that word, whole blocks of its

@@ -34,7 +34,8 @@ void rsd_packed_free(rsd_packed *p);
 /* Add a section of count finite numbers as F32, or in 16 bits: F16, unless a number beyond 65504
  * is among them or `least`, the smallest magnitude that must keep its digits, is below fp16's
  * normal range of 2^-14; then BF16, which has float32's range.  x is overwritten by what was
- * stored, so that a method can go on with the numbers that its reader will see. */
+ * stored, so that a method can go on with the numbers that its reader will see.
+ * Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_packed_add_reals(rsd_packed *p, const char *name, float *x, size_t count,
                                    bool half, float least);
 

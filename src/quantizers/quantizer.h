@@ -70,7 +70,7 @@ RSD_CHECK int rsd_spec_parse(const char *text, rsd_spec *out);
  * (no calibration, but the method needs it), the method's own, RSD_ENOMEM. */
 RSD_CHECK int rsd_pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out);
 
-/* Wq from bytes; Wq has the packed shape (RSD_EARG otherwise). */
+/* Wq from bytes.  Errors: RSD_EARG where Wq has another shape, RSD_ENOMEM. */
 RSD_CHECK int rsd_unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq);
 
 /* How far Wq is from W. */
@@ -80,7 +80,8 @@ typedef struct {
     double relative_error; /* ||W - Wq||_F / ||W||_F; 0 for two zero matrices */
     double sqnr_db;        /* -20 log10 relative_error; +Inf for no error */
     double max_abs_error;
-    size_t unseen_inputs; /* that a method with calibration weighed as typical ones (importance.h) */
+    size_t
+        unseen_inputs; /* that a method with calibration weighed as typical ones (importance.h) */
 } rsd_quant_stats;
 
 /* Pack, unpack into Wq (not W), measure.  keep, if not NULL, gets the packed bytes: free them with

@@ -60,7 +60,7 @@ void rsd_pretrain_free(rsd_pretrain *p);
  * Errors: RSD_EDOM for a loss or gradient that is not finite; the token stream's; RSD_ENOMEM. */
 RSD_CHECK int rsd_pretrain_step(rsd_pretrain *p, rsd_step *out);
 
-/* After weights were changed by others. */
+/* After weights were changed by others.  Errors: as rsd_weights_prepare. */
 RSD_CHECK int rsd_pretrain_refresh(rsd_pretrain *p);
 
 #endif

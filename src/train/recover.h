@@ -67,7 +67,7 @@ size_t rsd_recover_rank(const rsd_recover *r, size_t layer, rsd_slot slot);
 RSD_CHECK int rsd_recover_step(rsd_recover *r, rsd_step *out);
 
 /* Adapters, moments, steps and AdaLoRA's importance, in one safetensors file, bit for bit; identity
- * (a hash, 64 hexadecimal digits) must agree when it is read.  As train/checkpoint.h. */
+ * (a hash, 64 hexadecimal digits) must agree when it is read.  Errors: as train/checkpoint.h. */
 RSD_CHECK int rsd_recover_write(const rsd_recover *r, const char *identity, const char *path);
 RSD_CHECK int rsd_recover_read(rsd_recover *r, const char *identity, const char *path);
 

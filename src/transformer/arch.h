@@ -66,14 +66,14 @@ extern const rsd_arch *const rsd_archs[];
 /* What several architectures read alike.  sizes: hidden_size, num_hidden_layers,
  * num_attention_heads, intermediate_size, vocab_size, max_position_embeddings; rope: rope_theta and
  * rope_scaling (or rope_parameters), of dims dimensions over the context; activation: the text
- * under key. */
+ * under key.  Errors of all: RSD_EFORMAT with the key and its value. */
 RSD_CHECK int rsd_arch_read_sizes(rsd_config *c, rsd_shape *s);
 RSD_CHECK int rsd_arch_read_rope(rsd_config *c, size_t dims, size_t context, rsd_rotary_spec *out);
 RSD_CHECK int rsd_arch_read_activation(rsd_config *c, const char *key, const char *otherwise,
                                        rsd_activation *out);
-/* Llama and what grew out of it: RMSNorm, rotary, grouped queries, gated MLP. */
+/* Llama and what grew out of it: RMSNorm, rotary, grouped queries, gated MLP.  Errors: as above. */
 RSD_CHECK int rsd_arch_read_llama(rsd_config *c, rsd_shape *s);
-/* A flag that only one value of is implemented. */
+/* A flag of which only one value is implemented.  Errors: RSD_EFORMAT for the other. */
 RSD_CHECK int rsd_arch_require(rsd_config *c, const char *key, bool otherwise, bool value);
 
 /* The architecture called name (a config's model_type) and the shape that config (JSON text) gives.

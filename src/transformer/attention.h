@@ -21,7 +21,7 @@ typedef struct {
     size_t window; /* keys a query sees, its own included; 0: all before it */
 } rsd_attention;
 
-/* RSD_EARG when the numbers do not fit together: what a config.json may bring. */
+/* Do the numbers fit together?  (A config.json may bring any.)  Errors: RSD_EARG. */
 RSD_CHECK int rsd_attention_check(const rsd_attention *a);
 
 /* Bytes of work memory for either direction with rsd_par_inner() threads, whatever B and T. */

@@ -65,12 +65,13 @@ typedef struct {
 size_t rsd_block_state_size(const rsd_shape *s, size_t M);
 void rsd_block_state_carve(const rsd_shape *s, size_t M, rsd_real *memory, rsd_block_state *state);
 
-/* y = block(state->x), M x C; the state is filled.  y must not be state->x. */
+/* y = block(state->x), M x C; the state is filled.  y must not be state->x.
+ * Errors: the hook's, the capture's, RSD_ENOMEM. */
 RSD_CHECK int rsd_block_forward(const rsd_block *b, size_t layer, rsd_block_state *state,
                                 rsd_real *y);
 
 /* dx, on entry the gradient of y, becomes that of x.  grad: of the block's weights, accumulated, or
- * NULL: they are frozen. */
+ * NULL: they are frozen.  Errors: as above. */
 RSD_CHECK int rsd_block_backward(const rsd_block *b, size_t layer, const rsd_block_state *state,
                                  rsd_real *dx, const rsd_block_gradient *grad);
 

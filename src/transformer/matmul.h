@@ -70,7 +70,7 @@ RSD_CHECK int rsd_matmul_run(rsd_matmul *mm, const rsd_product *p);
 RSD_CHECK int rsd_matmul_prepare(const rsd_matmul *mm, rsd_factor *A, rsd_half **half);
 
 /* One tile in the number type itself, without context: C = alpha op(A) op(B) + beta C.  Inside a
- * parallel region it is single-threaded.  False only when out of memory. */
+ * parallel region it is single-threaded.  Errors: false, when out of memory. */
 RSD_CHECK bool rsd_tile(bool transpose_A, bool transpose_B, size_t m, size_t n, size_t k,
                         rsd_real alpha, const rsd_real *A, size_t lda, const rsd_real *B,
                         size_t ldb, rsd_real beta, rsd_real *C, size_t ldc);

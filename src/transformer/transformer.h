@@ -35,7 +35,7 @@ RSD_CHECK int rsd_transformer_forward(rsd_transformer *t, const int32_t *token, 
 
 /* From the gradient of the hidden states (B T x C, overwritten) back through the last forward.
  * grad: gradients of all weights, accumulated, or NULL: weights are frozen.  Not after
- * RSD_KEEP_NOTHING (asserted). */
+ * RSD_KEEP_NOTHING (asserted).  Errors: as rsd_block_backward. */
 RSD_CHECK int rsd_transformer_backward(rsd_transformer *t, rsd_real *dhidden,
                                        const rsd_gradients *grad);
 

@@ -51,15 +51,17 @@ typedef struct {
 RSD_CHECK int rsd_weights_load(const rsd_model *model, rsd_weights **out);
 
 /* The same without the linear layers of the blocks: their W has its shape, but neither x nor half.
- * For passes whose linear layers a hook computes (block.h). */
+ * For passes whose linear layers a hook computes (block.h).  Errors: as above. */
 RSD_CHECK int rsd_weights_load_frame(const rsd_model *model, rsd_weights **out);
 
 void rsd_weights_free(rsd_weights *w);
 
-/* A copy with numbers of its own: the student that is quantized beside its teacher. */
+/* A copy with numbers of its own: the student that is quantized beside its teacher.
+ * Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_weights_copy(const rsd_weights *w, rsd_weights **out);
 
-/* bfloat16 copies for a mm that computes in bf16; nothing in f32.  Again after weights change. */
+/* bfloat16 copies for a mm that computes in bf16; nothing in f32.  Again after weights change.
+ * Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_weights_prepare(rsd_weights *w, const rsd_matmul *mm);
 
 /* Where a linear layer's, or the embedding's, numbers may be changed: rows x cols of the tensor.

@@ -25,7 +25,7 @@ bool rsd_gguf_config_takes_factors(const rsd_gguf_configuration *c, const char *
 
 /* rope_theta under the name of the architecture's configuration, and rope_scaling, for heads that
  * turn in `rotated` dimensions: from rope.freq_base, rope.scaling.* and the tensor
- * rope_freqs.weight. */
+ * rope_freqs.weight.  Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_gguf_config_rope(rsd_gguf_configuration *c, const char *theta_name,
                                    size_t rotated);
 

@@ -22,7 +22,7 @@ uint64_t rsd_gguf_little(const uint8_t *p, size_t bytes);
 RSD_CHECK int rsd_gguf_u32(rsd_gguf_cursor *c, const char *what, uint32_t *out);
 RSD_CHECK int rsd_gguf_u64(rsd_gguf_cursor *c, const char *what, uint64_t *out);
 RSD_CHECK int rsd_gguf_skip(rsd_gguf_cursor *c, const char *what, uint64_t count, size_t each);
-/* A length and that many bytes, which stay in the file. */
+/* A length and that many bytes, which stay in the file.  Errors: as above. */
 RSD_CHECK int rsd_gguf_take_text(rsd_gguf_cursor *c, const char *what, const char **text,
                                  size_t *n);
 /* The same, of at most `most` bytes of UTF-8 without a zero, copied: the caller frees.  Also

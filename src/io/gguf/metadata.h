@@ -1,5 +1,5 @@
-/* The metadata of a GGUF model, by the name of its file or of any of its parts: they are the first
- * part's. */
+/* Private to src/io.  The metadata of a GGUF model, by the name of its file or of any of its parts:
+ * they are the first part's. */
 #ifndef RSD_IO_GGUF_METADATA_H
 #define RSD_IO_GGUF_METADATA_H
 

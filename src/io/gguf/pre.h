@@ -1,5 +1,5 @@
-/* What cuts a byte-level tokenizer's text into words, by the names that llama.cpp has for it
- * (tokenizer.ggml.pre). */
+/* Private to src/io: what cuts a byte-level tokenizer's text into words, by the names that
+ * llama.cpp has for it (tokenizer.ggml.pre). */
 #ifndef RSD_IO_GGUF_PRE_H
 #define RSD_IO_GGUF_PRE_H
 

@@ -29,7 +29,8 @@ bool rsd_vocabulary_find(const rsd_vocabulary *v, rsd_gguf_string text, uint32_t
 /* Set kind and pre; a note where llama.cpp has none that fits. */
 void rsd_vocabulary_classify(rsd_vocabulary *v, char note[RSD_GGUF_NOTE_MAX]);
 
-/* Ids of special tokens, which of them begin and end a text, the chat template. */
+/* Ids of special tokens, which of them begin and end a text, the chat template.
+ * Errors: as rsd_gguf_put_value. */
 RSD_CHECK int rsd_vocabulary_put_special(rsd_gguf_writer *w, const rsd_vocabulary *v);
 
 /* Put all of tokenizer.* that a GGUF file, or the first of its parts, has.  Errors: those of

@@ -40,19 +40,21 @@ struct rsd_model {
 
 /* Each maps the source's files, reads their headers, appends the tensors to model->entry with roles
  * and shapes, and sets architecture and config where the source has them.  What is there after a
- * failure belongs to the model as well. */
+ * failure belongs to the model as well.  Errors: those of rsd_model_open. */
 RSD_CHECK int rsd_source_file(rsd_model *model, const char *path);
 RSD_CHECK int rsd_source_folder(rsd_model *model, const char *path);
 RSD_CHECK int rsd_source_synthetic(rsd_model *model, const char *text);
-/* model->file[0] is mapped and begins with "GGUF"; maps the other parts of a split model. */
+/* model->file[0] is mapped and begins with "GGUF"; maps the other parts of a split model.
+ * Errors: as above. */
 RSD_CHECK int rsd_source_gguf(rsd_model *model);
 
-/* Shared by the sources. */
+/* Shared by the sources.  Errors: those of rsd_map_open; RSD_ENOMEM. */
 RSD_CHECK int rsd_source_map(rsd_model *model, const char *path); /* one more file */
 RSD_CHECK int rsd_source_room(rsd_model *model, size_t more);     /* for so many more entries */
 void rsd_source_roles(rsd_model *model);                          /* names tell roles */
 
-/* Pointers to all entries, sorted by name; free with free().  Valid until an entry is added. */
+/* Pointers to all entries, sorted by name; free with free().  Valid until an entry is added.
+ * Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_entries_sort(const rsd_model *model, rsd_entry ***out);
 /* Where name is, or belongs, among them; the entry of that name, or NULL. */
 size_t rsd_entries_find(rsd_entry *const *sorted, size_t count, const char *name);
@@ -72,7 +74,8 @@ const char *rsd_entry_file(const rsd_model *model, const rsd_entry *s);
  * feed-forward); what these tell of the other such matrices that are stored alike; the family. */
 void rsd_model_orient(rsd_model *model);
 
-/* A packing for what is listed but whose numbers are not known: reading fails with this line. */
+/* A packing for what is listed but whose numbers are not known: reading fails with this line.
+ * Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_unread_alloc(rsd_packing **out, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

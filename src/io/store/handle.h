@@ -1,6 +1,9 @@
 /* Private to src/io/store: what its files share; no others see HDF5.
  *
- * Written against HDF5 1.10; the macro keeps the same calls with a newer library. */
+ * Written against HDF5 1.10; the macro keeps the same calls with a newer library.
+ *
+ * Errors of every function: those that io/store.h lists, with file, object and reason; what says
+ * more says it below. */
 #ifndef RSD_IO_STORE_PRIVATE_H
 #define RSD_IO_STORE_PRIVATE_H
 

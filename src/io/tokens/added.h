@@ -36,6 +36,7 @@ void rsd_added_free(rsd_added *set);
  * lie in the white space that the one before it took along.  Non-zero stops and is passed on. */
 typedef int rsd_added_sink(void *context, rsd_piece part, const rsd_added_token *token);
 
+/* Cut the text at them.  Errors: the sink's, and rsd_regex_find's. */
 RSD_CHECK int rsd_added_split(const rsd_added *set, rsd_piece text, rsd_added_sink *sink,
                               void *context);
 

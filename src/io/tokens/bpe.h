@@ -45,7 +45,7 @@ void rsd_bpe_free(rsd_bpe *bpe);
 RSD_CHECK int rsd_bpe_add_token(rsd_bpe *bpe, const char *text, size_t n, uint32_t id);
 RSD_CHECK int rsd_bpe_add_merge(rsd_bpe *bpe, const char *a, size_t an, const char *b, size_t bn);
 /* The same with a rank of one's own, which several merges may share: then the leftmost comes first.
- */
+ * Errors of both: as above. */
 RSD_CHECK int rsd_bpe_add_ranked(rsd_bpe *bpe, const char *a, size_t an, const char *b, size_t bn,
                                  uint32_t rank);
 RSD_CHECK int rsd_bpe_set_unknown(rsd_bpe *bpe, const char *text, size_t n);

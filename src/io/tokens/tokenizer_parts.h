@@ -19,6 +19,7 @@ typedef struct {
     size_t count, capacity;
 } rsd_ids;
 
+/* Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_ids_append(rsd_ids *ids, const int32_t *id, size_t count);
 
 struct rsd_tokenizer {
