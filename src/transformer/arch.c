@@ -53,23 +53,61 @@ int rsd_arch_require(rsd_config *c, const char *key, bool otherwise, bool value)
                                   is ? "true" : "false", value ? "true" : "false");
 }
 
-/* The scaling that rope_scaling, or in newer files rope_parameters, asks for. */
-static int read_scaling(rsd_config *c, const char *group, rsd_rotary_spec *out)
+int rsd_arch_read_bias(rsd_config *c, const char *key, const char *yes, const char *no,
+                       rsd_bias_rule *rule)
 {
-    char key[64];
-    const char *type = "default";
-    snprintf(key, sizeof key, "%s.type", group);
-    RSD_TRY(rsd_config_text(c, key, &type));
-    snprintf(key, sizeof key, "%s.rope_type", group);
-    RSD_TRY(rsd_config_text(c, key, &type));
-    if (strcmp(type, "default") == 0)
+    bool is = false;
+    RSD_TRY(rsd_config_flag(c, key, &is));
+    if (rsd_config_has(c, key))
+        *rule = (rsd_bias_rule){ is ? RSD_BIAS_ALL : RSD_BIAS_NONE, is ? yes : no };
+    return RSD_OK;
+}
+
+/* ---- sliding windows ---- */
+
+static int read_layer_types(rsd_config *c, const rsd_shape *s, size_t window, bool *found,
+                            bool *local)
+{
+    const char *types[RSD_LAYERS_MAX];
+    RSD_TRY(rsd_config_texts(c, "layer_types", s->layers, types, found));
+    for (size_t i = 0; *found && i < s->layers; i++) {
+        local[i] = strcmp(types[i], "sliding_attention") == 0;
+        if (!local[i] && strcmp(types[i], "full_attention") != 0)
+            return RSD_FAIL(RSD_EFORMAT,
+                            "config.json: layer_types: '%s' of layer %zu; full_attention and "
+                            "sliding_attention are implemented",
+                            types[i], i);
+        if (local[i] && !window)
+            return RSD_FAIL(RSD_EFORMAT,
+                            "config.json: layer_types: layer %zu is sliding_attention, but no "
+                            "sliding window is said for it",
+                            i);
+    }
+    return RSD_OK;
+}
+
+int rsd_arch_read_windows(rsd_config *c, rsd_shape *s, size_t window, size_t first)
+{
+    bool local[RSD_LAYERS_MAX] = { 0 }, found;
+    for (size_t i = first; window && i < s->layers; i++)
+        local[i] = true;
+    RSD_TRY(read_layer_types(c, s, window, &found, local));
+    if (!window || window >= s->context) /* no window of tokens reaches beyond it */
         return RSD_OK;
-    if (strcmp(type, "linear") != 0 && strcmp(type, "llama3") != 0)
-        return RSD_FAIL(RSD_EFORMAT,
-                        "config.json: %s of type '%s'; default, linear and llama3 are "
-                        "implemented",
-                        group, type);
-    out->scaling = strcmp(type, "linear") == 0 ? RSD_ROPE_LINEAR : RSD_ROPE_LLAMA3;
+    s->window = window;
+    memcpy(s->local, local, sizeof local);
+    return RSD_OK;
+}
+
+/* ---- rotary positions ---- */
+
+/* The numbers of a scaling, and which of them are there. */
+typedef struct {
+    double factor, low_freq, high_freq, original;
+} scaling;
+
+static int read_numbers(rsd_config *c, const char *group, size_t needed, scaling *out)
+{
     const struct {
         const char *name;
         double *value;
@@ -77,23 +115,67 @@ static int read_scaling(rsd_config *c, const char *group, rsd_rotary_spec *out)
                     { "low_freq_factor", &out->low_freq },
                     { "high_freq_factor", &out->high_freq },
                     { "original_max_position_embeddings", &out->original } };
-    for (size_t i = 0; i < (out->scaling == RSD_ROPE_LINEAR ? 1 : 4); i++) {
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char key[80];
         snprintf(key, sizeof key, "%s.%s", group, numbers[i].name);
-        if (!rsd_config_has(c, key))
+        if (i < needed && !rsd_config_has(c, key))
             return RSD_FAIL(RSD_EFORMAT, "config.json: %s is missing", key);
         RSD_TRY(rsd_config_real(c, key, numbers[i].value));
+        if (i < needed && !(*numbers[i].value > 0))
+            return RSD_FAIL(RSD_EFORMAT, "config.json: %s is %g, not above 0", key,
+                            *numbers[i].value);
     }
+    return RSD_OK;
+}
+
+/* The scaling that an object asks for; one without a type that has a factor contradicts itself. */
+static int read_scaling(rsd_config *c, const char *group, rsd_rotary_spec *out)
+{
+    char key[64];
+    const char *type = "default";
+    scaling s = { .factor = 1 };
+    snprintf(key, sizeof key, "%s.type", group);
+    RSD_TRY(rsd_config_text(c, key, &type));
+    snprintf(key, sizeof key, "%s.rope_type", group);
+    RSD_TRY(rsd_config_text(c, key, &type));
+    const bool linear = strcmp(type, "linear") == 0, llama3 = strcmp(type, "llama3") == 0;
+    if (!linear && !llama3 && strcmp(type, "default") != 0)
+        return RSD_FAIL(RSD_EFORMAT,
+                        "config.json: %s of type '%s'; default, linear and llama3 are "
+                        "implemented",
+                        group, type);
+    RSD_TRY(read_numbers(c, group, linear ? 1 : llama3 ? 4 : 0, &s));
+    if (!linear && !llama3)
+        return s.factor == 1 ? RSD_OK
+                             : RSD_FAIL(RSD_EFORMAT,
+                                        "config.json: %s.factor is %g, but its type is '%s'; "
+                                        "linear and llama3 have factors",
+                                        group, s.factor, type);
+    out->scaling = linear ? RSD_ROPE_LINEAR : RSD_ROPE_LLAMA3;
+    out->factor = s.factor;
+    out->low_freq = s.low_freq;
+    out->high_freq = s.high_freq;
+    out->original = s.original;
     return RSD_OK;
 }
 
 int rsd_arch_read_rope(rsd_config *c, size_t dims, size_t context, rsd_rotary_spec *out)
 {
-    *out = (rsd_rotary_spec){ .dims = dims, .context = context, .theta = 10000 };
-    RSD_TRY(rsd_config_real(c, "rotary_emb_base", &out->theta));
+    bool older, newer;
+    const double theta = out->theta > 0 ? out->theta : 10000;
+    *out = (rsd_rotary_spec){ .dims = dims, .context = context, .theta = theta };
+    RSD_TRY(rsd_config_group(c, "rope_scaling", &older));
+    RSD_TRY(rsd_config_group(c, "rope_parameters", &newer));
+    if (older && newer)
+        return RSD_FAIL(RSD_EFORMAT,
+                        "config.json: rope_scaling and rope_parameters are both there; one says "
+                        "how positions are rotated");
     RSD_TRY(rsd_config_real(c, "rope_theta", &out->theta));
     RSD_TRY(rsd_config_real(c, "rope_parameters.rope_theta", &out->theta));
-    RSD_TRY(read_scaling(c, "rope_scaling", out));
-    return read_scaling(c, "rope_parameters", out);
+    RSD_TRY(rsd_config_real(c, "rope_scaling.rope_theta", &out->theta));
+    if (!(out->theta > 0))
+        return RSD_FAIL(RSD_EFORMAT, "config.json: rope_theta is %g, not above 0", out->theta);
+    return read_scaling(c, newer ? "rope_parameters" : "rope_scaling", out);
 }
 
 /* What every architecture asks of its numbers. */

@@ -46,8 +46,11 @@ typedef struct {
 
 /* Read every weight, as float32 (double in the double build).  Free with rsd_weights_free.
  * Errors: those of rsd_arch_configure; RSD_EFORMAT for a tensor that is missing, there twice or of
- * another shape (name and both shapes), a bias without its layer; RSD_EDOM for NaN or Inf;
- * RSD_ENOMEM. */
+ * another shape (name and both shapes), a bias that the configuration excludes or lacks, a weight
+ * that this forward pass does not have (weights_unused.h); RSD_EDOM for NaN or Inf; RSD_ENOMEM.
+ *
+ * A tied model may have its table as the token table or as the head.  Where it has both and they
+ * differ, the stored head is the head, and shape.tied is false then. */
 RSD_CHECK int rsd_weights_load(const rsd_model *model, rsd_weights **out);
 
 /* The same without the linear layers of the blocks: their W has its shape, but neither x nor half.

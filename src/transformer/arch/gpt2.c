@@ -2,6 +2,26 @@
 
 #include <math.h>
 
+/* The names that other architectures have for GPT-2's sizes are allowed where they agree. */
+static int read_other_names(rsd_config *c, const rsd_shape *s)
+{
+    const struct {
+        const char *key;
+        size_t is;
+    } names[] = { { "hidden_size", s->width },
+                  { "num_hidden_layers", s->layers },
+                  { "num_attention_heads", s->heads },
+                  { "max_position_embeddings", s->context } };
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        size_t value = names[k].is;
+        RSD_TRY(rsd_config_size(c, names[k].key, 0, 1 << 24, &value));
+        if (value != names[k].is)
+            return RSD_FAIL(RSD_EFORMAT, "config.json: %s is %zu, but GPT-2's own key says %zu",
+                            names[k].key, value, names[k].is);
+    }
+    return RSD_OK;
+}
+
 static int configure(rsd_config *c, rsd_shape *s)
 {
     bool upcast = false;
@@ -25,8 +45,9 @@ static int configure(rsd_config *c, rsd_shape *s)
     RSD_TRY(rsd_arch_require(c, "scale_attn_by_inverse_layer_idx", false, false));
     RSD_TRY(rsd_arch_require(c, "add_cross_attention", false, false));
     RSD_TRY(rsd_config_flag(c, "reorder_and_upcast_attn", &upcast)); /* rounding only */
+    RSD_TRY(read_other_names(c, s));
     s->attention_scale = 1 / sqrt((double)s->head_size);
-    return RSD_OK;
+    return rsd_arch_read_windows(c, s, 0, 0);
 }
 
 const rsd_arch rsd_arch_gpt2 = {

@@ -37,11 +37,13 @@ static int configure(rsd_config *c, rsd_shape *s)
     s->positions = true;
     s->window = 256;
     s->attention_scale = 1; /* its scores are not scaled */
+    s->qkv_bias = (rsd_bias_rule){ RSD_BIAS_NONE, "a gpt_neo has none on q, k and v" };
     RSD_TRY(rsd_config_size(c, "intermediate_size", 1, 1 << 24, &s->hidden));
     RSD_TRY(rsd_config_size(c, "window_size", 1, 1 << 24, &s->window));
     RSD_TRY(rsd_config_real(c, "layer_norm_epsilon", &s->norm_eps));
     RSD_TRY(rsd_config_flag(c, "tie_word_embeddings", &s->tied));
     RSD_TRY(rsd_arch_read_activation(c, "activation_function", "gelu_new", &s->activation));
+    RSD_TRY(rsd_arch_read_windows(c, s, 0, 0));
     return read_layers(c, s);
 }
 

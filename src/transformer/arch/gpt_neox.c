@@ -14,7 +14,9 @@ static int configure(rsd_config *c, rsd_shape *s)
     RSD_TRY(rsd_config_real(c, "layer_norm_eps", &s->norm_eps));
     RSD_TRY(rsd_config_flag(c, "use_parallel_residual", &s->parallel));
     RSD_TRY(rsd_config_flag(c, "tie_word_embeddings", &s->tied));
-    RSD_TRY(rsd_arch_require(c, "attention_bias", true, true));
+    RSD_TRY(rsd_arch_read_bias(c, "attention_bias", "attention_bias is true",
+                               "attention_bias is false", &s->qkv_bias));
+    s->o_bias = s->qkv_bias;
     RSD_TRY(rsd_arch_read_activation(c, "hidden_act", "gelu", &s->activation));
     RSD_TRY(rsd_config_real(c, "rotary_pct", &share));
     RSD_TRY(rsd_config_real(c, "partial_rotary_factor", &share));
@@ -22,7 +24,10 @@ static int configure(rsd_config *c, rsd_shape *s)
     if (!(share >= 0 && share <= 1))
         return RSD_FAIL(RSD_EFORMAT, "config.json: rotary_pct is %g, not a share", share);
     s->attention_scale = 1 / sqrt((double)s->head_size);
-    return rsd_arch_read_rope(c, (size_t)((double)s->head_size * share), s->context, &s->rotary);
+    const size_t dims = (size_t)((double)s->head_size * share);
+    RSD_TRY(rsd_config_real(c, "rotary_emb_base", &s->rotary.theta));
+    RSD_TRY(rsd_arch_read_windows(c, s, 0, 0));
+    return rsd_arch_read_rope(c, dims, s->context, &s->rotary);
 }
 
 const rsd_arch rsd_arch_gpt_neox = {

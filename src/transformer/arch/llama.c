@@ -4,7 +4,6 @@
 
 int rsd_arch_read_llama(rsd_config *c, rsd_shape *s)
 {
-    bool ignored = false;
     RSD_TRY(rsd_arch_read_sizes(c, s));
     s->kv_heads = s->heads;
     s->head_size = s->heads ? s->width / s->heads : 0;
@@ -17,11 +16,27 @@ int rsd_arch_read_llama(rsd_config *c, rsd_shape *s)
     RSD_TRY(rsd_config_flag(c, "tie_word_embeddings", &s->tied));
     RSD_TRY(rsd_arch_read_activation(c, "hidden_act", "silu", &s->activation));
     RSD_TRY(rsd_arch_read_rope(c, s->head_size, s->context, &s->rotary));
-    /* biases are there or not in the weights, whatever these say */
-    RSD_TRY(rsd_config_flag(c, "attention_bias", &ignored));
-    RSD_TRY(rsd_config_flag(c, "mlp_bias", &ignored));
     s->attention_scale = 1 / sqrt((double)s->head_size);
     return RSD_OK;
+}
+
+/* Files older than the two flags have biases or not, as they are stored. */
+static int configure(rsd_config *c, rsd_shape *s)
+{
+    size_t window = 0;
+    RSD_TRY(rsd_arch_read_llama(c, s));
+    RSD_TRY(rsd_arch_read_bias(c, "attention_bias", "attention_bias is true",
+                               "attention_bias is false", &s->qkv_bias));
+    RSD_TRY(
+        rsd_arch_read_bias(c, "mlp_bias", "mlp_bias is true", "mlp_bias is false", &s->mlp_bias));
+    s->o_bias = s->qkv_bias;
+    RSD_TRY(rsd_config_size(c, "sliding_window", 0, 1 << 24, &window));
+    if (window && window < s->context)
+        return RSD_FAIL(RSD_EFORMAT,
+                        "config.json: sliding_window is %zu, but a llama attends to all %zu "
+                        "positions; as a mistral it is implemented",
+                        window, s->context);
+    return rsd_arch_read_windows(c, s, 0, 0);
 }
 
 const rsd_arch rsd_arch_llama = {
@@ -31,5 +46,5 @@ const rsd_arch rsd_arch_llama = {
     .norm1 = "layers.%.input_layernorm",
     .norm2 = "layers.%.post_attention_layernorm",
     .final_norm = "norm",
-    .configure = rsd_arch_read_llama,
+    .configure = configure,
 };

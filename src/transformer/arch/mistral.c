@@ -1,19 +1,22 @@
 #include "transformer/arch.h"
 
-/* The sliding window is not implemented: contexts up to its size do not feel it. */
 static int configure(rsd_config *c, rsd_shape *s)
 {
+    static const rsd_bias_rule none = { RSD_BIAS_NONE, "a mistral has none" };
+    size_t window = 4096; /* where the key is missing; null is none */
     RSD_TRY(rsd_arch_read_llama(c, s));
-    size_t window = s->context;
+    RSD_TRY(rsd_arch_require(c, "attention_bias", false, false));
+    RSD_TRY(rsd_arch_require(c, "mlp_bias", false, false));
+    s->qkv_bias = s->o_bias = s->mlp_bias = none;
+    if (rsd_config_is_null(c, "sliding_window"))
+        window = 0;
     RSD_TRY(rsd_config_size(c, "sliding_window", 1, 1 << 24, &window));
-    if (window < s->context)
-        s->context = window;
-    return RSD_OK;
+    return rsd_arch_read_windows(c, s, window, 0);
 }
 
 const rsd_arch rsd_arch_mistral = {
     .name = "mistral",
-    .summary = "Llama; contexts up to the size of its sliding window",
+    .summary = "Llama; sliding window",
     .source = "Jiang et al., arXiv:2310.06825",
     .norm1 = "layers.%.input_layernorm",
     .norm2 = "layers.%.post_attention_layernorm",
