@@ -234,7 +234,7 @@ save("bad-offset", [], [tensor("u", [32], 0, (1 << 64) - 32)], bytes(256))
 save("bad-dims", [], [tensor("u", [1] * 5, 0, 0)], bytes(256))
 save("bad-ggml-type", [], [tensor("u", [32], 4, 0)], bytes(256))
 save("bad-alignment", [value("general.alignment", 4, u32(12))], [])
-save("bad-name-not-utf8", [], [struct.pack("<Q", 2) + b"b\xff" + one[8 + len("blk.0.attn_q.weight"):]], bytes(128))
+save("good-name-not-utf8", [], [struct.pack("<Q", 2) + b"b\xff" + one[8 + len("blk.0.attn_q.weight"):]], bytes(128))
 
 
 def split(name, *parts):

@@ -1,9 +1,8 @@
 #include "io/gguf/keys.h"
 
 #include "alloc.h"
-#include "io/gguf/config_parts.h"
+#include "io/gguf/config_json.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
