@@ -139,8 +139,8 @@ static bool is_harmless(const rsd_gguf_keys *keys, const rsd_gguf_value *v)
     return strcmp(name, "tensor_data_layout") == 0 && is_usual_layout(keys->gguf, v->key);
 }
 
-/* The value for a message, never empty, which would ask for nothing; what is no single number, truth
- * value or text is called by its type. */
+/* The value for a message, never empty, which would ask for nothing; what is no single number,
+ * truth value or text is called by its type. */
 static int put_value(const rsd_gguf *gguf, const rsd_gguf_value *v, json_t *config)
 {
     char text[64];
