@@ -273,6 +273,7 @@ static void keys_that_ask_for_more_are_refused_by_name(void **state)
         { "rope.scaling.type", TEXT, 0, "no such" },
         { "rope.scaling.attn_factor", F32, 1.2, NULL },
         { "tensor_data_layout", TEXT, 0, "upside down" },
+        { "hidden_activation", TEXT, 0, "" },
         { "key_that_nobody_knows", U32, 0, NULL },
     };
     rsd_shape s;
@@ -292,13 +293,18 @@ static void factors_without_a_type_are_linear(void **state)
     assert_true(s.rotary.scaling == RSD_ROPE_LINEAR && s.rotary.factor == 2);
 }
 
-static void windows_bound_the_context(void **state)
+/* A Llama with a window is a Mistral, as the configuration calls it. */
+static void windows_are_a_mistrals(void **state)
 {
     (void)state;
     static const entry window = { "attention.sliding_window", U32, 24, NULL };
+    rsd_model *model;
     rsd_shape s;
     CHECK_OK(configure(&window, &s));
-    assert_int_equal(s.context, 24);
+    CHECK_OK(rsd_model_open(in_scratch("meta.gguf"), &model));
+    assert_string_equal(rsd_model_architecture(model), "mistral");
+    assert_non_null(strstr(rsd_model_config(model), "\"sliding_window\": 24"));
+    rsd_model_close(model);
 }
 
 static void put_nothing_of_norms(const char *name, const char *epsilon)
@@ -425,7 +431,7 @@ int main(void)
         cmocka_unit_test(keys_that_change_nothing_are_accepted),
         cmocka_unit_test(keys_that_ask_for_more_are_refused_by_name),
         cmocka_unit_test(factors_without_a_type_are_linear),
-        cmocka_unit_test(windows_bound_the_context),
+        cmocka_unit_test(windows_are_a_mistrals),
         cmocka_unit_test(epsilons_of_another_norm_are_none),
         cmocka_unit_test(a_vocabulary_of_another_size_is_refused),
         cmocka_unit_test(tensors_that_no_llama_has_are_refused_by_name),

@@ -1,7 +1,7 @@
 /* A model: named tensors read from wherever they are stored.
  *
  * Sources: a Hugging Face folder (config.json; model.safetensors or shards with
- * model.safetensors.index.json), one .safetensors, one .gguf (or the first of its parts), one .npy,
+ * model.safetensors.index.json), one .safetensors, one .gguf (or any of its parts), one .npy,
  * `synthetic:...`.  A Python pickle (.bin, .pt, .pth, .ckpt) is refused with the one-line
  * conversion; never executed.
  *
@@ -9,7 +9,8 @@
  * GPTQ, AWQ and bitsandbytes layers of Hugging Face checkpoints, whose arrays appear as the one
  * matrix NAME.weight that they were made from.  Tensors of a GGUF file have the names, and the
  * order of rows, that they have in the Hugging Face checkpoint it was made from, where its
- * architecture is known (gguf/names.h); its configuration is made from its metadata. */
+ * architecture is known (gguf/names.h); X.scale has multiplied X.weight; its configuration is made
+ * from its metadata. */
 #ifndef RSD_IO_MODEL_H
 #define RSD_IO_MODEL_H
 

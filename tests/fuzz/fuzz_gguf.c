@@ -1,6 +1,6 @@
 /* GGUF: the tensors that are accepted lie in the file, apart from one another; metadata can be
- * asked for as any kind, and a configuration made of them.  Where the magic number is in the data
- * again, another part of a split model begins there. */
+ * asked for as any kind, and a configuration and a tokenizer made of them.  Where the magic number
+ * is in the data again, another part of a split model begins there. */
 #include "fuzz.h"
 
 #include "err.h"
@@ -8,6 +8,7 @@
 #include "io/gguf/gguf_config.h"
 #include "io/gguf/parts.h"
 #include "io/gguf/scale.h"
+#include "io/tokens/tokenizer_parts.h"
 #include "mat.h"
 
 #include <string.h>
@@ -110,14 +111,32 @@ static void check(const uint8_t *data, size_t size, const rsd_gguf *g)
     }
 }
 
+/* A vocabulary that is accepted encodes; ids lie in it. */
+static void tokenize(const rsd_gguf *g)
+{
+    static const uint8_t text[] = "<s> ab \xc3\xa9 12";
+    rsd_encoding e = { 0 };
+    rsd_tokenizer *t;
+    const int err = rsd_tokenizer_from_gguf(g, &t);
+    PROMISE(err ? err == RSD_EFORMAT && !t : t != NULL);
+    if (err)
+        return;
+    if (rsd_tokenizer_encode(t, text, sizeof text - 1, true, &e) == RSD_OK)
+        for (size_t i = 0; i < e.count; i++)
+            PROMISE(e.id[i] >= 0 && (size_t)e.id[i] < rsd_tokenizer_vocab(t));
+    rsd_encoding_free(&e);
+    rsd_tokenizer_free(t);
+}
+
 int fuzz_read(const uint8_t *data, size_t size)
 {
     rsd_gguf g;
     const size_t n = part_end(data, size);
     int err = rsd_gguf_parse(data, n, &g);
-    if (!err)
+    if (!err) {
         check(data, n, &g);
-    else
+        tokenize(&g);
+    } else
         PROMISE(*rsd_errmsg() && !g.values && !g.tensors && !g.value && !g.tensor);
     rsd_gguf_free(&g);
     return err ? err : read_parts(data, size);

@@ -179,7 +179,7 @@ os.makedirs(corpus, exist_ok=True)
 
 
 def text(s):
-    return struct.pack("<Q", len(s)) + s.encode()
+    return struct.pack("<Q", len(s.encode())) + s.encode()
 
 
 def value(key, kind, data):
@@ -234,7 +234,7 @@ save("bad-offset", [], [tensor("u", [32], 0, (1 << 64) - 32)], bytes(256))
 save("bad-dims", [], [tensor("u", [1] * 5, 0, 0)], bytes(256))
 save("bad-ggml-type", [], [tensor("u", [32], 4, 0)], bytes(256))
 save("bad-alignment", [value("general.alignment", 4, u32(12))], [])
-save("bad-name-not-utf8", [], [struct.pack("<Q", 2) + b"b\xff" + one[8 + len("blk.0.attn_q.weight"):]], bytes(128))
+save("good-name-not-utf8", [], [struct.pack("<Q", 2) + b"b\xff" + one[8 + len("blk.0.attn_q.weight"):]], bytes(128))
 
 
 def split(name, *parts):
@@ -260,3 +260,22 @@ split("bad-split-number", (0, 2, 1, [one], bytes(128)), (0, 2, 1, [], b""))
 split("bad-split-beyond", (3, 2, 1, [one], bytes(128)))
 split("bad-split-tensors", (0, 2, 9, [one], bytes(128)), (1, 2, 9, [out_weight], bytes(32)))
 split("bad-split-twice", (0, 2, 2, [one], bytes(128)), (1, 2, 2, [one], bytes(128)))
+
+
+def items(kind, data):
+    return u32(kind) + struct.pack("<Q", len(data)) + b"".join(data)
+
+
+def vocabulary(model, tokens, types, more):
+    return [value("tokenizer.ggml.model", 8, text(model)), value("tokenizer.ggml.tokens", 9, items(8, [text(t) for t in tokens])),
+            value("tokenizer.ggml.token_type", 9, items(5, [struct.pack("<i", t) for t in types]))] + more
+
+
+floats = lambda *x: items(6, [struct.pack("<f", v) for v in x])
+save("good-vocabulary-gpt2", vocabulary("gpt2", ["<s>", "a", "b", "ab", "\u0120"], [3, 1, 1, 1, 1], [
+    value("tokenizer.ggml.pre", 8, text("llama-bpe")), value("tokenizer.ggml.merges", 9, items(8, [text("a b")])),
+    value("tokenizer.ggml.bos_token_id", 4, u32(0))]), [])
+save("good-vocabulary-llama", vocabulary("llama", ["<unk>", "<s>", "</s>", "<0xC3>", "a", "b", "ab", "\u2581"],
+                                         [2, 3, 3, 6, 1, 1, 1, 1],
+                                         [value("tokenizer.ggml.scores", 9, floats(0, 0, 0, 0, -3, -2, -1, -1))]), [])
+save("good-vocabulary-short", vocabulary("llama", ["a", "b"], [1], [value("tokenizer.ggml.scores", 9, floats(0))]), [])

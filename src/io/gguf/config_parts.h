@@ -4,21 +4,15 @@
 #define RSD_IO_GGUF_CONFIG_PARTS_H
 
 #include "err.h"
+#include "io/gguf/config_json.h"
 #include "io/gguf/keys.h"
 #include "io/gguf/parts.h"
-
-#include <jansson.h>
 
 typedef struct {
     const rsd_gguf_parts *parts;
     rsd_gguf_keys keys;
     json_t *json;
 } rsd_gguf_configuration;
-
-/* Errors (all): RSD_ENOMEM.  value is taken over; a float32 becomes the decimal number that it was
- * meant to be: 1e-05, not 9.99999974737875e-06. */
-RSD_CHECK int rsd_gguf_config_put(json_t *json, const char *name, json_t *value);
-RSD_CHECK int rsd_gguf_config_real(json_t *json, const char *name, double value);
 
 /* Is this the tensor that stretches the frequencies, of an architecture that has one? */
 bool rsd_gguf_config_takes_factors(const rsd_gguf_configuration *c, const char *tensor);

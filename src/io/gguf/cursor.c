@@ -1,7 +1,6 @@
 #include "io/gguf/cursor.h"
 
 #include "alloc.h"
-#include "utf8.h"
 
 #include <string.h>
 
@@ -60,14 +59,9 @@ int rsd_gguf_take_text(rsd_gguf_cursor *c, const char *what, const char **text, 
 
 int rsd_gguf_take_name(rsd_gguf_cursor *c, const char *what, size_t most, char **out)
 {
-    const size_t begin = c->at;
     const char *text;
     size_t n;
     RSD_TRY(rsd_gguf_take_text(c, what, &text, &n));
-    const size_t valid = rsd_utf8_check((const uint8_t *)text, n);
-    if (valid < n)
-        return RSD_FAIL(RSD_EFORMAT, "the %s at byte %zu is not UTF-8: its byte %zu is 0x%02x",
-                        what, begin, valid, (uint8_t)text[valid]);
     if (n > most || memchr(text, 0, n))
         return RSD_FAIL(RSD_EFORMAT, "%s '%.*s' has %zu bytes%s, at most %zu are allowed", what,
                         (int)(n < 64 ? n : 64), text, n,

@@ -25,7 +25,7 @@ RSD_CHECK int rsd_gguf_skip(rsd_gguf_cursor *c, const char *what, uint64_t count
 /* A length and that many bytes, which stay in the file.  Errors: as above. */
 RSD_CHECK int rsd_gguf_take_text(rsd_gguf_cursor *c, const char *what, const char **text,
                                  size_t *n);
-/* The same, of at most `most` bytes of UTF-8 without a zero, copied: the caller frees.  Also
+/* The same, of at most `most` bytes without a zero, UTF-8 or not, copied: the caller frees.  Also
  * RSD_ENOMEM. */
 RSD_CHECK int rsd_gguf_take_name(rsd_gguf_cursor *c, const char *what, size_t most, char **out);
 

@@ -1,9 +1,8 @@
 #include "io/gguf/keys.h"
 
 #include "alloc.h"
-#include "io/gguf/config_parts.h"
+#include "io/gguf/config_json.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +139,8 @@ static bool is_harmless(const rsd_gguf_keys *keys, const rsd_gguf_value *v)
     return strcmp(name, "tensor_data_layout") == 0 && is_usual_layout(keys->gguf, v->key);
 }
 
-/* The value for a message; what is no single number, truth value or text is called by its type. */
+/* The value for a message, never empty, which would ask for nothing; what is no single number,
+ * truth value or text is called by its type. */
 static int put_value(const rsd_gguf *gguf, const rsd_gguf_value *v, json_t *config)
 {
     char text[64];
@@ -154,7 +154,7 @@ static int put_value(const rsd_gguf *gguf, const rsd_gguf_value *v, json_t *conf
         snprintf(text, sizeof text, "%s", flag ? "true" : "false");
     else if (rsd_gguf_real(gguf, v->key, &real) == RSD_OK)
         snprintf(text, sizeof text, "%.9g", real);
-    else if (rsd_gguf_text(gguf, v->key, &given, &n) == RSD_OK)
+    else if (rsd_gguf_text(gguf, v->key, &given, &n) == RSD_OK && n)
         snprintf(text, sizeof text, "%.*s", n < 60 ? (int)n : 60, given);
     json_t *j = json_string(text);
     return rsd_gguf_config_put(config, v->key, j ? j : json_string("a text that is not UTF-8"));

@@ -1,5 +1,6 @@
 /* Source: llama.cpp, src/llama-vocab.cpp, which gives the expressions of the tokenizer.json that
- * each name was made for beside its own form of them. */
+ * each name was made for beside its own form of them.  Where the two differ (tekken and gpt-4o:
+ * llama.cpp cuts words before combining marks, as in Hindi) it is the tokenizer.json's. */
 #include "io/gguf/pre.h"
 
 #include <string.h>
