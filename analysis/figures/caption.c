@@ -1,7 +1,8 @@
 #include "figures/caption.h"
 
+#include "utf8.h"
+
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 /* First bytes of characters are those that are no continuation, 10xxxxxx. */
@@ -33,14 +34,14 @@ double caption_width(const char *text)
 
 void caption_shorten(const char *text, size_t width, char *out, size_t size)
 {
-    size_t skip = length(text);
-    if (skip <= width) {
-        snprintf(out, size, "%s", text);
-        return;
+    static const char ellipsis[] = "…";
+    size_t skip = length(text), used = 0;
+    if (skip > width && size > sizeof ellipsis) {
+        for (skip = skip - width + 1; *text && (skip > 0 || !starts(*text)); text++)
+            skip -= starts(*text);
+        used = (size_t)(stpcpy(out, ellipsis) - out);
     }
-    for (skip = skip - width + 1; *text && (skip > 0 || !starts(*text)); text++)
-        skip -= starts(*text);
-    snprintf(out, size, "…%s", text);
+    rsd_printable(text, out + used, size - used);
 }
 
 void caption_file_name(char *text)

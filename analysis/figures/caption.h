@@ -4,7 +4,9 @@
 
 #include <stddef.h>
 
-/* text, or its end behind an ellipsis, in at most `width` characters and size bytes. */
+/* text, or its end behind an ellipsis, in at most `width` characters and size bytes, of which
+ * CAPTION_SIZE(width) are enough.  What cannot be shown is escaped (utf8.h), which is wider. */
+#define CAPTION_SIZE(width) (4 * (size_t)(width) + 4)
 void caption_shorten(const char *text, size_t width, char *out, size_t size);
 
 /* About how wide the text is set in a sans-serif face, in units of its size. */

@@ -102,7 +102,7 @@ static int put_control(sheet *s)
 static int put_panels(sheet *s, size_t shown)
 {
     for (size_t i = 0; i < shown; i++) {
-        char title[128];
+        char title[256];
         const view_matrix *m = &s->g->matrix[page_pick(i, s->g->count, shown)];
         view_matrix_label(s->g, m, title, sizeof title);
         RSD_TRY(put_panel(s, m, title, &s->y));

@@ -1,6 +1,7 @@
 /* How many directions hold W, R, the inputs H, R seen through them, and what training learned:
  * cumulative energy, mean over layers, on one axis.  One page per model and quantizer, a panel per
  * role. */
+#include "alloc.h"
 #include "compare/comparison.h"
 #include "figures/axis.h"
 #include "figures/figure.h"
@@ -14,14 +15,30 @@
 
 enum { CURVE_W, CURVE_R, CURVE_H, CURVE_RH, CURVE_TRAINED, CURVES };
 static const char *const columns[] = { "rank", "W", "R", "H", "RH", "trained" };
-enum { RANKS_MAX = 4096 };
-
 /* Sums over the layers of a role, by rank. */
 typedef struct {
     size_t ranks;
-    double sum[CURVES][RANKS_MAX];
-    size_t count[CURVES][RANKS_MAX];
+    double *sum[CURVES]; /* [ranks] each */
+    size_t *count[CURVES];
 } means;
+
+static int means_alloc(size_t ranks, means *m)
+{
+    *m = (means){ .ranks = ranks };
+    for (int k = 0; k < CURVES; k++) {
+        RSD_TRY(rsd_zeroed(ranks, sizeof *m->sum[k], &m->sum[k]));
+        RSD_TRY(rsd_zeroed(ranks, sizeof *m->count[k], &m->count[k]));
+    }
+    return RSD_OK;
+}
+
+static void means_free(means *m)
+{
+    for (int k = 0; k < CURVES; k++) {
+        free(m->sum[k]);
+        free(m->count[k]);
+    }
+}
 
 /* Behind its end a whole curve stays at 1. */
 static void add_curve(means *m, int which, const double *share, size_t n, bool whole)
@@ -41,8 +58,7 @@ static int add_array(means *m, int which, const rsd_store *store, const char *gr
     char *path = NULL;
     double *x = NULL;
     size_t ndim, shape[2];
-    if (asprintf(&path, "%s/%s", group, name) < 0)
-        return RSD_FAIL(RSD_ENOMEM, "path in %s", group);
+    RSD_TRY(rsd_format(&path, "%s/%s", group, name));
     int err = RSD_OK;
     if (rsd_store_exists(store, path))
         err = rsd_store_read_array(store, path, &x, &ndim, shape);
@@ -73,9 +89,9 @@ static int add_trained(means *m, const evidence *e, const evidence_case *c, cons
             continue;
         run = recovery_path(r->run);
         name = rsd_store_escape(tensor);
-        if (!run || !name || asprintf(&group, "%s/layers/%s", run, name) < 0)
-            err = RSD_FAIL(RSD_ENOMEM, "path of a run");
-        else
+        err = run && name ? rsd_format(&group, "%s/layers/%s", run, name)
+                          : RSD_FAIL(RSD_ENOMEM, "path of a run");
+        if (!err)
             err = add_array(m, CURVE_TRAINED, store, group, "singular_values", true);
         free(group);
         free(name);
@@ -89,10 +105,12 @@ static int add_layer(means *m, const evidence *e, const evidence_case *c, const 
                      const rsd_store *store)
 {
     char *matrix = result_matrix_path(c->model, l->tensor), *moment = NULL, *w = NULL;
-    int err = RSD_OK;
-    if (!matrix || asprintf(&moment, "%s/H", matrix) < 0 || asprintf(&w, "%s/W", matrix) < 0)
-        err = RSD_FAIL(RSD_ENOMEM, "path of %s", l->tensor);
-    else
+    int err = matrix ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of %s", l->tensor);
+    if (!err)
+        err = rsd_format(&moment, "%s/H", matrix);
+    if (!err)
+        err = rsd_format(&w, "%s/W", matrix);
+    if (!err)
         err = add_array(m, CURVE_W, store, w, "cumulative_energy", false);
     if (!err)
         err = add_array(m, CURVE_H, store, moment, "cumulative_energy", false);
@@ -112,23 +130,20 @@ static int add_layer(means *m, const evidence *e, const evidence_case *c, const 
 static int put_panel(page *p, const evidence *e, const evidence_case *c, const char *role,
                      const rsd_store *store, size_t top)
 {
-    means *m = calloc(1, sizeof *m);
-    int err = RSD_OK;
-    if (!m)
-        return RSD_FAIL(RSD_ENOMEM, "curves of %s", role);
-    m->ranks = top < RANKS_MAX ? top : RANKS_MAX;
+    means m;
+    int err = means_alloc(top, &m);
     for (size_t i = 0; i < c->layers && !err; i++)
         if (strcmp(c->layer[i].role, role) == 0)
-            err = add_layer(m, e, c, &c->layer[i], store);
+            err = add_layer(&m, e, c, &c->layer[i], store);
     if (!err)
         page_panel(p, role, columns, CURVES + 1);
-    for (size_t r = 0; r < m->ranks && !err; r++) {
+    for (size_t r = 0; r < m.ranks && !err; r++) {
         double row[CURVES + 1] = { (double)(r + 1) };
         for (int k = 0; k < CURVES; k++)
-            row[k + 1] = m->count[k][r] ? m->sum[k][r] / (double)m->count[k][r] : NAN;
+            row[k + 1] = m.count[k][r] ? m.sum[k][r] / (double)m.count[k][r] : NAN;
         page_row(p, row);
     }
-    free(m);
+    means_free(&m);
     return err;
 }
 
@@ -160,7 +175,8 @@ static int draw_case(const view *v, const evidence *e, const evidence_case *c,
     const char *const parts[3] = { c->model, label, "" };
     const char *const names[CURVES] = { "W", "R = W − W_q", "H, the inputs", "R H½",
                                         "trained adapters" };
-    const size_t top = options->top ? options->top : most_rank(c);
+    const size_t most = most_rank(c),
+                 top = options->top && options->top < most ? options->top : most;
     page p;
     int err = RSD_OK;
     RSD_TRY_DONE(page_open(&p, "data_rank", parts));

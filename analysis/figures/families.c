@@ -4,13 +4,14 @@
 #include "figures/axis.h"
 #include "figures/figure.h"
 #include "mat.h"
+#include "spec.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_MAX = 40, BITS_MAX = 10, EXCESS_MAX = 3 /* shown, where others are within */ };
+enum { KEY_MAX = RSD_SPEC_MAX, BITS_MAX = 10, EXCESS_MAX = 3 /* shown, where others are within */ };
 /* Columns before the families', of which each has two: its points, and those that a line joins. */
 enum { BITS, BOUND, LABEL_X, LABEL_Y, FIXED };
 

@@ -7,6 +7,7 @@
 #include "io/file.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -34,17 +35,15 @@ struct gnuplot_pool {
     job *job;
 };
 
-/* Is `folder` one of plots?  Takes the text over. */
-static bool has_scripts(char *folder, char **out)
+/* *out: the folder's path if the scripts are there, else NULL. */
+static int try_scripts(char **out, const char *folder, const char *below)
 {
-    char *style = folder ? rsd_path_join(folder, "style.gp") : NULL;
-    const bool has = style && access(style, R_OK) == 0;
+    char *style = NULL;
+    *out = NULL;
+    RSD_TRY(rsd_format(&style, "%s%s/style.gp", folder, below));
+    const bool has = access(style, R_OK) == 0;
     free(style);
-    if (has)
-        *out = folder;
-    else
-        free(folder);
-    return has;
+    return has ? rsd_format(out, "%s%s", folder, below) : RSD_OK;
 }
 
 /* Folder of the running program, "" where the system does not tell. */
@@ -66,22 +65,25 @@ static bool lies_in(const char *path, const char *folder)
 
 int gnuplot_scripts(char **folder)
 {
-    char program[4096];
+    char program[PATH_MAX];
     const char *wanted = getenv("RESIDUUM_PLOTS");
     if (wanted) {
-        if (has_scripts(strdup(wanted), folder))
-            return RSD_OK;
-        return RSD_FAIL(RSD_ENOTFOUND, "RESIDUUM_PLOTS=%s: no style.gp there", wanted);
+        RSD_TRY(try_scripts(folder, wanted, ""));
+        return *folder ? RSD_OK
+                       : RSD_FAIL(RSD_ENOTFOUND, "RESIDUUM_PLOTS=%s: no style.gp there", wanted);
     }
+    *folder = NULL;
     program_folder(program, sizeof program);
-    if (*program && has_scripts(rsd_path_join(program, "../share/residuum/plots"), folder))
-        return RSD_OK;
-    if (lies_in(program, RSD_BUILD_DIR) && has_scripts(strdup(RSD_PLOTS_SOURCE), folder))
-        return RSD_OK;
-    if (has_scripts(strdup(RSD_PLOTS_DIR), folder))
-        return RSD_OK;
-    return RSD_FAIL(RSD_ENOTFOUND, "no plot scripts in %s; RESIDUUM_PLOTS names their folder",
-                    RSD_PLOTS_DIR);
+    if (*program)
+        RSD_TRY(try_scripts(folder, program, "/../share/residuum/plots"));
+    if (!*folder && lies_in(program, RSD_BUILD_DIR))
+        RSD_TRY(try_scripts(folder, RSD_PLOTS_SOURCE, ""));
+    if (!*folder)
+        RSD_TRY(try_scripts(folder, RSD_PLOTS_DIR, ""));
+    return *folder
+               ? RSD_OK
+               : RSD_FAIL(RSD_ENOTFOUND, "no plot scripts in %s; RESIDUUM_PLOTS names their folder",
+                          RSD_PLOTS_DIR);
 }
 
 int gnuplot_pool_open(const char *scripts, size_t width, gnuplot_pool **out)

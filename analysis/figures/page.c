@@ -1,5 +1,7 @@
 #include "figures/page.h"
 
+#include "alloc.h"
+#include "cli/printable.h"
 #include "figures/caption.h"
 
 #include <math.h>
@@ -20,11 +22,8 @@ int page_open(page *p, const char *figure, const char *const parts[3])
 {
     *p = (page){ .figure = figure };
     const char *const *s = parts;
-    if (asprintf(&p->name, "%s%s%s%s%s%s%s", figure, *s[0] ? "-" : "", s[0], *s[1] ? "-" : "", s[1],
-                 *s[2] ? "-" : "", s[2]) < 0) {
-        p->name = NULL;
-        return no_memory(p);
-    }
+    RSD_TRY(rsd_format(&p->name, "%s%s%s%s%s%s%s", figure, *s[0] ? "-" : "", s[0], *s[1] ? "-" : "",
+                       s[1], *s[2] ? "-" : "", s[2]));
     caption_file_name(p->name);
     p->settings = open_memstream(&p->settings_text, &p->settings_size);
     p->table = open_memstream(&p->table_text, &p->table_size);
@@ -46,16 +45,21 @@ void page_free(page *p)
     *p = (page){ 0 };
 }
 
-/* In single quotes gnuplot expands nothing; a quote is doubled, and a line must not end. */
+/* In single quotes gnuplot expands nothing; a quote is doubled, and a line must not end.  Names
+ * come out of files, and SVG is no XML when it holds what is no UTF-8. */
 void page_put_quoted(FILE *f, const char *s)
 {
+    char *shown;
+    if (printable_copy(s, &shown))
+        shown = NULL;
     fputc('\'', f);
-    for (; *s; s++) {
-        if (*s == '\'')
+    for (const char *p = shown ? shown : "out of memory"; *p; p++) {
+        if (*p == '\'')
             fputc('\'', f);
-        fputc((unsigned char)*s < ' ' ? ' ' : *s, f);
+        fputc(*p, f);
     }
     fputs("'\n", f);
+    free(shown);
 }
 
 void page_text(page *p, const char *name, const char *value)
@@ -66,14 +70,21 @@ void page_text(page *p, const char *name, const char *value)
 
 void page_heading(page *p, const char *title, const char *fmt, ...)
 {
-    char subtitle[1024];
-    va_list ap;
+    char *subtitle = NULL;
+    va_list ap, again;
     va_start(ap, fmt);
-    vsnprintf(subtitle, sizeof subtitle, fmt, ap);
+    va_copy(again, ap);
+    const int n = vsnprintf(NULL, 0, fmt, again);
+    va_end(again);
+    p->starved |= n < 0 || rsd_zeroed((size_t)n + 1, 1, &subtitle);
+    if (subtitle) {
+        vsnprintf(subtitle, (size_t)n + 1, fmt, ap);
+        page_text(p, "title", title);
+        page_text(p, "subtitle", subtitle);
+        p->heading = fmax(heading_size * caption_width(title), text_size * caption_width(subtitle));
+    }
     va_end(ap);
-    page_text(p, "title", title);
-    page_text(p, "subtitle", subtitle);
-    p->heading = fmax(heading_size * caption_width(title), text_size * caption_width(subtitle));
+    free(subtitle);
 }
 
 static void put_number(FILE *f, double x)
@@ -105,12 +116,11 @@ void page_element(page *p, const char *name, size_t i, const char *value)
 
 void page_legend(page *p, const char *text)
 {
-    double *grown = realloc(p->legend, (p->entries + 1) * sizeof *grown);
-    p->starved |= !grown;
-    if (!grown)
+    if (rsd_room(&p->legend, p->entries, 1, sizeof *p->legend)) {
+        p->starved = true;
         return;
-    grown[p->entries++] = sample + sample_gap + text_size * caption_width(text) + entry_gap;
-    p->legend = grown;
+    }
+    p->legend[p->entries++] = sample + sample_gap + text_size * caption_width(text) + entry_gap;
 }
 
 void page_series(page *p, size_t i, const char *text)

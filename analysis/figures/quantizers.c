@@ -1,5 +1,6 @@
 /* Error and size of every quantizer, per layer: one page per model, a column per role, the relative
  * error above and the bits per weight below. */
+#include "alloc.h"
 #include "figures/axis.h"
 #include "figures/figure.h"
 #include "mat.h"
@@ -24,14 +25,13 @@ static int make_names(sheet *s)
 {
     const size_t specs = s->v->specs, columns = 1 + 2 * specs;
     RSD_TRY(rsd_array_alloc(columns, 1, sizeof *s->row, &s->row));
-    RSD_TRY(rsd_array_alloc(columns, 1, sizeof *s->names, &s->names));
-    memset(s->names, 0, columns * sizeof *s->names);
-    s->names[0] = strdup("position");
-    for (size_t q = 0; q < specs; q++)
-        if (asprintf(&s->names[1 + q], "error %s", s->v->spec[q].label) < 0 ||
-            asprintf(&s->names[1 + specs + q], "bits %s", s->v->spec[q].label) < 0)
-            return RSD_FAIL(RSD_ENOMEM, "names of columns");
-    return s->names[0] ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "names of columns");
+    RSD_TRY(rsd_zeroed(columns, sizeof *s->names, &s->names));
+    RSD_TRY(rsd_copy_text("position", &s->names[0]));
+    for (size_t q = 0; q < specs; q++) {
+        RSD_TRY(rsd_format(&s->names[1 + q], "error %s", s->v->spec[q].label));
+        RSD_TRY(rsd_format(&s->names[1 + specs + q], "bits %s", s->v->spec[q].label));
+    }
+    return RSD_OK;
 }
 
 static void put_panel(sheet *s, const view_group *g)

@@ -1,5 +1,6 @@
 #include "figures/runs.h"
 
+#include "alloc.h"
 #include "figures/caption.h"
 #include "mat.h"
 #include "quantizers/label.h"
@@ -20,17 +21,6 @@ static bool any_matches(const rsd_list *globs, const char *text)
 
 static bool is_ok(const recovery_row *row) { return strcmp(row->status, "ok") == 0; }
 
-static int grow(void *array, size_t count, size_t size)
-{
-    void *old;
-    memcpy(&old, array, sizeof old);
-    void *grown = realloc(old, (count + 1) * size);
-    if (!grown)
-        return RSD_FAIL(RSD_ENOMEM, "runs of a figure");
-    memcpy(array, &grown, sizeof grown);
-    return RSD_OK;
-}
-
 static int add_spec(runs *r, const char *spec, bool *taken)
 {
     const rsd_list *wanted = &r->v->selection->specs;
@@ -38,11 +28,11 @@ static int add_spec(runs *r, const char *spec, bool *taken)
     for (size_t i = 0; i < r->specs; i++)
         if (strcmp(r->spec[i].spec, spec) == 0)
             return RSD_OK;
-    char *label = *spec ? rsd_spec_label(spec) : strdup("mapped");
+    char *label = rsd_spec_label(*spec ? spec : "mapped");
     if (!label)
         return RSD_FAIL(RSD_ENOMEM, "label of %s", spec);
     *taken = wanted->count == 0 || any_matches(wanted, spec) || any_matches(wanted, label);
-    int err = *taken ? grow(&r->spec, r->specs, sizeof *r->spec) : RSD_OK;
+    int err = *taken ? rsd_room(&r->spec, r->specs, 1, sizeof *r->spec) : RSD_OK;
     if (!err && *taken)
         r->spec[r->specs++] = (runs_spec){ spec, label };
     else
@@ -56,7 +46,7 @@ static int add_line(runs *r, const recovery_row *row)
         if (strcmp(r->line[i].init, row->init) == 0 &&
             strcmp(r->line[i].variant, row->variant) == 0)
             return RSD_OK;
-    RSD_TRY(grow(&r->line, r->series, sizeof *r->line));
+    RSD_TRY(rsd_room(&r->line, r->series, 1, sizeof *r->line));
     r->line[r->series++] = (runs_series){ row->init, row->variant, NULL };
     return RSD_OK;
 }
@@ -68,7 +58,7 @@ static int add_rank(runs *r, int64_t rank)
         at++;
     if (at < r->ranks && r->rank[at] == rank)
         return RSD_OK;
-    RSD_TRY(grow(&r->rank, r->ranks, sizeof *r->rank));
+    RSD_TRY(rsd_room(&r->rank, r->ranks, 1, sizeof *r->rank));
     memmove(r->rank + at + 1, r->rank + at, (r->ranks - at) * sizeof *r->rank);
     r->rank[at] = rank;
     r->ranks++;
@@ -88,10 +78,7 @@ static int label_lines(runs *r)
     const bool variants = several_variants(r);
     for (size_t i = 0; i < r->series; i++) {
         runs_series *l = &r->line[i];
-        if (asprintf(&l->label, variants ? "%s, %s" : "%s", l->init, l->variant) < 0) {
-            l->label = NULL;
-            return RSD_FAIL(RSD_ENOMEM, "label of %s", l->init);
-        }
+        RSD_TRY(rsd_format(&l->label, variants ? "%s, %s" : "%s", l->init, l->variant));
     }
     return RSD_OK;
 }
@@ -198,11 +185,8 @@ static int add_array(const rsd_store *store, const char *run, const char *name, 
     char *group = recovery_path(run), *path = NULL;
     double *x = NULL;
     size_t ndim, shape[2] = { 0 };
-    int err = RSD_OK;
-    if (!group || asprintf(&path, "%s/%s", group, name) < 0) {
-        path = NULL;
-        err = RSD_FAIL(RSD_ENOMEM, "path of %s", name);
-    }
+    int err =
+        group ? rsd_format(&path, "%s/%s", group, name) : RSD_FAIL(RSD_ENOMEM, "path of %s", name);
     if (!err)
         err = rsd_store_read_array(store, path, &x, &ndim, shape);
     free(path);
@@ -244,7 +228,7 @@ int runs_curve(const runs *r, const runs_spec *spec, const runs_series *line, in
 
 void runs_put_series(const runs *r, page *p)
 {
-    char text[64];
+    char text[CAPTION_SIZE(48)];
     page_number(p, "series", (double)r->series);
     for (size_t i = 0; i < r->series; i++) {
         caption_shorten(r->line[i].label, 48, text, sizeof text);

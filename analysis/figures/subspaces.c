@@ -2,6 +2,7 @@
  * of the best corrections in the data's and the loss's metric, of inputs and gradients, against
  * rank, by initialisation, beside that of random subspaces.  One page per model and quantizer;
  * panels: what they are held against, outputs and inputs. */
+#include "alloc.h"
 #include "compare/evidence.h"
 #include "figures/axis.h"
 #include "figures/figure.h"
@@ -11,8 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { STARTS_MAX = 12, RANKS_MAX = 32 };
 
 #define SIDE(text, name, side)                                                                     \
     {                                                                                              \
@@ -35,9 +34,19 @@ typedef struct {
     const evidence *e;
     const char *model, *spec;
     size_t starts, ranks;
-    const char *start[STARTS_MAX];
-    int64_t rank[RANKS_MAX];
+    const char **start;   /* [starts] */
+    int64_t *rank;        /* [ranks], rising */
+    const char **columns; /* [2 + starts] of a panel: rank, random, one per start */
+    double *row;          /* likewise */
 } sheet;
+
+static void sheet_free(sheet *s)
+{
+    free(s->start);
+    free(s->rank);
+    free(s->columns);
+    free(s->row);
+}
 
 static bool belongs(const sheet *s, const recovery_row *r)
 {
@@ -45,24 +54,45 @@ static bool belongs(const sheet *s, const recovery_row *r)
            strcmp(r->spec, s->spec) == 0;
 }
 
-static void find_axes(sheet *s)
+static int add_start(sheet *s, const char *start)
+{
+    for (size_t k = 0; k < s->starts; k++)
+        if (strcmp(s->start[k], start) == 0)
+            return RSD_OK;
+    RSD_TRY(rsd_room(&s->start, s->starts, 1, sizeof *s->start));
+    s->start[s->starts++] = start;
+    return RSD_OK;
+}
+
+static int add_rank(sheet *s, int64_t rank)
+{
+    size_t at = 0;
+    while (at < s->ranks && s->rank[at] < rank)
+        at++;
+    if (at < s->ranks && s->rank[at] == rank)
+        return RSD_OK;
+    RSD_TRY(rsd_room(&s->rank, s->ranks, 1, sizeof *s->rank));
+    memmove(s->rank + at + 1, s->rank + at, (s->ranks++ - at) * sizeof *s->rank);
+    s->rank[at] = rank;
+    return RSD_OK;
+}
+
+static int find_axes(sheet *s)
 {
     for (size_t i = 0; i < s->e->runs; i++) {
         const recovery_row *r = &s->e->run[i];
-        size_t k = 0, at = 0;
         if (!belongs(s, r))
             continue;
-        while (k < s->starts && strcmp(s->start[k], r->init) != 0)
-            k++;
-        if (k == s->starts && k < STARTS_MAX)
-            s->start[s->starts++] = r->init;
-        while (at < s->ranks && s->rank[at] < r->rank)
-            at++;
-        if ((at < s->ranks && s->rank[at] == r->rank) || s->ranks == RANKS_MAX)
-            continue;
-        memmove(s->rank + at + 1, s->rank + at, (s->ranks++ - at) * sizeof *s->rank);
-        s->rank[at] = r->rank;
+        RSD_TRY(add_start(s, r->init));
+        RSD_TRY(add_rank(s, r->rank));
     }
+    RSD_TRY(rsd_zeroed(2 + s->starts, sizeof *s->columns, &s->columns));
+    RSD_TRY(rsd_zeroed(2 + s->starts, sizeof *s->row, &s->row));
+    s->columns[0] = "rank";
+    s->columns[1] = "random";
+    for (size_t k = 0; k < s->starts; k++)
+        s->columns[2 + k] = s->start[k];
+    return RSD_OK;
 }
 
 static double field(const recovery_layer *l, size_t offset)
@@ -95,18 +125,16 @@ static double mean_of(const sheet *s, const char *start, int64_t rank, size_t of
 
 static void put_panel(sheet *s, page *p, size_t side, axis_range *y)
 {
-    const char *columns[2 + STARTS_MAX] = { "rank", "random" };
     bool any = false;
     for (size_t i = 0; i < s->ranks && !any; i++)
         any = isfinite(mean_of(s, NULL, s->rank[i], sides[side].overlap));
     if (!any)
         return; /* no calibration when the runs were made */
-    for (size_t k = 0; k < s->starts; k++)
-        columns[2 + k] = s->start[k];
-    page_panel(p, sides[side].title, columns, 2 + s->starts);
+    page_panel(p, sides[side].title, s->columns, 2 + s->starts);
     for (size_t i = 0; i < s->ranks; i++) {
-        double row[2 + STARTS_MAX] = { (double)s->rank[i],
-                                       mean_of(s, NULL, s->rank[i], sides[side].random) };
+        double *row = s->row;
+        row[0] = (double)s->rank[i];
+        row[1] = mean_of(s, NULL, s->rank[i], sides[side].random);
         axis_take(y, row[1]);
         for (size_t k = 0; k < s->starts; k++) {
             row[2 + k] = mean_of(s, s->start[k], s->rank[i], sides[side].overlap);
@@ -128,7 +156,7 @@ static int draw_sheet(sheet *s, const page_sink *sink)
                  "%s · %s · share of their subspace in others of "
                  "the same size, mean over layers",
                  s->model, label ? label : s->spec);
-    find_axes(s);
+    RSD_TRY_DONE(find_axes(s));
     page_series(&p, 1, "random subspaces");
     for (size_t k = 0; k < s->starts; k++)
         page_series(&p, 2 + k, s->start[k]);
@@ -144,6 +172,7 @@ static int draw_sheet(sheet *s, const page_sink *sink)
         err = sink->draw(sink->context, &p);
 done:
     page_free(&p);
+    sheet_free(s);
     free(label);
     return err;
 }

@@ -1,5 +1,6 @@
 #include "quantize/budget.h"
 
+#include "alloc.h"
 #include "cli/console.h"
 #include "cli/stop.h"
 #include "linalg/roots.h"
@@ -130,30 +131,23 @@ static void find_uniform(const run *r, double bytes, result *out)
 }
 
 /* A name as a glob that matches it alone. */
-static char *glob_of(const char *name)
+static int glob_of(const char *name, char **out)
 {
-    char *glob = malloc(2 * strlen(name) + 1), *at = glob;
-    for (; glob && *name; *at++ = *name++)
+    RSD_TRY(rsd_zeroed(2 * strlen(name) + 1, 1, out));
+    for (char *at = *out; *name; *at++ = *name++)
         if (strchr("*?[]\\", *name))
             *at++ = '\\';
-    if (glob)
-        *at = 0;
-    return glob;
+    return RSD_OK;
 }
 
 static int add_rules(run *r, const size_t *chosen)
 {
     select_specs *s = r->specs;
-    select_rule *grown = realloc(s->rule, (s->rules + r->count + 1) * sizeof *grown);
-    if (!grown)
-        return RSD_FAIL(RSD_ENOMEM, "%zu rules", s->rules + r->count);
-    s->rule = grown;
+    RSD_TRY(rsd_room(&s->rule, s->rules, r->count, sizeof *s->rule));
     for (size_t i = 0; i < r->count; i++) {
         select_rule *rule = &s->rule[s->rules];
         rule->spec = s->spec[chosen[i]];
-        rule->glob = glob_of(r->item[i].tensor->name);
-        if (!rule->glob)
-            return RSD_FAIL(RSD_ENOMEM, "rule for %s", r->item[i].tensor->name);
+        RSD_TRY(glob_of(r->item[i].tensor->name, &rule->glob));
         s->rules++;
         console_detail("--map '%s=%s'   predicted %.3g nats per token", rule->glob, rule->spec.text,
                        r->item[i].option[chosen[i]].loss);

@@ -1,5 +1,6 @@
 #include "quantize/dense_folder.h"
 
+#include "alloc.h"
 #include "fp.h"
 #include "io/file.h"
 #include "io/safetensors.h"
@@ -204,9 +205,13 @@ static int copy_companions(const char *from, const char *to)
         return RSD_FAIL(RSD_EIO, "%s: %s", from, strerror(errno));
     int err = RSD_OK;
     for (int i = 0; i < n; i++) {
-        char *a = rsd_path_join(from, entry[i]->d_name), *b = rsd_path_join(to, entry[i]->d_name);
+        char *a = NULL, *b = NULL;
         if (!err)
-            err = a && b ? copy_file(a, b) : RSD_FAIL(RSD_ENOMEM, "path in %s", to);
+            err = rsd_format(&a, "%s/%s", from, entry[i]->d_name);
+        if (!err)
+            err = rsd_format(&b, "%s/%s", to, entry[i]->d_name);
+        if (!err)
+            err = copy_file(a, b);
         free(a);
         free(b);
         free(entry[i]);
@@ -217,11 +222,11 @@ static int copy_companions(const char *from, const char *to)
 
 int dense_folder_write(const dense_folder *f)
 {
-    char *tensors = rsd_path_join(f->output, "model.safetensors");
-    char *config = rsd_path_join(f->output, "config.json");
+    char *tensors = NULL, *config = NULL;
     rsd_dtype *type = NULL;
-    int err = tensors && config ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path in %s", f->output);
-    RSD_TRY_DONE(err);
+    int err = RSD_OK;
+    RSD_TRY_DONE(rsd_format(&tensors, "%s/model.safetensors", f->output));
+    RSD_TRY_DONE(rsd_format(&config, "%s/config.json", f->output));
     RSD_TRY_DONE(rsd_array_alloc(rsd_model_count(f->model), 1, sizeof *type, &type));
     RSD_TRY_DONE(rsd_make_folder(f->output));
     RSD_TRY_DONE(write_tensors(f, type, tensors));

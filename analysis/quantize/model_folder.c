@@ -141,10 +141,10 @@ int quantize_to_folder(const quantize_job *job, const rsd_model *model)
                                  .weight = quantized_weight,
                                  .done = written,
                                  .context = &f };
-    char *path = rsd_path_join(job->output, "packed.safetensors");
+    char *path = NULL;
     size_t taken;
-    int err = path ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path in %s", job->output);
-    RSD_TRY_DONE(err);
+    int err = RSD_OK;
+    RSD_TRY_DONE(rsd_format(&path, "%s/packed.safetensors", job->output));
     RSD_TRY_DONE(rsd_st_writer_alloc(&f.packed));
     RSD_TRY_DONE(declare_all(&f, &taken));
     RSD_TRY_DONE(rsd_make_folder(job->output));
