@@ -46,9 +46,9 @@ static bool has_words(const rsd_opt *opt) { return opt->arg && strchr(opt->arg, 
 
 static int out_of_range(const rsd_opt *opt, const char *value, bool below)
 {
-    return RSD_FAIL(RSD_EUSAGE, "%s=%s: it must be at %s %.10g%s%s", opt->name, value,
-                    below ? "least" : "most", below ? opt->min : opt->max,
-                    has_words(opt) ? ", or one of " : "", has_words(opt) ? opt->arg : "");
+    return RSD_FAIL(RSD_EUSAGE, "%s=%s: it must be at %s %.10g (%.10g to %.10g%s%s)", opt->name,
+                    value, below ? "least" : "most", below ? opt->min : opt->max, opt->min,
+                    opt->max, has_words(opt) ? ", or one of " : "", has_words(opt) ? opt->arg : "");
 }
 
 /* The word of "a|b|c" that was probably meant. */

@@ -87,6 +87,7 @@ static void say(int level, const char *fmt, va_list ap)
 SAY(console_error, -1)
 SAY(console_note, 0)
 SAY(console_detail, 1)
+SAY(console_trace, 2)
 
 static void print_time(char *out, size_t size, double s)
 {

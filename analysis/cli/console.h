@@ -11,6 +11,7 @@ int console_level(void);
 /* One line each; safe from any thread. */
 void console_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void console_detail(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* with -v */
+void console_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));  /* with -vv */
 void console_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));  /* always */
 
 /* Work of a known size.  On a terminal one line is redrawn: what, how far, rate and time left.

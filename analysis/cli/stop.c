@@ -9,7 +9,7 @@ static volatile sig_atomic_t caught;
 static void on_signal(int sig)
 {
     caught = sig;
-    static const char text[] = "\nresiduum: finishing the item at hand (again to kill)\n";
+    static const char text[] = "\nresiduum: stopping, what is done is kept (again to kill)\n";
     if (isatty(STDERR_FILENO) && write(STDERR_FILENO, text, sizeof text - 1) < 0)
         return;
 }
@@ -25,5 +25,11 @@ void stop_install(void)
 }
 
 bool stop_requested(void) { return caught != 0; }
+
+bool stop_callback(void *unused)
+{
+    (void)unused;
+    return stop_requested();
+}
 
 int stop_signal(void) { return caught; }

@@ -1,4 +1,5 @@
-/* Ctrl-C and SIGTERM: the item at hand is finished and the file closed.  A second one kills. */
+/* Ctrl-C and SIGTERM: what is done is kept and the file closed.  What takes long asks on its way:
+ * between layers and between passes over windows.  A second signal kills. */
 #ifndef RSD_STOP_H
 #define RSD_STOP_H
 
@@ -6,6 +7,7 @@
 
 void stop_install(void);
 bool stop_requested(void);
-int stop_signal(void); /* the signal that asked, 0 for none */
+bool stop_callback(void *unused); /* the same, for the hooks of src */
+int stop_signal(void);            /* the signal that asked, 0 for none */
 
 #endif

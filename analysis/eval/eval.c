@@ -122,6 +122,8 @@ static int quantize_weights(evaluation *e)
         size_t count;
         if (!select_takes(&e->params->select, e->model, t))
             continue;
+        if (stop_requested())
+            return RSD_FAIL(RSD_ESTOPPED, "stopped before %s", t->name);
         const rsd_spec *spec = select_specs_for(&e->specs, t->name, &count);
         if (count)
             RSD_TRY(quantize_tensor(e, t, spec));
@@ -134,14 +136,8 @@ static int quantize_weights(evaluation *e)
 static void progress(void *context, size_t done)
 {
     const evaluation *e = context;
-    (void)done;
     console_progress_step("", (double)e->stream.batch);
-}
-
-static bool should_stop(void *context)
-{
-    (void)context;
-    return stop_requested();
+    console_trace("%zu of %zu windows", done, e->stream.windows);
 }
 
 /* The adapters beside the linear layers of the pass, which are dense here. */
@@ -180,7 +176,7 @@ static int run_windows(evaluation *e)
                                    .windows = e->stream.windows,
                                    .batch = e->stream.batch,
                                    .progress = progress,
-                                   .stop = should_stop,
+                                   .stop = stop_callback,
                                    .callback_context = e };
     console_progress_begin("pass", (e->stream.windows + e->stream.batch - 1) / e->stream.batch,
                            (double)e->stream.windows);

@@ -133,6 +133,24 @@ static int check_options(const training *t)
     return RSD_OK;
 }
 
+static void trace_windows(void *context, size_t done)
+{
+    const training *t = context;
+    console_trace("step %zu, %zu of %zu windows", t->pretrain.adamw.step + 1, done,
+                  t->params->batch);
+}
+
+static int check_batch(const training *t, const rsd_pretrain_options *o)
+{
+    const size_t windows = rsd_windows(rsd_tokens_count(t->tokens), o->context);
+    if (o->batch > windows)
+        return RSD_FAIL(RSD_EUSAGE,
+                        "--batch %zu: %s has no more than %zu windows of %zu tokens; a step sees "
+                        "each once",
+                        o->batch, t->params->stream.tokens, windows, o->context);
+    return RSD_OK;
+}
+
 static int prepare(training *t, rsd_pretrain_options *o)
 {
     const pretrain_params *p = t->params;
@@ -151,6 +169,9 @@ static int prepare(training *t, rsd_pretrain_options *o)
         .clip = p->clip,
         .seed = p->common.seed,
         .precision = (rsd_precision)p->stream.precision,
+        .stop = stop_callback,
+        .progress = trace_windows,
+        .callback_context = t,
         .recompute = p->recompute,
     };
     if (o->context > most)
@@ -162,6 +183,7 @@ static int prepare(training *t, rsd_pretrain_options *o)
     if (t->eval_tokens && !rsd_windows(rsd_tokens_count(t->eval_tokens), o->context))
         return RSD_FAIL(RSD_EUSAGE, "%s: %zu tokens do not fill a window of %zu inputs and targets",
                         p->eval_tokens, rsd_tokens_count(t->eval_tokens), o->context);
+    RSD_TRY(check_batch(t, o));
     return identify(t, o);
 }
 
@@ -199,8 +221,13 @@ static int evaluate(training *t)
                                    .tokens = t->eval_tokens,
                                    .context = T,
                                    .windows = rsd_windows(rsd_tokens_count(t->eval_tokens), T),
-                                   .batch = p->options.pass };
+                                   .batch = p->options.pass,
+                                   .stop = stop_callback };
     RSD_TRY(rsd_evaluate(&job, &result));
+    if (result.windows < job.windows) { /* done again when the training goes on */
+        rsd_evaluation_free(&result);
+        return RSD_FAIL(RSD_ESTOPPED, "stopped in the evaluation after step %zu", p->adamw.step);
+    }
     t->eval_loss = rsd_mean(result.loss, result.windows);
     t->eval_step = p->adamw.step;
     rsd_evaluation_free(&result);
@@ -218,26 +245,58 @@ static bool due(size_t step, size_t every, size_t last)
     return step == last || (every && step % every == 0);
 }
 
-static int run_steps(training *t)
+/* One step, and the evaluation that is due after it. */
+static int take_step(training *t, double started)
 {
     rsd_pretrain *p = &t->pretrain;
     const pretrain_params *params = t->params;
     const double tokens = (double)params->batch * (double)p->options.context;
-    const double started = console_seconds();
-    while (p->adamw.step < params->steps && !stop_requested()) {
-        char text[64];
-        RSD_TRY(rsd_pretrain_step(p, &t->last));
-        const size_t step = p->adamw.step;
-        t->seconds = console_seconds() - started;
-        snprintf(text, sizeof text, "loss %.4f, %.1fk tokens/s", t->last.loss,
-                 1e-3 * (double)(step - t->first_step) * tokens / t->seconds);
-        console_progress_step(text, 1);
-        if (t->eval_tokens && due(step, params->eval_every, params->steps))
-            RSD_TRY(evaluate(t));
-        if (due(step, params->checkpoint_every, params->steps) || stop_requested())
-            RSD_TRY(pretrain_folder_checkpoint(&t->folder, p, &t->progress));
-    }
+    char text[64];
+    RSD_TRY(rsd_pretrain_step(p, &t->last));
+    const size_t step = p->adamw.step;
+    t->seconds = console_seconds() - started;
+    snprintf(text, sizeof text, "loss %.4f, %.1fk tokens/s", t->last.loss,
+             1e-3 * (double)(step - t->first_step) * tokens / t->seconds);
+    console_progress_step(text, 1);
+    if (t->eval_tokens && due(step, params->eval_every, params->steps))
+        RSD_TRY(evaluate(t));
     return RSD_OK;
+}
+
+/* A signal ends it with the state of the last whole step. */
+static int run_steps(training *t)
+{
+    rsd_pretrain *p = &t->pretrain;
+    const pretrain_params *params = t->params;
+    const double started = console_seconds();
+    size_t kept = p->adamw.step;
+    while (p->adamw.step < params->steps && !stop_requested()) {
+        const int err = take_step(t, started);
+        const size_t step = p->adamw.step;
+        if (err && err != RSD_ESTOPPED)
+            return err;
+        if (step > kept && (due(step, params->checkpoint_every, params->steps) || err)) {
+            RSD_TRY(pretrain_folder_checkpoint(&t->folder, p, &t->progress));
+            kept = step;
+        }
+        if (err)
+            return RSD_OK;
+    }
+    return p->adamw.step > kept ? pretrain_folder_checkpoint(&t->folder, p, &t->progress) : RSD_OK;
+}
+
+/* What a process that was ended between the two last writes has left undone. */
+static int catch_up(training *t)
+{
+    const rsd_pretrain *p = &t->pretrain;
+    if (t->eval_tokens && due(p->adamw.step, t->params->eval_every, t->params->steps)) {
+        const int err = evaluate(t);
+        if (err)
+            return err == RSD_ESTOPPED ? RSD_OK : err;
+    }
+    return p->adamw.step == t->params->steps
+               ? pretrain_folder_checkpoint(&t->folder, p, &t->progress)
+               : RSD_OK;
 }
 
 static int train(training *t)
@@ -251,8 +310,8 @@ static int train(training *t)
                    rsd_model_parameters(t->initial), p->windows, p->options.context,
                    (double)t->params->steps * (double)t->params->batch / (double)p->windows,
                    rsd_transformer_bytes(p->model) / 1000000);
-    if (!left && t->eval_tokens)
-        return evaluate(t); /* done before; what it came to is said again */
+    if (t->first_step)
+        RSD_TRY(catch_up(t));
     console_progress_begin("step", left, (double)left);
     const int err = run_steps(t);
     console_progress_end();
@@ -267,11 +326,20 @@ static void put(json_t *json, const char *key, double value)
 static int report(const training *t)
 {
     const rsd_pretrain *p = &t->pretrain;
+    if (stop_requested() && p->adamw.step == t->first_step) { /* nothing was done */
+        console_note("%s: stopped after %zu of %zu steps", t->folder.path, p->adamw.step,
+                     t->params->steps);
+        return RSD_OK;
+    }
     const double window = (double)p->options.context * (double)p->options.batch;
     const double rate = (double)(p->adamw.step - t->first_step) * window / t->seconds;
     if (!t->params->common.json) {
-        console_note("%s: %zu of %zu steps, loss %.5f, %.0f tokens/s", t->folder.path,
-                     p->adamw.step, t->params->steps, t->last.loss, rate);
+        if (p->adamw.step == t->first_step)
+            console_note("%s: %zu of %zu steps were done before", t->folder.path, p->adamw.step,
+                         t->params->steps);
+        else
+            console_note("%s: %zu of %zu steps, loss %.5f, %.0f tokens/s", t->folder.path,
+                         p->adamw.step, t->params->steps, t->last.loss, rate);
         if (t->eval_tokens)
             console_note("evaluation loss %.5f nats per token, best %.5f after step %zu",
                          t->eval_loss, t->progress.best, t->progress.best_step);

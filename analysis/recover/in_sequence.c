@@ -20,12 +20,6 @@ typedef struct {
     size_t jobs;
 } line;
 
-static bool should_stop(void *context)
-{
-    (void)context;
-    return stop_requested();
-}
-
 /* The job of one layer.  One that is not quantized has nothing to answer with. */
 static int correct(void *context, size_t layer, rsd_slot slot, rsd_mat target,
                    const rsd_calibration *of_inputs, rsd_mat W)
@@ -63,7 +57,7 @@ static int run_sequence(student *s, line *l, rsd_weights *original, rsd_weights 
                                         .batch = sw->pass,
                                         .ridge = ridge,
                                         .correct = correct,
-                                        .stop = should_stop,
+                                        .stop = stop_callback,
                                         .callback_context = l };
     const double started = console_seconds();
     size_t done;

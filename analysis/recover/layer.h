@@ -10,6 +10,7 @@ typedef struct {
     size_t layer;
     rsd_slot slot;
     const rsd_spec *spec; /* NULL: it stays as it is */
+    bool made;            /* tried, for better or worse: false after a signal */
     int err;
     char message[512];
     double bytes, norm, error, start_error; /* sums of squares, as a student's */

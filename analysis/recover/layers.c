@@ -1,6 +1,7 @@
 /* What a trained correction looks like: its spectrum, and what its subspaces share with those of
  * its start, of the residual and of the weight. */
 #include "recover/layers.h"
+#include "cli/stop.h"
 #include "linalg/product.h"
 #include "linalg/spectrum.h"
 #include "linalg/subspace.h"
@@ -255,9 +256,12 @@ int recover_measure(const student *s, measured_layers *out)
     *out = (measured_layers){ 0 };
     RSD_TRY(rsd_array_alloc(layers * RSD_LINEARS, 1, sizeof *out->item, &out->item));
     for (size_t b = 0; b < layers; b++)
-        for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++)
+        for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++) {
+            if (stop_requested())
+                return RSD_FAIL(RSD_ESTOPPED, "stopped before the spectra of block %zu", b);
             if (s->adapters.layer[b][slot].rank)
                 RSD_TRY(measure_layer(s, b, slot, &out->item[out->count++]));
+        }
     return RSD_OK;
 }
 

@@ -1,6 +1,7 @@
 /* A run's model as it is now: its losses, those after merging, and the bytes that it holds. */
 #include "recover/losses.h"
 #include "boot.h"
+#include "cli/stop.h"
 #include "mat.h"
 #include "transformer/evaluate.h"
 
@@ -11,6 +12,14 @@
 
 enum { PROBE_WINDOWS = 32 };
 
+/* A signal ends an evaluation early; a mean over some of its windows is no result. */
+static int all_windows(const rsd_evaluation *e, size_t asked)
+{
+    return e->windows == asked
+               ? RSD_OK
+               : RSD_FAIL(RSD_ESTOPPED, "stopped after %zu of %zu windows", e->windows, asked);
+}
+
 int student_probe(const student *s, double *loss)
 {
     const stream *from = &s->sweep->train;
@@ -20,11 +29,13 @@ int student_probe(const student *s, double *loss)
                                    .tokens = from->tokens,
                                    .context = from->context,
                                    .windows = windows,
-                                   .batch = s->sweep->pass };
+                                   .batch = s->sweep->pass,
+                                   .stop = stop_callback };
     RSD_TRY(rsd_evaluate(&job, &result));
-    *loss = rsd_mean(result.loss, windows);
+    *loss = rsd_mean(result.loss, result.windows);
+    const int err = all_windows(&result, windows);
     rsd_evaluation_free(&result);
-    return RSD_OK;
+    return err;
 }
 
 int sweep_losses(const sweep *s, rsd_transformer *pass, double *loss)
@@ -34,11 +45,13 @@ int sweep_losses(const sweep *s, rsd_transformer *pass, double *loss)
                                    .tokens = s->eval.tokens,
                                    .context = s->eval.context,
                                    .windows = s->eval.windows,
-                                   .batch = s->pass };
+                                   .batch = s->pass,
+                                   .stop = stop_callback };
     RSD_TRY(rsd_evaluate(&job, &result));
     memcpy(loss, result.loss, result.windows * sizeof *loss);
+    const int err = all_windows(&result, s->eval.windows);
     rsd_evaluation_free(&result);
-    return RSD_OK;
+    return err;
 }
 
 int student_losses(const student *s, double *loss) { return sweep_losses(s->sweep, s->pass, loss); }

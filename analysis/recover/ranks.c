@@ -1,6 +1,7 @@
 /* --rank-budget: which layer gets how much of the adapters' numbers. */
 #include "recover/ranks.h"
 #include "cli/console.h"
+#include "cli/stop.h"
 #include "linalg/roots.h"
 #include "linalg/spectrum.h"
 #include "mat.h"
@@ -18,6 +19,7 @@ typedef struct {
     const rank_layer *layer;
     rsd_options of; /* ranks 1, 2, ... */
     rsd_option *option;
+    bool made; /* false after a signal */
     int err;
     char message[512];
 } ranks_job;
@@ -87,6 +89,7 @@ static void run_job(void *context, size_t i)
 {
     ranks_job *j = (ranks_job *)context + i;
     j->err = j->layer->spec ? predict(j) : RSD_OK;
+    j->made = true;
     if (j->err)
         snprintf(j->message, sizeof j->message, "%s: %s", j->layer->tensor->name, rsd_errmsg());
 }
@@ -122,12 +125,16 @@ static int predict_all(ranks_job *job, size_t count)
     const rsd_par_work work = { .count = count,
                                 .bytes = job_bytes,
                                 .run = run_job,
+                                .stop = stop_callback,
                                 .context = job,
                                 .budget = 4 * largest + 100000000 * rsd_par_threads() };
     RSD_TRY(rsd_par_each(&work));
     for (size_t i = 0; i < count; i++)
         if (job[i].err)
             return RSD_FAIL(job[i].err, "%s", job[i].message);
+    for (size_t i = 0; i < count; i++)
+        if (!job[i].made)
+            return RSD_FAIL(RSD_ESTOPPED, "stopped before %s", job[i].layer->tensor->name);
     return RSD_OK;
 }
 

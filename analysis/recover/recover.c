@@ -53,6 +53,11 @@ static int open_streams(sweep *s)
     RSD_TRY(stream_open(&eval, s->model, &s->shape, &s->eval));
     s->pass = s->train.context < PASS_TOKENS ? PASS_TOKENS / s->train.context : 1;
     s->pass = s->pass < p->numbers.batch ? s->pass : p->numbers.batch;
+    if (p->numbers.batch > s->train.windows)
+        return RSD_FAIL(RSD_EUSAGE,
+                        "--batch %zu: %s has no more than %zu windows of %zu tokens; a step sees "
+                        "each once",
+                        p->numbers.batch, p->stream.tokens, s->train.windows, s->train.context);
     if (p->numbers.sequence && p->numbers.sequence < s->train.context)
         return RSD_FAIL(RSD_EUSAGE, "--sequence %zu fills no window of %zu tokens",
                         p->numbers.sequence, s->train.context);

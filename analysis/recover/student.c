@@ -1,6 +1,8 @@
 /* A run's model: every linear layer is read, quantized and given its adapter, side by side. */
 #include "recover/student.h"
 #include "adapters/adalora.h"
+#include "cli/console.h"
+#include "cli/stop.h"
 #include "mat.h"
 #include "par.h"
 #include "recover/layer.h"
@@ -18,6 +20,8 @@ static void run_job(void *context, size_t i)
 {
     layer_job *j = (layer_job *)context + i;
     j->err = layer_make(j, NULL);
+    j->made = true;
+    console_trace("%s: %s", j->to->run->name ? j->to->run->name : "original", j->tensor->name);
     if (j->err)
         snprintf(j->message, sizeof j->message, "%s: %s", j->tensor->name, rsd_errmsg());
 }
@@ -42,12 +46,16 @@ static int make_side_by_side(layer_job *job, size_t jobs)
     const rsd_par_work work = { .count = jobs,
                                 .bytes = job_bytes,
                                 .run = run_job,
+                                .stop = stop_callback,
                                 .context = job,
                                 .budget = 4 * largest + 100000000 * rsd_par_threads() };
     RSD_TRY(rsd_par_each(&work));
     for (size_t i = 0; i < jobs; i++)
         if (job[i].err)
             return RSD_FAIL(job[i].err, "%s", job[i].message);
+    for (size_t i = 0; i < jobs; i++)
+        if (!job[i].made)
+            return RSD_FAIL(RSD_ESTOPPED, "stopped before %s", job[i].tensor->name);
     return RSD_OK;
 }
 

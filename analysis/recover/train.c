@@ -184,6 +184,29 @@ static bool due(size_t step, size_t every, size_t last)
     return step == last || (every && step % every == 0);
 }
 
+/* The state of the last whole step, and the message of what was stopped. */
+static int stopped(const training *t)
+{
+    char message[256];
+    snprintf(message, sizeof message, "%s", rsd_errmsg());
+    RSD_TRY(write_state(t));
+    return RSD_FAIL(RSD_ESTOPPED, "%s", message);
+}
+
+/* One that was stopped is done when the run goes on. */
+static int evaluate_or_stop(const training *t)
+{
+    const int err = evaluate(t);
+    return err == RSD_ESTOPPED ? stopped(t) : err;
+}
+
+static void trace_windows(void *context, size_t done)
+{
+    const student *s = context;
+    console_trace("%s: step %zu, %zu of %zu windows", s->run->name,
+                  rsd_recover_steps(s->trainer) + 1, done, s->sweep->params->numbers.batch);
+}
+
 static int take_step(const training *t)
 {
     const recover_params *p = t->s->sweep->params;
@@ -191,7 +214,10 @@ static int take_step(const training *t)
     rsd_step step;
     const double tokens = (double)t->n->batch * (double)t->s->sweep->train.context;
     const double started = console_seconds();
-    RSD_TRY(rsd_recover_step(t->s->trainer, &step));
+    const int err = rsd_recover_step(t->s->trainer, &step);
+    if (err == RSD_ESTOPPED) /* the adapters are those of the last whole step */
+        return c->steps ? stopped(t) : err;
+    RSD_TRY(err);
     c->seconds += console_seconds() - started;
     c->train_loss[c->steps] = step.loss;
     c->rate[c->steps++] = step.rate;
@@ -201,13 +227,13 @@ static int take_step(const training *t)
     console_progress_step(text, 1);
     const bool evaluation = due(c->steps, t->n->eval_every, t->n->steps);
     if (evaluation)
-        RSD_TRY(evaluate(t));
+        RSD_TRY(evaluate_or_stop(t));
     if (evaluation || due(c->steps, p->checkpoint_every, t->n->steps) || stop_requested())
         return write_state(t);
     return RSD_OK;
 }
 
-static rsd_recover_options options_of(const student *s)
+static rsd_recover_options options_of(student *s)
 {
     const sweep *sw = s->sweep;
     const recover_numbers *n = &sw->params->numbers;
@@ -224,6 +250,9 @@ static rsd_recover_options options_of(const student *s)
         .clip = n->clip,
         .b_ratio = n->b_ratio,
         .seed = s->run->seed,
+        .stop = stop_callback,
+        .progress = trace_windows,
+        .callback_context = s,
         .state_path = sw->params->optimizer_state,
         .adalora = rsd_adalora_defaults,
     };
@@ -269,7 +298,10 @@ static int run_steps(training *t, double first)
         c->best_step = 0;
         c->evals = 1;
     }
-    if (c->steps == t->n->steps) /* stopped between the last step and the end */
+    const bool evaluated = c->eval_step[c->evals - 1] == (double)c->steps;
+    if (!evaluated && due(c->steps, t->n->eval_every, t->n->steps))
+        RSD_TRY(evaluate_or_stop(t)); /* stopped in it */
+    else if (c->steps == t->n->steps) /* stopped between the last step and the end */
         return student_losses(t->s, t->last);
     while (c->steps < t->n->steps) {
         if (stop_requested())

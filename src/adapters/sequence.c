@@ -77,6 +77,8 @@ static int observe(run *r, size_t layer, rsd_slot slot, size_t n)
     RSD_TRY(rsd_moment_alloc(n, &r->H));
     for (size_t w = 0; w < job->windows; w += job->batch) {
         const size_t count = job->windows - w < job->batch ? job->windows - w : job->batch;
+        if (job->stop && job->stop(job->callback_context))
+            return RSD_FAIL(RSD_ESTOPPED, "stopped in layer %zu", layer);
         for (size_t i = 0; i < count; i++)
             RSD_TRY(rsd_tokens_read(job->tokens, (w + i) * T, T, r->token + i * T));
         RSD_TRY(pass(r->original, &r->before, r->token, count, T));
@@ -231,11 +233,11 @@ int rsd_sequence(const rsd_sequence_job *job, size_t *done)
         for (rsd_slot slot = 0; slot < RSD_LINEARS; slot++) {
             if (!leads_group(&r, layer, slot))
                 continue;
-            if (job->stop && job->stop(job->callback_context))
-                goto done;
             RSD_TRY_DONE(correct_group(&r, layer, slot, done));
         }
 done:
+    if (err == RSD_ESTOPPED)
+        err = RSD_OK; /* *done says how far it came */
     rsd_transformer_free(r.current);
     rsd_transformer_free(r.original);
     free(r.panel_after);

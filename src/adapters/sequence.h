@@ -30,7 +30,7 @@ typedef struct {
      * is not to change. */
     int (*correct)(void *context, size_t layer, rsd_slot slot, rsd_mat target,
                    const rsd_calibration *known, rsd_mat W);
-    bool (*stop)(void *context); /* asked before each group of layers; may be NULL */
+    bool (*stop)(void *context); /* asked before each pass; may be NULL */
     void *callback_context;
 } rsd_sequence_job;
 

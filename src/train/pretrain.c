@@ -122,8 +122,13 @@ int rsd_pretrain_step(rsd_pretrain *p, rsd_step *out)
     double sum = 0;
     rsd_gradients_clear(p->grad);
     for (size_t done = 0; done < o->batch; done += o->pass) {
-        const size_t left = o->batch - done;
-        RSD_TRY(run_pass(p, step * o->batch + done, left < o->pass ? left : o->pass, &sum));
+        const size_t left = o->batch - done, count = left < o->pass ? left : o->pass;
+        if (o->stop && o->stop(o->callback_context))
+            return RSD_FAIL(RSD_ESTOPPED, "stopped in step %zu, after %zu of %zu windows", step + 1,
+                            done, o->batch);
+        RSD_TRY(run_pass(p, step * o->batch + done, count, &sum));
+        if (o->progress)
+            o->progress(o->callback_context, done + count);
     }
     *out = (rsd_step){ .loss = sum / ((double)o->batch * (double)o->context),
                        .norm = rsd_norm2(p->grad->memory, p->grad->count),

@@ -22,6 +22,10 @@ typedef struct {
     double clip;  /* most norm of a gradient; 0: any */
     uint64_t seed;
     rsd_precision precision;
+    bool (*stop)(
+        void *context); /* asked before each pass; true: the step is given up; may be NULL */
+    void (*progress)(void *context, size_t windows_done); /* of the step; may be NULL */
+    void *callback_context;
     bool recompute; /* keep blocks' inputs only, run each block again on the way back: less memory,
                        the same bits */
 } rsd_pretrain_options;
@@ -57,7 +61,8 @@ RSD_CHECK int rsd_pretrain_alloc(rsd_weights *weights, const rsd_tokens *tokens,
 void rsd_pretrain_free(rsd_pretrain *p);
 
 /* One step of the schedule.  Weights and moments change only when it succeeds.
- * Errors: RSD_EDOM for a loss or gradient that is not finite; the token stream's; RSD_ENOMEM. */
+ * Errors: RSD_ESTOPPED where stop said so; RSD_EDOM for a loss or gradient that is not finite; the
+ * token stream's; RSD_ENOMEM. */
 RSD_CHECK int rsd_pretrain_step(rsd_pretrain *p, rsd_step *out);
 
 /* After weights were changed by others.  Errors: as rsd_weights_prepare. */

@@ -222,8 +222,13 @@ static int gradients(rsd_recover *r, double *loss)
     *loss = 0;
     memset(r->grad->memory, 0, r->grad->count * sizeof *r->grad->memory);
     for (size_t done = 0; done < o->batch; done += o->pass) {
-        const size_t left = o->batch - done;
-        RSD_TRY(run_pass(r, first + done, left < o->pass ? left : o->pass, loss));
+        const size_t left = o->batch - done, count = left < o->pass ? left : o->pass;
+        if (o->stop && o->stop(o->callback_context))
+            return RSD_FAIL(RSD_ESTOPPED, "stopped in step %zu, after %zu of %zu windows",
+                            r->adamw.step + 1, done, o->batch);
+        RSD_TRY(run_pass(r, first + done, count, loss));
+        if (o->progress)
+            o->progress(o->callback_context, done + count);
     }
     *loss /= targets(o);
     return r->adalora ? rsd_adalora_penalty(r->adalora, &penalty) : RSD_OK;

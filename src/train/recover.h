@@ -35,6 +35,10 @@ typedef struct {
     double decay, clip;
     double b_ratio; /* 1: as A */
     uint64_t seed;
+    bool (*stop)(
+        void *context); /* asked before each pass; true: the step is given up; may be NULL */
+    void (*progress)(void *context, size_t windows_done); /* of the step; may be NULL */
+    void *callback_context;
     const char *state_path;      /* the moments live in this new mapped file; NULL: in memory */
     rsd_adalora_options adalora; /* read for that variant alone; its steps are the schedule's */
 } rsd_recover_options;
@@ -63,7 +67,8 @@ size_t rsd_recover_rank(const rsd_recover *r, size_t layer, rsd_slot slot);
 
 /* out->loss: of the objective, without AdaLoRA's penalty, before the update.  Adapters and moments
  * change only when it succeeds.
- * Errors: RSD_EDOM for a loss or gradient that is not finite; the token stream's; RSD_ENOMEM. */
+ * Errors: RSD_ESTOPPED where stop said so; RSD_EDOM for a loss or gradient that is not finite; the
+ * token stream's; RSD_ENOMEM. */
 RSD_CHECK int rsd_recover_step(rsd_recover *r, rsd_step *out);
 
 /* Adapters, moments, steps and AdaLoRA's importance, in one safetensors file, bit for bit; identity
