@@ -113,16 +113,24 @@ static void schedule_values(void **state)
     const rsd_schedule s = { .steps = 13, .warmup = 5, .peak = 2, .floor = 0.5 };
     for (size_t i = 0; i < 5; i++)
         CHECK_CLOSE(rsd_schedule_rate(&s, i), 0.4 * (double)(i + 1), 4 * DBL_EPSILON);
-    CHECK_CLOSE(rsd_schedule_rate(&s, 8), 1.25, 4 * DBL_EPSILON); /* half way from 4 to 12 */
-    CHECK_CLOSE(rsd_schedule_rate(&s, 6), 0.5 + 1.5 * 0.5 * (1 + M_SQRT1_2), 4 * DBL_EPSILON);
-    assert_true(rsd_schedule_rate(&s, 12) == 0.5 && rsd_schedule_rate(&s, 99) == 0.5);
+    CHECK_CLOSE(rsd_schedule_rate(&s, 7), 0.5 + 1.5 * 0.75,
+                4 * DBL_EPSILON); /* a third of 4 .. 13 */
+    CHECK_CLOSE(rsd_schedule_rate(&s, 10), 0.5 + 1.5 * 0.25, 4 * DBL_EPSILON);
+    assert_true(rsd_schedule_rate(&s, 12) > 0.5); /* the floor is one step behind the last */
+    assert_true(rsd_schedule_rate(&s, 13) == 0.5 && rsd_schedule_rate(&s, 99) == 0.5);
     for (size_t i = 5; i < 12; i++)
         assert_true(rsd_schedule_rate(&s, i) > rsd_schedule_rate(&s, i + 1));
     const rsd_schedule bare = { .steps = 3, .peak = 1 };
-    assert_true(rsd_schedule_rate(&bare, 0) == 1 && rsd_schedule_rate(&bare, 2) == 0);
-    CHECK_CLOSE(rsd_schedule_rate(&bare, 1), 0.5, DBL_EPSILON);
+    assert_true(rsd_schedule_rate(&bare, 0) == 1 && rsd_schedule_rate(&bare, 3) == 0);
+    CHECK_CLOSE(rsd_schedule_rate(&bare, 1), 0.75, DBL_EPSILON);
+    CHECK_CLOSE(rsd_schedule_rate(&bare, 2), 0.25, DBL_EPSILON);
     const rsd_schedule rise = { .steps = 2, .warmup = 2, .peak = 1 };
     assert_true(rsd_schedule_rate(&rise, 0) == 0.5 && rsd_schedule_rate(&rise, 1) == 1);
+    for (size_t steps = 1; steps < 20; steps++) /* every step of every training trains */
+        for (size_t warmup = 0; warmup <= steps; warmup++)
+            for (size_t i = 0; i < steps; i++)
+                assert_true(rsd_schedule_rate(&(rsd_schedule){ steps, warmup, 1, 0 }, i) > 0);
+    assert_true(rsd_schedule_rate(&(rsd_schedule){ 1, 0, 1, 0 }, 0) == 1);
 }
 
 /* ---- new models ---- */

@@ -14,7 +14,7 @@ static const calibrate_params defaults = { .stream.precision = RSD_PRECISION_AUT
 #define AT(field) offsetof(calibrate_params, field)
 /* clang-format off */
 static const rsd_opt options[] = {
-    STREAM_OPTIONS(AT(stream)),
+    STREAM_OPTIONS(AT(stream), STREAM_FIRST_TOKENS),
     { "empirical", 0, RSD_OPT_FLAG, AT(empirical), 0, 0, NULL,
       "G with the data's labels, not drawn from the model (biased: the empirical Fisher matrix)" },
     { "memory", 0, RSD_OPT_REAL, AT(memory), 0, 1e9, "MB",
@@ -51,9 +51,7 @@ static size_t token_count(const collection *c) { return c->stream.windows * c->s
 
 static const char *precision_name(const collection *c)
 {
-    const rsd_precision p = (rsd_precision)c->params->stream.precision;
-    const bool bf16 = p == RSD_PRECISION_BF16 || (p == RSD_PRECISION_AUTO && rsd_bf16_native());
-    return bf16 ? "bf16" : "f32";
+    return c->stream.precision == RSD_PRECISION_BF16 ? "bf16" : "f32";
 }
 
 static char *about_path(const collection *c)
@@ -193,8 +191,7 @@ static int open_pass(collection *c)
     const size_t rows = c->stream.batch * c->stream.context;
     const size_t state = rsd_block_state_size(s, rows) * sizeof(rsd_real);
     const rsd_keep keep = state <= memory_limit(c) / 4 / s->layers ? RSD_KEEP_ALL : RSD_KEEP_INPUTS;
-    RSD_TRY(rsd_transformer_alloc(c->weights, (rsd_precision)c->params->stream.precision, keep,
-                                  rows, &c->pass));
+    RSD_TRY(rsd_transformer_alloc(c->weights, c->stream.precision, keep, rows, &c->pass));
     console_detail("%zu windows a pass, %zu MB of activations%s", c->stream.batch,
                    rsd_transformer_bytes(c->pass) / 1000000,
                    keep == RSD_KEEP_ALL ? "" : "; blocks run again on the way back");

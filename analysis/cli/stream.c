@@ -7,7 +7,14 @@
 
 #include <stdlib.h>
 
-enum { PASS_TOKENS = 2048 };
+enum { PASS_TOKENS = 2048, SMALL_MODEL = 50000000 };
+
+rsd_precision stream_precision(int chosen, size_t parameters)
+{
+    if (chosen != RSD_PRECISION_AUTO)
+        return (rsd_precision)chosen;
+    return parameters >= SMALL_MODEL && rsd_bf16_native() ? RSD_PRECISION_BF16 : RSD_PRECISION_F32;
+}
 
 static int open_tokens(const char *path, const rsd_model *model, rsd_tokens_options *o,
                        rsd_tokens **out)
@@ -43,7 +50,8 @@ int stream_open(const stream_options *options, const rsd_model *model, const rsd
     *out = (stream){ 0 };
     if (!path)
         return RSD_FAIL(RSD_EUSAGE, "say which tokens: --tokens PATH");
-    rsd_tokens_options o = { .vocab = shape->vocab, .limit = options->max_tokens };
+    const bool spread = options->windows == STREAM_SPREAD && options->max_tokens;
+    rsd_tokens_options o = { .vocab = shape->vocab, .limit = spread ? 0 : options->max_tokens };
     const int err = open_tokens(path, model, &o, &out->tokens);
     rsd_tokenizer_free(o.tokenizer);
     RSD_TRY(err);
@@ -51,10 +59,15 @@ int stream_open(const stream_options *options, const rsd_model *model, const rsd
     out->context = context ? context : most < PASS_TOKENS ? most : PASS_TOKENS;
     if (out->context > most)
         return RSD_FAIL(RSD_EUSAGE, "--context %zu is above the model's %zu", context, most);
-    out->windows = rsd_windows(rsd_tokens_count(out->tokens), out->context);
+    size_t tokens = rsd_tokens_count(out->tokens);
+    const size_t all = rsd_windows(tokens, out->context);
+    tokens = spread && options->max_tokens < tokens ? options->max_tokens : tokens;
+    out->windows = rsd_windows(tokens, out->context);
+    out->of = out->windows < all ? all : 0;
+    out->precision = stream_precision(options->precision, rsd_model_parameters(model));
     if (out->windows == 0)
         return RSD_FAIL(RSD_EUSAGE, "%s: %zu tokens do not fill a window of %zu inputs and targets",
-                        path, rsd_tokens_count(out->tokens), out->context);
+                        path, tokens, out->context);
     out->batch = out->context < PASS_TOKENS ? PASS_TOKENS / out->context : 1;
     out->batch = out->batch < out->windows ? out->batch : out->windows;
     return RSD_OK;

@@ -13,6 +13,7 @@
 #include "par.h"
 #include "quantize/budget.h"
 #include "result/calibration_file.h"
+#include "spectra/serial.h"
 #include "transformer/evaluate.h"
 
 #include <jansson.h>
@@ -31,12 +32,15 @@ typedef struct {
     select_options select;
 } eval_params;
 
-static const eval_params defaults = { .stream.precision = RSD_PRECISION_AUTO, .damping = 1e-3 };
+static const eval_params defaults = {
+    .stream = { .precision = RSD_PRECISION_AUTO, .windows = STREAM_SPREAD }, .damping = 1e-3
+};
 
 #define AT(field) offsetof(eval_params, field)
 /* clang-format off */
 static const rsd_opt options[] = {
-    STREAM_OPTIONS(AT(stream)),
+    STREAM_OPTIONS(AT(stream), STREAM_MOST_TOKENS),
+    STREAM_WINDOWS_ROW(AT(stream.windows)),
     { "quantizer", 'q', RSD_OPT_LIST, AT(specs), 0, 0, "SPEC",
       "quantize the linear layers of the blocks first; several with --target-bpw and "
       "--one-at-a-time" },
@@ -153,7 +157,7 @@ static int open_adapter(evaluation *e, rsd_weights *student, size_t rows)
 
 static int open_passes(evaluation *e)
 {
-    const rsd_precision precision = (rsd_precision)e->params->stream.precision;
+    const rsd_precision precision = e->stream.precision;
     const size_t rows = e->stream.batch * e->stream.context;
     rsd_weights *student = e->quantized ? e->quantized : e->original;
     RSD_TRY(rsd_transformer_alloc(student, precision, RSD_KEEP_NOTHING, rows, &e->pass));
@@ -174,6 +178,7 @@ static int run_windows(evaluation *e)
                                    .tokens = e->stream.tokens,
                                    .context = e->stream.context,
                                    .windows = e->stream.windows,
+                                   .of = e->stream.of,
                                    .batch = e->stream.batch,
                                    .progress = progress,
                                    .stop = stop_callback,
@@ -188,13 +193,18 @@ static int run_windows(evaluation *e)
 /* Loss in bits over the bytes of text that the targets stand for; NaN where that is unknown. */
 static int bits_per_byte(const evaluation *e, double loss, double *bits)
 {
-    uint64_t bytes;
+    const size_t T = e->stream.context;
+    double all = 0;
     *bits = NAN;
     if (!rsd_tokens_has_bytes(e->stream.tokens))
         return RSD_OK;
-    const size_t targets = e->result.windows * e->stream.context;
-    RSD_TRY(rsd_tokens_bytes(e->stream.tokens, 1, targets, &bytes));
-    *bits = loss * (double)targets / M_LN2 / (double)bytes;
+    for (size_t w = 0; w < e->result.windows; w++) {
+        uint64_t bytes;
+        const size_t at = rsd_window_at(w, e->stream.windows, e->stream.of);
+        RSD_TRY(rsd_tokens_bytes(e->stream.tokens, at * T + 1, T, &bytes));
+        all += (double)bytes;
+    }
+    *bits = loss * (double)e->result.windows * (double)T / M_LN2 / all;
     return RSD_OK;
 }
 
@@ -203,45 +213,57 @@ static void put(json_t *json, const char *key, double value)
     json_object_set_new(json, key, isfinite(value) ? json_real(value) : json_null());
 }
 
+/* A mean over windows under its key, its error and the block that this was taken in beside it. */
+static void put_mean(json_t *json, const char *key, const double *x, size_t windows)
+{
+    const rsd_series_mean m = rsd_series_mean_of(x, windows);
+    char text[64];
+    put(json, key, m.mean);
+    snprintf(text, sizeof text, "%s_se", key);
+    put(json, text, m.se);
+    snprintf(text, sizeof text, "%s_block", key);
+    json_object_set_new(json, text, json_integer((json_int_t)m.block));
+}
+
 /* What is compared with the original. */
 static int compare(evaluation *e, json_t *json)
 {
     rsd_evaluation *r = &e->result;
     const size_t tokens = r->windows * r->context;
-    double se, *means;
+    double *means;
     RSD_TRY(rsd_array_alloc(r->windows, 1, sizeof *means, &means));
     for (size_t w = 0; w < r->windows; w++)
         means[w] = rsd_mean(r->kl + w * r->context, r->context);
-    int err = rsd_bootstrap_se(means, r->windows, e->params->common.seed, &se);
-    put(json, "kl", rsd_mean(means, r->windows));
-    put(json, "kl_se", se);
+    put_mean(json, "kl", means, r->windows);
     put(json, "kl_median", rsd_quantile(r->kl, tokens, 0.5));
     put(json, "kl_p99", rsd_quantile(r->kl, tokens, 0.99));
     put(json, "top1_agreement", (double)r->agree / (double)tokens);
     put(json, "loss_original", rsd_mean(r->loss_original, r->windows));
     for (size_t w = 0; w < r->windows; w++)
         means[w] = r->loss[w] - r->loss_original[w];
-    if (!err)
-        err = rsd_bootstrap_se(means, r->windows, e->params->common.seed, &se);
-    put(json, "loss_increase", rsd_mean(means, r->windows));
-    put(json, "loss_increase_se", se);
+    put_mean(json, "loss_increase", means, r->windows);
     const double numbers = e->hook ? (double)rsd_adapters_parameters(&e->adapters) : 0;
     put(json, "bits_per_weight", 8 * e->bytes / e->weights);
     put(json, "bits_per_weight_total", (8 * e->bytes + 16 * numbers) / e->weights);
     if (e->hook)
         json_object_set_new(json, "adapter_numbers", json_integer((json_int_t)numbers));
     free(means);
-    return err;
+    return RSD_OK;
 }
 
 static void print_text(const json_t *json)
 {
     /* clang-format off */
     static const char *const units[][2] = {
-        { "loss", "nats per token" }, { "loss_se", "" }, { "perplexity", "" }, { "tokens", "" },
+        { "loss", "nats per token" }, { "loss_se", "" },
+        { "loss_block", "windows that were taken together for the error" },
+        { "perplexity", "" }, { "tokens", "" }, { "windows", "" },
+        { "windows_of", "windows of the stream that these are spread over; 0: its first, or all" },
+        { "precision", "of matrix products" },
         { "bits_per_byte", "" }, { "loss_original", "nats per token" },
         { "loss_increase", "nats per token" }, { "loss_increase_se", "" },
-        { "kl", "nats per token" }, { "kl_se", "" }, { "kl_median", "nats" }, { "kl_p99", "nats" },
+        { "loss_increase_block", "windows" }, { "kl", "nats per token" }, { "kl_se", "" },
+        { "kl_block", "windows" }, { "kl_median", "nats" }, { "kl_p99", "nats" },
         { "top1_agreement", "share of tokens" }, { "bits_per_weight", "of what is quantized" },
         { "bits_per_weight_total", "with adapters at 16 bits a number" }, { "adapter_numbers", "" },
     };
@@ -253,6 +275,8 @@ static void print_text(const json_t *json)
                    units[i][1]);
         else if (json_is_real(v))
             printf("%-18s %.7g %s\n", units[i][0], json_real_value(v), units[i][1]);
+        else if (json_is_string(v))
+            printf("%-18s %s %s\n", units[i][0], json_string_value(v), units[i][1]);
     }
 }
 
@@ -260,16 +284,16 @@ static int report(evaluation *e)
 {
     const rsd_evaluation *r = &e->result;
     const double loss = rsd_mean(r->loss, r->windows);
-    double se, bits;
-    RSD_TRY(rsd_bootstrap_se(r->loss, r->windows, e->params->common.seed, &se));
+    double bits;
     RSD_TRY(bits_per_byte(e, loss, &bits));
     json_t *json = json_object();
-    put(json, "loss", loss);
-    put(json, "loss_se", se);
+    put_mean(json, "loss", r->loss, r->windows);
     put(json, "perplexity", exp(loss));
     put(json, "bits_per_byte", bits);
     json_object_set_new(json, "tokens", json_integer((json_int_t)(r->windows * r->context)));
     json_object_set_new(json, "context", json_integer((json_int_t)r->context));
+    json_object_set_new(json, "windows", json_integer((json_int_t)r->windows));
+    json_object_set_new(json, "windows_of", json_integer((json_int_t)e->stream.of));
     json_object_set_new(
         json, "precision",
         json_string(rsd_matmul_precision(rsd_transformer_mm(e->pass)) == RSD_PRECISION_BF16
@@ -298,7 +322,6 @@ static int measure_singly(evaluation *e, const char *command_line)
     const sensitivity_job job = { .model = e->model,
                                   .name = rsd_model_name(e->model),
                                   .original = e->original,
-                                  .precision = (rsd_precision)p->stream.precision,
                                   .stream = &e->stream,
                                   .select = &p->select,
                                   .specs = &e->specs,
@@ -381,9 +404,12 @@ const rsd_command rsd_command_eval = {
         "MODEL --tokens PATH [-q SPEC]... [--adapter DIR] [--one-at-a-time -o FILE.h5] [--json]",
     .summary = "mean loss of a model, and what quantizing does to it",
     .details =
-        "Loss is in nats per token over consecutive windows that do not overlap; its standard "
-        "error\n"
-        "is the bootstrap's over windows.  With -q, --map or --adapter the changed model is set\n"
+        "Loss is in nats per token over windows that do not overlap; --max-tokens takes windows\n"
+        "spread over the stream, --windows first its first ones.  Standard errors are over "
+        "windows\n"
+        "in blocks that follow each other, as long as windows resemble their neighbours (*_block;\n"
+        "circular block bootstrap, length after Politis & White).  With -q, --map or --adapter the "
+        "changed model is set\n"
         "against the original on the same windows: KL divergence, agreement of the likeliest "
         "token.\n",
     .options = options,

@@ -59,11 +59,11 @@ static void print_row(const sensitivity_row *s)
 
 static json_t *row_json(const sensitivity_row *s)
 {
-    return json_pack("{s:s,s:s,s:I,s:s,s:s,s:I,s:f,s:f,s:f}", "tensor", s->tensor, "role", s->role,
-                     "layer", (json_int_t)s->layer, "spec", s->spec, "init", s->init, "rank",
-                     (json_int_t)s->rank, "increase", s->increase, "increase_se",
-                     isfinite(s->increase_se) ? s->increase_se : 0.0, "first_order",
-                     s->first_order);
+    return json_pack("{s:s,s:s,s:I,s:s,s:s,s:I,s:f,s:o,s:I,s:f}", "tensor", s->tensor, "role",
+                     s->role, "layer", (json_int_t)s->layer, "spec", s->spec, "init", s->init,
+                     "rank", (json_int_t)s->rank, "increase", s->increase, "increase_se",
+                     isfinite(s->increase_se) ? json_real(s->increase_se) : json_null(), "block",
+                     (json_int_t)s->block, "first_order", s->first_order);
 }
 
 /* Whether layers add up is seen by setting these sums against the loss of all at once. */

@@ -1,10 +1,12 @@
 #include "eval/sensitivity.h"
 
+#include "alloc.h"
 #include "boot.h"
 #include "cli/console.h"
 #include "cli/stop.h"
 #include "linalg/lowrank.h"
 #include "mat.h"
+#include "spectra/serial.h"
 #include "transformer/evaluate.h"
 
 #include <math.h>
@@ -32,6 +34,7 @@ static int losses(run *r, double *out)
                                    .tokens = s->tokens,
                                    .context = s->context,
                                    .windows = s->windows,
+                                   .of = s->of,
                                    .batch = s->batch };
     RSD_TRY(rsd_evaluate(&job, &result));
     memcpy(out, result.loss, s->windows * sizeof *out);
@@ -50,7 +53,7 @@ static int add_gradients(run *r)
     void *work = NULL;
     const rsd_real *hidden;
     int err = RSD_OK;
-    RSD_TRY_DONE(rsd_transformer_alloc(r->changed, r->job->precision, RSD_KEEP_INPUTS, T, &t));
+    RSD_TRY_DONE(rsd_transformer_alloc(r->changed, s->precision, RSD_KEEP_INPUTS, T, &t));
     RSD_TRY_DONE(rsd_array_alloc(T + 1, 1, sizeof *token, &token));
     RSD_TRY_DONE(rsd_array_alloc(T, width, sizeof *dh, &dh));
     rsd_loss loss = { .M = T,
@@ -60,7 +63,8 @@ static int add_gradients(run *r)
                       .ce_weight = 1.0 / ((double)s->windows * (double)T) };
     RSD_TRY_DONE(rsd_array_alloc(rsd_loss_work(&loss), 1, 1, &work));
     for (size_t w = 0; w < s->windows && !stop_requested(); w++) {
-        RSD_TRY_DONE(rsd_tokens_read(s->tokens, w * T, T + 1, token));
+        const size_t at = rsd_window_at(w, s->windows, s->of);
+        RSD_TRY_DONE(rsd_tokens_read(s->tokens, at * T, T + 1, token));
         RSD_TRY_DONE(rsd_transformer_forward(t, token, 1, T, &hidden));
         loss.model = rsd_transformer_head(t, hidden);
         RSD_TRY_DONE(rsd_loss_run(rsd_transformer_mm(t), &loss, work));
@@ -80,7 +84,8 @@ static int begin(run *r)
     const size_t tokens = job->stream->batch * job->stream->context;
     RSD_TRY(rsd_weights_copy(job->original, &r->changed));
     RSD_TRY(rsd_gradients_alloc(job->original, &r->gradient));
-    RSD_TRY(rsd_transformer_alloc(r->changed, job->precision, RSD_KEEP_NOTHING, tokens, &r->pass));
+    RSD_TRY(rsd_transformer_alloc(r->changed, job->stream->precision, RSD_KEEP_NOTHING, tokens,
+                                  &r->pass));
     RSD_TRY(rsd_array_alloc(job->stream->windows, 1, sizeof *r->loss_fp, &r->loss_fp));
     RSD_TRY(rsd_array_alloc(job->stream->windows, 1, sizeof *r->difference, &r->difference));
     RSD_TRY(losses(r, r->loss_fp));
@@ -102,6 +107,7 @@ static bool is_done(const run *r, const choice *c)
     for (size_t i = 0; i < r->job->dones; i++) {
         const sensitivity_row *d = &r->job->done[i];
         if ((size_t)d->windows == r->job->stream->windows &&
+            (size_t)d->windows_of == r->job->stream->of &&
             (size_t)d->context == r->job->stream->context && (size_t)d->rank == c->rank &&
             strcmp(d->model, r->job->name) == 0 && strcmp(d->tensor, c->tensor->name) == 0 &&
             strcmp(d->spec, c->spec->text) == 0 &&
@@ -152,29 +158,26 @@ done:
 static int add_row(run *r, const choice *c, double first_order)
 {
     const stream *s = r->job->stream;
-    sensitivity_row *grown = realloc(r->row, (r->rows + 1) * sizeof *grown);
-    if (!grown)
-        return RSD_FAIL(RSD_ENOMEM, "%zu measurements", r->rows + 1);
-    r->row = grown;
-    sensitivity_row *row = &r->row[r->rows];
+    const rsd_series_mean increase = rsd_series_mean_of(r->difference, s->windows);
+    RSD_TRY(rsd_room(&r->row, r->rows, 1, sizeof *r->row));
+    sensitivity_row *row = &r->row[r->rows++];
     *row = (sensitivity_row){
-        .model = strdup(r->job->name),
-        .tensor = strdup(c->tensor->name),
-        .role = strdup(c->tensor->role.role),
-        .spec = strdup(c->spec->text),
-        .init = strdup(c->init ? c->init->text : ""),
         .layer = c->tensor->role.layer,
         .rank = (int64_t)c->rank,
         .windows = (int64_t)s->windows,
+        .windows_of = (int64_t)s->of,
+        .block = (int64_t)increase.block,
         .context = (int64_t)s->context,
         .loss_fp = rsd_mean(r->loss_fp, s->windows),
+        .increase = increase.mean,
+        .increase_se = increase.se,
         .first_order = first_order,
     };
-    r->rows++;
-    if (!row->model || !row->tensor || !row->role || !row->spec || !row->init)
-        return RSD_FAIL(RSD_ENOMEM, "names of a measurement");
-    row->increase = rsd_mean(r->difference, s->windows);
-    return rsd_bootstrap_se(r->difference, s->windows, r->job->seed, &row->increase_se);
+    RSD_TRY(rsd_copy_text(r->job->name, &row->model));
+    RSD_TRY(rsd_copy_text(c->tensor->name, &row->tensor));
+    RSD_TRY(rsd_copy_text(c->tensor->role.role, &row->role));
+    RSD_TRY(rsd_copy_text(c->spec->text, &row->spec));
+    return rsd_copy_text(c->init ? c->init->text : "", &row->init);
 }
 
 static int measure(run *r, const choice *c)
@@ -220,6 +223,22 @@ static int try_one(run *r, const choice *c)
 
 /* ---- all of them ---- */
 
+/* A correction has no more ranks than its matrix. */
+static size_t rank_of(const rsd_tensor *t, size_t asked)
+{
+    const size_t full = t->rows < t->cols ? t->rows : t->cols;
+    return asked < full ? asked : full;
+}
+
+/* Two ranks above what there is are one. */
+static bool is_asked_before(const sensitivity_job *job, const rsd_tensor *t, size_t k)
+{
+    for (size_t i = 0; i < k; i++)
+        if (rank_of(t, job->rank[i]) == rank_of(t, job->rank[k]))
+            return true;
+    return false;
+}
+
 static int each_choice(run *r, const rsd_tensor *t, const rsd_spec *spec)
 {
     const sensitivity_job *job = r->job;
@@ -228,8 +247,9 @@ static int each_choice(run *r, const rsd_tensor *t, const rsd_spec *spec)
     for (size_t i = 0; i < job->inits; i++)
         for (size_t k = 0; k < job->ranks; k++) {
             c.init = &job->init[i];
-            c.rank = job->rank[k];
-            RSD_TRY(try_one(r, &c));
+            c.rank = rank_of(t, job->rank[k]);
+            if (!is_asked_before(job, t, k))
+                RSD_TRY(try_one(r, &c));
         }
     return RSD_OK;
 }

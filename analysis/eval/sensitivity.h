@@ -14,7 +14,6 @@ typedef struct {
     const rsd_model *model;
     const char *name; /* of the model in the table */
     const rsd_weights *original;
-    rsd_precision precision;
     const stream *stream;
     const select_options *select;
     const select_specs *specs;

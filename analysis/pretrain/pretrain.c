@@ -41,13 +41,13 @@ static const pretrain_params defaults = {
 #define AT(field) offsetof(pretrain_params, field)
 /* clang-format off */
 static const rsd_opt options[] = {
-    STREAM_OPTIONS(AT(stream)),
+    STREAM_OPTIONS(AT(stream), STREAM_FIRST_TOKENS),
     { "eval-tokens", 0, RSD_OPT_STRING, AT(eval_tokens), 0, 0, "PATH",
       "token stream to evaluate on, whose best model is kept" },
     { "steps", 0, RSD_OPT_SIZE, AT(steps), 1, 1e9, "N", "steps of the optimizer" },
     { "batch", 0, RSD_OPT_SIZE, AT(batch), 1, 1 << 20, "N", "windows a step" },
     { "lr", 0, RSD_OPT_REAL, AT(lr), 0, 10, "X", "highest learning rate" },
-    { "min-lr", 0, RSD_OPT_REAL, AT(min_lr), 0, 10, "X", "learning rate of the last step" },
+    { "min-lr", 0, RSD_OPT_REAL, AT(min_lr), 0, 10, "X", "learning rate that the fall ends at, one step after the last" },
     { "warmup", 0, RSD_OPT_SIZE, AT(warmup), 0, 1e9, "N",
       "steps on which the learning rate rises from 0; then it falls as half a cosine" },
     { "weight-decay", 0, RSD_OPT_REAL, AT(decay), 0, 10, "X", "of matrices, beside the gradient" },
@@ -110,7 +110,7 @@ static int identify(training *t, const rsd_pretrain_options *o)
     RSD_TRY(stream_fingerprint(t->tokens, tokens));
     rsd_sha256(t->folder.config, strlen(t->folder.config), config);
     snprintf(text, sizeof text,
-             "config %s tokens %zu %s context %zu batch %zu steps %zu warmup %zu lr %.17g %.17g "
+             "config %s tokens %zu %s context %zu batch %zu schedule %zu+%zu lr %.17g %.17g "
              "decay %.17g clip %.17g beta %.17g %.17g seed %zu precision %d",
              config, rsd_tokens_count(t->tokens), tokens, o->context, o->batch, o->schedule.steps,
              o->schedule.warmup, o->schedule.peak, o->schedule.floor, o->decay, o->clip,
@@ -168,7 +168,6 @@ static int prepare(training *t, rsd_pretrain_options *o)
         .decay = p->decay,
         .clip = p->clip,
         .seed = p->common.seed,
-        .precision = (rsd_precision)p->stream.precision,
         .stop = stop_callback,
         .progress = trace_windows,
         .callback_context = t,
@@ -202,6 +201,7 @@ static int open_all(training *t, const char *source)
     /* nothing is written before all options are right */
     RSD_TRY(
         pretrain_folder_start(&t->folder, source, o.seed, t->params->common.force, &t->initial));
+    o.precision = stream_precision(t->params->stream.precision, rsd_model_parameters(t->initial));
     RSD_TRY(rsd_weights_load(t->initial, &t->weights));
     RSD_TRY(rsd_pretrain_alloc(t->weights, t->tokens, &o, &t->pretrain));
     RSD_TRY(pretrain_folder_resume(&t->folder, &t->pretrain, &t->progress));

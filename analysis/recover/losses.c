@@ -45,6 +45,7 @@ int sweep_losses(const sweep *s, rsd_transformer *pass, double *loss)
                                    .tokens = s->eval.tokens,
                                    .context = s->eval.context,
                                    .windows = s->eval.windows,
+                                   .of = s->eval.of,
                                    .batch = s->pass,
                                    .stop = stop_callback };
     RSD_TRY(rsd_evaluate(&job, &result));
@@ -147,9 +148,8 @@ int student_merged_losses(const student *s, recover_merge how, double *loss)
                 RSD_TRY_DONE(merge_layer(
                     s, b, slot, how, (rsd_mat){ rsd_weights_of(w, t), t->rows, t->cols, t->cols }));
         }
-    RSD_TRY_DONE(rsd_transformer_alloc(w, (rsd_precision)s->sweep->params->stream.precision,
-                                       RSD_KEEP_NOTHING, s->sweep->pass * s->sweep->eval.context,
-                                       &pass));
+    RSD_TRY_DONE(rsd_transformer_alloc(w, s->sweep->train.precision, RSD_KEEP_NOTHING,
+                                       s->sweep->pass * s->sweep->eval.context, &pass));
     err = sweep_losses(s->sweep, pass, loss);
 done:
     rsd_transformer_free(pass);

@@ -8,6 +8,7 @@
 
 const recover_params recover_defaults = {
     .stream.precision = RSD_PRECISION_AUTO,
+    .eval_windows = STREAM_SPREAD,
     .numbers = { .b_ratio = 1,
                  .lr = 1e-3,
                  .clip = 1,
@@ -38,7 +39,7 @@ const recover_params recover_defaults = {
     { "batch", 0, RSD_OPT_SIZE, (base) + offsetof(recover_numbers, batch), 1, 1 << 20, "N",        \
       "windows a step" },                                                                          \
     { "lr", 0, RSD_OPT_REAL, (base) + offsetof(recover_numbers, lr), 0, 10, "X",                   \
-      "highest learning rate; it falls to 0 as half a cosine" },                                   \
+      "highest learning rate; it falls as half a cosine, to 0 one step after the last" },                                   \
     { "warmup", 0, RSD_OPT_SIZE, (base) + offsetof(recover_numbers, warmup), 0, 1e9, "N",          \
       "steps on which the learning rate rises from 0, at most half of all" },                      \
     { "clip", 0, RSD_OPT_REAL, (base) + offsetof(recover_numbers, clip), 0, 1e9, "X",              \
@@ -82,11 +83,12 @@ static const rsd_opt number_options[] = { NUMBER_ROWS(0), { 0 } };
 #define AT(field) offsetof(recover_params, field)
 /* clang-format off */
 const rsd_opt recover_options[] = {
-    STREAM_OPTIONS(AT(stream)),
+    STREAM_OPTIONS(AT(stream), STREAM_FIRST_TOKENS),
     { "eval-tokens", 0, RSD_OPT_STRING, AT(eval_tokens), 0, 0, "PATH",
       "token stream that losses are measured on, in windows of the same context" },
     { "max-eval-tokens", 0, RSD_OPT_SIZE, AT(max_eval_tokens), 0, 1e15, "N",
-      "evaluate on the first N tokens; 0: all" },
+      "evaluate on no more than N tokens, in windows (--windows); 0: all" },
+    STREAM_WINDOWS_ROW(AT(eval_windows)),
     { "quantizer", 'q', RSD_OPT_LIST, AT(specs), 0, 0, "SPEC",
       "quantize with NAME[:KEY=VALUE,...], as `residuum list quantizers` names them" },
     { "map", 0, RSD_OPT_LIST, AT(map), 0, 0, "GLOB=SPEC",
@@ -161,7 +163,7 @@ static void put_list(FILE *f, const char *key, const rsd_list *list)
 }
 
 char *recover_canonical(const recover_params *p, const char *tokens, const char *eval_tokens,
-                        size_t context, const char *precision)
+                        const stream *train, const stream *eval)
 {
     char numbers[1024], *text = NULL;
     size_t size = 0;
@@ -172,8 +174,9 @@ char *recover_canonical(const recover_params *p, const char *tokens, const char 
     fputs(numbers, f);
     put_item(f, "tokens", "%.16s", tokens);
     put_item(f, "eval-tokens", "%.16s", eval_tokens);
-    put_item(f, "context", "%zu", context);
-    put_item(f, "precision", "%s", precision);
+    put_item(f, "eval-windows", eval->of ? "%zu of %zu" : "%zu", eval->windows, eval->of);
+    put_item(f, "context", "%zu", train->context);
+    put_item(f, "precision", "%s", train->precision == RSD_PRECISION_BF16 ? "bf16" : "f32");
     put_item(f, "targets", "%s", p->targets ? p->targets : "*");
     put_item(f, "calibration", "%s", p->calibration ? "yes" : "no");
     if (p->target_bpw > 0) { /* runs are named "map" then: their quantizers are said here */

@@ -30,7 +30,7 @@ typedef struct {
     double target_bpw;
     select_options select;
     recover_numbers numbers;
-    int base, save_base;
+    int base, save_base, eval_windows; /* the last: stream_windows */
     bool no_control, recompute, dry_run;
 } recover_params;
 
@@ -71,10 +71,10 @@ RSD_CHECK int recover_plan_make(const recover_params *params, const rsd_model *m
 void recover_plan_free(recover_plan *plan);
 
 /* The canonical text of all that shapes a run's numbers beside what its name says: "key=value"
- * parted by commas.  tokens, eval_tokens: fingerprints of the streams; precision: "f32" or "bf16".
+ * parted by commas.  tokens, eval_tokens: fingerprints of the streams.
  * Caller frees; NULL when memory is out. */
 char *recover_canonical(const recover_params *params, const char *tokens, const char *eval_tokens,
-                        size_t context, const char *precision);
+                        const stream *train, const stream *eval);
 
 /* The quantizer of one linear layer in this run, or NULL: it stays as it is. */
 const rsd_spec *recover_spec_for(const recover_plan *plan, const recover_run *run,

@@ -1,10 +1,12 @@
 /* The runs of a sweep: lists are parsed, crossed, and given their controls. */
 #include "alloc.h"
+#include "cli/console.h"
 #include "near.h"
 #include "quantize/budget.h"
 #include "quantizers/label.h"
 #include "recover/options.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +47,42 @@ static int parse_lists(const recover_params *p, recover_plan *plan)
     if (plan->specs.specs + plan->specs.rules == 0)
         return RSD_FAIL(RSD_EUSAGE, "say which quantizer: -q SPEC or --map GLOB=SPEC");
     return RSD_OK;
+}
+
+/* ---- ranks ---- */
+
+/* Most rank that a layer's correction can have: of the linear layers that get adapters. */
+static size_t widest(const recover_params *p, const rsd_model *model)
+{
+    const select_options all = { 0 };
+    size_t most = 0;
+    for (size_t i = 0; i < rsd_model_count(model); i++) {
+        const rsd_tensor *t = rsd_model_tensor(model, i);
+        const size_t least = t->rows < t->cols ? t->rows : t->cols;
+        if (select_takes(&all, model, t) && (!p->targets || fnmatch(p->targets, t->name, 0) == 0))
+            most = least > most ? least : most;
+    }
+    return most;
+}
+
+/* A rank that no layer has is called by what there is; two that become the same are one. */
+static void cap_ranks(const recover_params *p, const rsd_model *model, choices *of)
+{
+    const size_t most = widest(p, model);
+    size_t kept = 0;
+    for (size_t i = 0; i < of->ranks; i++) {
+        size_t rank = of->rank[i], k = 0;
+        if (most && rank > most) {
+            console_note("--rank %zu: no layer with adapters has more than %zu, which is taken",
+                         rank, most);
+            rank = most;
+        }
+        while (k < kept && of->rank[k] != rank)
+            k++;
+        of->rank[k] = rank;
+        kept += k == kept;
+    }
+    of->ranks = kept;
 }
 
 /* ---- runs ---- */
@@ -181,6 +219,7 @@ int recover_plan_make(const recover_params *params, const rsd_model *model, cons
     *out = (recover_plan){ 0 };
     RSD_TRY(parse_lists(params, out));
     RSD_TRY(check(params, out));
+    cap_ranks(params, model, &out->of);
     RSD_TRY(check_model(params, model, out));
     RSD_TRY(choose_quantizers(params, model, data, out));
     if (!params->no_control && params->numbers.steps)

@@ -49,7 +49,9 @@ static int open_streams(sweep *s)
     RSD_TRY(stream_open(&p->stream, s->model, &s->shape, &s->train));
     const stream_options eval = { .tokens = p->eval_tokens,
                                   .context = s->train.context,
-                                  .max_tokens = p->max_eval_tokens };
+                                  .max_tokens = p->max_eval_tokens,
+                                  .windows = p->eval_windows,
+                                  .precision = p->stream.precision };
     RSD_TRY(stream_open(&eval, s->model, &s->shape, &s->eval));
     s->pass = s->train.context < PASS_TOKENS ? PASS_TOKENS / s->train.context : 1;
     s->pass = s->pass < p->numbers.batch ? s->pass : p->numbers.batch;
@@ -64,20 +66,12 @@ static int open_streams(sweep *s)
     return RSD_OK;
 }
 
-static const char *precision_name(const recover_params *p)
-{
-    const rsd_precision x = (rsd_precision)p->stream.precision;
-    const bool bf16 = x == RSD_PRECISION_BF16 || (x == RSD_PRECISION_AUTO && rsd_bf16_native());
-    return bf16 ? "bf16" : "f32";
-}
-
 static int make_canonical(sweep *s)
 {
     char tokens[65], eval[65];
     RSD_TRY(stream_fingerprint(s->train.tokens, tokens));
     RSD_TRY(stream_fingerprint(s->eval.tokens, eval));
-    s->options =
-        recover_canonical(s->params, tokens, eval, s->train.context, precision_name(s->params));
+    s->options = recover_canonical(s->params, tokens, eval, &s->train, &s->eval);
     return s->options ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "text of the options");
 }
 
@@ -98,7 +92,7 @@ static int open_teacher(sweep *s)
     if (p->numbers.objective == RSD_OBJECTIVE_CE || p->numbers.steps == 0)
         return RSD_OK;
     RSD_TRY(rsd_weights_load(s->model, &s->original));
-    return rsd_transformer_alloc(s->original, (rsd_precision)p->stream.precision, RSD_KEEP_NOTHING,
+    return rsd_transformer_alloc(s->original, s->train.precision, RSD_KEEP_NOTHING,
                                  s->pass * s->train.context, &s->teacher);
 }
 
@@ -186,8 +180,7 @@ static int set_against_controls(const sweep *s, outcome *o)
         recovery_row *r = &o[i].row;
         r->loss_control = o[c].row.loss_trained;
         r->loss_control_se = o[c].row.loss_trained_se;
-        RSD_TRY(rsd_recovered_fraction(o[c].trained, o[i].q, o[i].trained, s->eval.windows,
-                                       BOOTSTRAP_SEED, &f));
+        RSD_TRY(rsd_recovered_fraction(o[c].trained, o[i].q, o[i].trained, s->eval.windows, &f));
         r->recovered_control = f.fraction;
         r->recovered_control_se = f.se;
     }
@@ -286,8 +279,9 @@ const rsd_command rsd_command_recover = {
         "Every combination of quantizer, rank, start, variant and seed is one run.  Losses are\n"
         "in nats per token; recovered % is the share of the quantized model's loss above the\n"
         "original's that training took away, of control % the same with the original model plus\n"
-        "adapters, trained alike, as the base line; errors are the bootstrap's over evaluation\n"
-        "windows.  What counts is the last step's loss; the least on the way is loss_best.  The\n"
+        "adapters, trained alike, as the base line; errors are over evaluation windows, in blocks\n"
+        "as long as windows resemble their neighbours.  What counts is the last step's loss; the "
+        "least on the way is loss_best.  The\n"
         "same command again resumes where it was stopped, in the middle of a run too; more\n"
         "quantizers, ranks or starts are added to the file.\n",
     .options = recover_options,

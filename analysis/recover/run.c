@@ -6,6 +6,7 @@
 #include "recover/losses.h"
 #include "recover/report.h"
 #include "recover/save.h"
+#include "spectra/serial.h"
 #include "train/recovered.h"
 
 #include <malloc.h>
@@ -93,16 +94,21 @@ int run_describe(const sweep *s, const recover_run *run, recovery_row *r)
     r->batch = (int64_t)n->batch;
     r->context = (int64_t)s->train.context;
     r->windows = (int64_t)s->eval.windows;
+    r->windows_of = (int64_t)s->eval.of;
     r->learning_rate = n->lr;
     return RSD_OK;
 }
 
-static int mean_and_error(const double *x, size_t n, double *mean, double *se)
+/* Mean and error of one row of losses; the row keeps the longest block that an error was taken in.
+ */
+static void put_loss(const double *x, size_t n, recovery_row *r, double *mean, double *se)
 {
     if (!x)
-        return RSD_OK;
-    *mean = rsd_mean(x, n);
-    return rsd_bootstrap_se(x, n, BOOTSTRAP_SEED, se);
+        return;
+    const rsd_series_mean m = rsd_series_mean_of(x, n);
+    *mean = m.mean;
+    *se = m.se;
+    r->block = (int64_t)m.block > r->block ? (int64_t)m.block : r->block;
 }
 
 static int put_losses(const sweep *s, outcome *o)
@@ -110,23 +116,24 @@ static int put_losses(const sweep *s, outcome *o)
     recovery_row *r = &o->row;
     const size_t n = s->eval.windows;
     rsd_recovered f;
-    RSD_TRY(mean_and_error(o->fp, n, &r->loss_fp, &r->loss_fp_se));
-    RSD_TRY(mean_and_error(o->q, n, &r->loss_q, &r->loss_q_se));
-    RSD_TRY(mean_and_error(o->init, n, &r->loss_init, &r->loss_init_se));
-    RSD_TRY(mean_and_error(o->trained, n, &r->loss_trained, &r->loss_trained_se));
-    RSD_TRY(mean_and_error(o->merged, n, &r->loss_merged, &r->loss_merged_se));
+    put_loss(o->fp, n, r, &r->loss_fp, &r->loss_fp_se);
+    put_loss(o->q, n, r, &r->loss_q, &r->loss_q_se);
+    put_loss(o->init, n, r, &r->loss_init, &r->loss_init_se);
+    put_loss(o->trained, n, r, &r->loss_trained, &r->loss_trained_se);
+    put_loss(o->merged, n, r, &r->loss_merged, &r->loss_merged_se);
     r->loss_best = o->curves.best;
     r->best_step = (int64_t)o->curves.best_step;
     if (!o->q)
         return RSD_OK; /* a control recovers nothing */
-    RSD_TRY(rsd_recovered_fraction(o->fp, o->q, o->init, n, BOOTSTRAP_SEED, &f));
+    RSD_TRY(rsd_recovered_fraction(o->fp, o->q, o->init, n, &f));
     r->gap = f.gap;
     r->gap_se = f.gap_se;
     r->recovered_init = f.fraction;
     r->recovered_init_se = f.se;
-    RSD_TRY(rsd_recovered_fraction(o->fp, o->q, o->trained, n, BOOTSTRAP_SEED, &f));
+    RSD_TRY(rsd_recovered_fraction(o->fp, o->q, o->trained, n, &f));
     r->recovered_fraction = f.fraction;
     r->recovered_fraction_se = f.se;
+    r->block = (int64_t)f.block > r->block ? (int64_t)f.block : r->block;
     return RSD_OK;
 }
 

@@ -208,8 +208,7 @@ static int reread_loss(const sweep *s, const reread *r, const char *folder, doub
     double *loss = NULL;
     int err = RSD_OK;
     RSD_TRY_DONE(rsd_peft_read(folder, w, &adapters));
-    RSD_TRY_DONE(rsd_transformer_alloc(w, (rsd_precision)s->params->stream.precision,
-                                       RSD_KEEP_NOTHING, rows, &pass));
+    RSD_TRY_DONE(rsd_transformer_alloc(w, s->train.precision, RSD_KEEP_NOTHING, rows, &pass));
     const rsd_adapted_options o = { .weights = w,
                                     .base = r->weights ? NULL : &r->plain.base,
                                     .adapters = &adapters,
@@ -230,9 +229,7 @@ done:
 /* Adapters of a variant that PEFT lacks are multiplied out, which rounds: in bfloat16 to 8 bits. */
 static double rounding(const sweep *s, double loss)
 {
-    const rsd_precision p = (rsd_precision)s->params->stream.precision;
-    const bool bf16 = p == RSD_PRECISION_BF16 || (p == RSD_PRECISION_AUTO && rsd_bf16_native());
-    return (bf16 ? 1e-3 : 2e-6) * fmax(1, fabs(loss));
+    return (s->train.precision == RSD_PRECISION_BF16 ? 1e-3 : 2e-6) * fmax(1, fabs(loss));
 }
 
 static int compare(const sweep *s, const reread *r, const char *folder, double said, double *read)

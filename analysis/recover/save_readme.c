@@ -54,7 +54,8 @@ static void put_streams(FILE *f, const sweep *s)
     put_path(f, "--tokens", s->params->eval_tokens);
     fprintf(f, " --context %zu", s->eval.context);
     if (s->params->max_eval_tokens)
-        fprintf(f, " --max-tokens %zu", s->params->max_eval_tokens);
+        fprintf(f, " --max-tokens %zu%s", s->params->max_eval_tokens,
+                s->params->eval_windows == STREAM_FIRST ? " --windows first" : "");
     fputc('\n', f);
 }
 

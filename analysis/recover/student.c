@@ -207,8 +207,7 @@ static int open_pass(student *s, bool trains)
     const size_t rows = s->sweep->pass * s->sweep->train.context;
     const rsd_keep trained = p->recompute ? RSD_KEEP_INPUTS : RSD_KEEP_ALL;
     const rsd_keep keep = trains ? trained : RSD_KEEP_NOTHING;
-    RSD_TRY(rsd_transformer_alloc(s->weights, (rsd_precision)p->stream.precision, keep, rows,
-                                  &s->pass));
+    RSD_TRY(rsd_transformer_alloc(s->weights, s->sweep->train.precision, keep, rows, &s->pass));
     const rsd_adapted_options o = { .weights = s->weights,
                                     .base = &s->base,
                                     .adapters = s->adapted ? &s->adapters : NULL,

@@ -7,8 +7,6 @@
 #include "result/calibration_file.h"
 #include "result/recovery_table.h"
 
-enum { BOOTSTRAP_SEED = 0 }; /* standard errors are the same numbers whatever --seed is */
-
 /* What is open for the whole sweep. */
 typedef struct {
     const recover_params *params;

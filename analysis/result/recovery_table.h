@@ -36,6 +36,8 @@
     ENTRY(batch, "window", "windows of a step")                                                    \
     ENTRY(context, "token", "inputs of a window")                                                  \
     ENTRY(windows, "window", "of the evaluation")                                                  \
+    ENTRY(windows_of, "window", "of the stream that these are spread over; 0: its first, or all")  \
+    ENTRY(block, "window", "longest block of windows that an error was taken in")                  \
     ENTRY(tokens, "token", "trained on, repetitions counted")                                      \
     ENTRY(best_step, "step", "of the least evaluation loss")                                       \
     ENTRY(adapter_numbers, "count", "numbers that train")                                          \
@@ -59,7 +61,7 @@
     ENTRY(weight_error, "ratio", "||W - Wq||_F / ||W||_F over the quantized layers")               \
     ENTRY(start_error, "ratio", "||W - Wq - C||_F / ||W||_F, C the start's correction")            \
     ENTRY(loss_fp, "nat/token", "of the original model")                                           \
-    ENTRY(loss_fp_se, "nat/token", "its standard error: bootstrap over windows")                   \
+    ENTRY(loss_fp_se, "nat/token", "its standard error: over blocks of windows")                   \
     ENTRY(loss_q, "nat/token", "of the model quantized without adapters")                          \
     ENTRY(loss_q_se, "nat/token", "its standard error")                                            \
     ENTRY(loss_init, "nat/token", "with the adapters as they start")                               \

@@ -18,6 +18,8 @@
     ENTRY(layer, "block", "block number, -1 outside the blocks")                                   \
     ENTRY(rank, "rank", "of the correction; 0: none")                                              \
     ENTRY(windows, "window", "that the losses are means over")                                     \
+    ENTRY(windows_of, "window", "of the stream that these are spread over; 0: its first, or all")  \
+    ENTRY(block, "window", "block of windows that the error was taken in")                         \
     ENTRY(context, "token", "inputs of a window")
 /* clang-format on */
 /* clang-format off */

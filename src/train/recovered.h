@@ -11,21 +11,21 @@
 #include "err.h"
 
 #include <stddef.h>
-#include <stdint.h>
 
 typedef struct {
     double gap, gap_se; /* mean_i(q_i - base_i), nats per token, and its standard error */
     double fraction;    /* NaN where it is not defined: the gap is not above its own error */
     double se;          /* of the fraction */
+    size_t block;       /* windows of the longer of the blocks that the two errors were taken in */
 } rsd_recovered;
 
-/* Standard errors are the bootstrap's over windows (boot.h), paired: a window's three losses are
- * drawn together.  That of the ratio is the one of its linear part, (q - rec - f (q - base)) / gap,
+/* Standard errors are over windows in blocks (spectra/serial.h), paired: a window's three losses
+ * stay together.  That of the ratio is the one of its linear part, (q - rec - f (q - base)) / gap,
  * which stays finite where draws of the gap come near 0.
  *
  * n < 2 windows have no error: nothing is defined but the gap.  Errors: RSD_ENOMEM.
  * Source: Efron & Tibshirani 1993, sections 6 and 21.5 (delta method). */
 RSD_CHECK int rsd_recovered_fraction(const double *base, const double *q, const double *rec,
-                                     size_t n, uint64_t seed, rsd_recovered *out);
+                                     size_t n, rsd_recovered *out);
 
 #endif

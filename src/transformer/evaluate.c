@@ -10,6 +10,12 @@ size_t rsd_windows(size_t tokens, size_t context)
     return tokens > context ? (tokens - 1) / context : 0;
 }
 
+size_t rsd_window_at(size_t i, size_t count, size_t of)
+{
+    /* i * of may be beyond size_t where both are windows of a long stream */
+    return of ? i * (of / count) + i * (of % count) / count : i;
+}
+
 /* Memory of one pass. */
 typedef struct {
     int32_t *token, *input, *target;
@@ -46,7 +52,8 @@ static int read_windows(const rsd_evaluate_job *job, size_t first, size_t count,
 {
     const size_t T = job->context;
     for (size_t w = 0; w < count; w++) {
-        RSD_TRY(rsd_tokens_read(job->tokens, (first + w) * T, T + 1, p->token));
+        const size_t at = rsd_window_at(first + w, job->windows, job->of);
+        RSD_TRY(rsd_tokens_read(job->tokens, at * T, T + 1, p->token));
         memcpy(p->input + w * T, p->token, T * sizeof *p->token);
         memcpy(p->target + w * T, p->token + 1, T * sizeof *p->token);
     }

@@ -9,6 +9,10 @@
  * next-token targets; what fills no window is left out. */
 size_t rsd_windows(size_t tokens, size_t context);
 
+/* The place in the stream of the i-th of `count` windows that lie evenly over `of`, the first
+ * window among them: floor(i of / count).  of 0: the first `count`, which is i.  count <= of. */
+size_t rsd_window_at(size_t i, size_t count, size_t of);
+
 /* Results; free with rsd_evaluation_free. */
 typedef struct {
     size_t windows, context;
@@ -22,6 +26,7 @@ typedef struct {
     rsd_transformer *model, *original; /* original NULL: none */
     const rsd_tokens *tokens;
     size_t context, windows;
+    size_t of; /* windows of the stream that these are spread over (rsd_window_at); 0: the first */
     size_t batch; /* windows a pass: the transformers have memory for batch * context tokens */
     void (*progress)(void *context, size_t windows_done);
     bool (*stop)(void *context); /* true: end early, with the windows done; may be NULL */
