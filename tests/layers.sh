@@ -65,7 +65,7 @@ deny 'src neither prints nor exits' '\<(printf|puts|putchar|perror|exit|_exit|ab
 deny 'no path of a machine' '(/work|/home|/root)/' $(sources 'src analysis tests') plots/*.gp
 
 # Entries of the registries are the user's words: a quantizer and a figure may share one.
-registered=$(awk '/^(QUANTIZERS|INITS|ARCHITECTURES|COMMANDS|FIGURES) *=/ { inside = 1; next }
+registered=$(awk '/^(QUANTIZERS|INITS|ARCHITECTURES|COMMANDS|FIGURES|TABLES) *=/ { inside = 1; next }
     inside { print $1; if (!/\\$/) inside = 0 }' Makefile.am)
 [ "$(echo "$registered" | wc -l)" -gt 50 ]
 ok 'the registries of Makefile.am are read'

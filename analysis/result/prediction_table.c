@@ -1,5 +1,7 @@
 #include "result/prediction_table.h"
 
+#include "result/tables.h"
+
 #include <math.h>
 
 #define TEXT(name, text)           ROWS_TEXT(prediction_row, name, text)
@@ -17,4 +19,10 @@ const rows_schema prediction_schema = {
     .fields = sizeof fields / sizeof *fields,
     .size = sizeof blank,
     .blank = &blank,
+};
+
+const table_kind prediction_table = {
+    .name = "prediction",
+    .summary = "what spectra predict to remain at each rank, per matrix and summed",
+    .emit = table_emit_stored,
 };

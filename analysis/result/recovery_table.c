@@ -1,6 +1,7 @@
 #include "result/recovery_table.h"
 
 #include "alloc.h"
+#include "result/tables.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -9,7 +10,6 @@
 
 #define REAL_NAN(name, units, text) .name = NAN,
 const recovery_row recovery_no_row = { RECOVERY_REALS(REAL_NAN) };
-const recovery_layer recovery_no_layer = { RECOVERY_LAYER_REALS(REAL_NAN) };
 
 #define TEXT(name, text)           ROWS_TEXT(recovery_row, name, text)
 #define INTEGER(name, units, text) ROWS_INTEGER(recovery_row, name, units, text)
@@ -20,19 +20,6 @@ static const rows_field row_fields[] = { RECOVERY_TEXTS(TEXT) RECOVERY_INTEGERS(
 #undef INTEGER
 #undef REAL
 
-#define TEXT(name, text)           ROWS_TEXT(recovery_layer, name, text)
-#define INTEGER(name, units, text) ROWS_INTEGER(recovery_layer, name, units, text)
-#define REAL(name, units, text)    ROWS_REAL(recovery_layer, name, units, text)
-/* clang-format off */
-static const rows_field layer_fields[] = {
-    TEXT(run, "name of the run's group")
-    TEXT(model, "name of the model in this file")
-    TEXT(tensor, "name of the matrix in the model")
-    TEXT(role, "what the matrix is for")
-    RECOVERY_LAYER_INTEGERS(INTEGER) RECOVERY_LAYER_REALS(REAL)
-};
-/* clang-format on */
-
 const rows_schema recovery_rows_schema = {
     .path = "/recovery/runs",
     .description = "one row per run of recover",
@@ -41,15 +28,6 @@ const rows_schema recovery_rows_schema = {
     .size = sizeof(recovery_row),
     .blank = &recovery_no_row,
 };
-const rows_schema recovery_layers_schema = {
-    .path = "/recovery/layers",
-    .description = "one row per run and layer with an adapter",
-    .field = layer_fields,
-    .fields = sizeof layer_fields / sizeof *layer_fields,
-    .size = sizeof(recovery_layer),
-    .blank = &recovery_no_layer,
-};
-
 char *recovery_path(const char *run)
 {
     char *name = rsd_store_escape(run), *path = NULL;
@@ -78,3 +56,9 @@ done:
     free(axis_path);
     return err;
 }
+
+const table_kind recovery_table = {
+    .name = "recovery/runs",
+    .summary = "one row per run of recover: losses, recovered share, bits",
+    .emit = table_emit_stored,
+};

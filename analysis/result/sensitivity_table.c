@@ -1,5 +1,7 @@
 #include "result/sensitivity_table.h"
 
+#include "result/tables.h"
+
 #include <math.h>
 
 #define TEXT(name, text)           ROWS_TEXT(sensitivity_row, name, text)
@@ -17,4 +19,10 @@ const rows_schema sensitivity_schema = {
     .fields = sizeof fields / sizeof *fields,
     .size = sizeof blank,
     .blank = &blank,
+};
+
+const table_kind sensitivity_table = {
+    .name = "sensitivity",
+    .summary = "one row per matrix quantized or corrected alone: its own loss",
+    .emit = table_emit_stored,
 };

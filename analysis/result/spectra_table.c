@@ -1,5 +1,7 @@
 #include "result/spectra_table.h"
 
+#include "result/tables.h"
+
 #include "alloc.h"
 
 #include <assert.h>
@@ -95,3 +97,9 @@ double spectra_number(const spectra_row *row, const char *column)
     const rows_field *f = row ? rows_find(&spectra_schema, column) : NULL;
     return f ? rows_number(f, row) : NAN;
 }
+
+const table_kind spectra_table = {
+    .name = "spectra",
+    .summary = "one row per spectrum, every metric a column",
+    .emit = table_emit_stored,
+};

@@ -253,8 +253,8 @@ static int list_figures(json_out *j)
 
 static int list_tables(json_out *j)
 {
-    for (const table_kind *t = table_kinds; t->name; t++)
-        put_line(j, t->name, t->summary, NULL);
+    for (const table_kind *const *t = table_kinds; *t; t++)
+        put_line(j, (*t)->name, (*t)->summary, NULL);
     return RSD_OK;
 }
 
