@@ -1,6 +1,8 @@
-# W, W_q and R along rank, a panel per layer: what cumulative.gp, energy.gp and spectrum.gp share.
-# They set labels 3 and 4 and `logarithmic`; quantized, nulls, bands and edges say whether there are
-# such curves, own_axis whether the last panel, the control's, has its own numbers at its right.
+# A curve of W, W_q and R along rank, a panel per layer: x_label and y_label say which; `logarithmic`
+# is of the y axis; quantized, nulls, bands and edges say whether there are such curves, own_axis whether the last panel, the control's, has its own numbers at its right.
+load scripts."/style.gp"
+set label 3 x_label
+set label 4 y_label
 set label 11 "{/:Italic W}" at legend_x(1), legend_y(1)
 if (quantized) {
     set label 12 "{/:Italic W_q}" at legend_x(2), legend_y(2)

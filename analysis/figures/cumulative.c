@@ -5,6 +5,8 @@ static int pages(const view *v, const figure_options *options, const page_sink *
     static const curve_figure f = {
         .figure = "cumulative",
         .title = "Cumulative sum of singular values",
+        .x_label = "rank {/:Italic r}",
+        .y_label = "share of the sum Σσ",
         .curve = "cumulative_sum",
         .top = 200,
         .share = true,

@@ -146,6 +146,10 @@ static int open_sheet(sheet *s, size_t shown)
     const view_spec *spec = s->spec == SIZE_MAX ? NULL : &s->v->spec[s->spec];
     const char *const parts[3] = { s->g->model, s->g->role, spec ? spec->label : "" };
     RSD_TRY(page_open(&s->page, s->f->figure, parts));
+    s->page.script = "curves";
+    page_text(&s->page, "x_label", s->f->x_label);
+    page_text(&s->page, "y_label", s->f->y_label);
+    page_number(&s->page, "logarithmic", !s->f->share);
     view_group_label(s->g, role, sizeof role);
     if (shown < s->g->count)
         snprintf(left_out, sizeof left_out, " · %zu of %zu matrices", shown, s->g->count);

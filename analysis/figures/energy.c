@@ -5,6 +5,8 @@ static int pages(const view *v, const figure_options *options, const page_sink *
     static const curve_figure f = {
         .figure = "energy",
         .title = "Cumulative energy: sum of squared singular values",
+        .x_label = "rank {/:Italic r}",
+        .y_label = "share of the energy Σσ^2",
         .curve = "cumulative_energy",
         .top = 200,
         .share = true,

@@ -243,7 +243,7 @@ static int start(const gnuplot_pool *pool, const page *p, picture_format format,
     char *script = NULL;
     int err = RSD_OK;
     j->format = format;
-    RSD_TRY_DONE(rsd_format(&script, "%s/%s.gp", pool->scripts, p->figure));
+    RSD_TRY_DONE(rsd_format(&script, "%s/%s.gp", pool->scripts, p->script));
     RSD_TRY_DONE(rsd_copy_text(p->figure, &j->figure));
     RSD_TRY_DONE(rsd_writer_open(path, &j->picture));
     j->input = tmpfile();

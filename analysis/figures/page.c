@@ -20,7 +20,7 @@ static int no_memory(const page *p) { return RSD_FAIL(RSD_ENOMEM, "page of figur
 
 int page_open(page *p, const char *figure, const char *const parts[3])
 {
-    *p = (page){ .figure = figure };
+    *p = (page){ .figure = figure, .script = figure };
     const char *const *s = parts;
     RSD_TRY(rsd_format(&p->name, "%s%s%s%s%s%s%s", figure, *s[0] ? "-" : "", s[0], *s[1] ? "-" : "",
                        s[1], *s[2] ? "-" : "", s[2]));

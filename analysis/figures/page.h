@@ -21,7 +21,8 @@
 
 typedef struct {
     const char *figure;
-    char *name;             /* of the picture, without suffix: "cumulative-gpt2-qkv-nf4" */
+    const char *script; /* plots/SCRIPT.gp draws it: of the figure's name, unless it says other */
+    char *name;         /* of the picture, without suffix: "cumulative-gpt2-qkv-nf4" */
     FILE *settings, *table; /* memory streams into the texts below */
     char *settings_text, *table_text;
     size_t settings_size, table_size;

@@ -5,6 +5,8 @@ static int pages(const view *v, const figure_options *options, const page_sink *
     static const curve_figure f = {
         .figure = "spectrum",
         .title = "Singular values",
+        .x_label = "number {/:Italic k} of the singular value",
+        .y_label = "singular value σ_{/:Italic k} (weight units)",
         .curve = "singular_values",
     };
     return curve_pages(&f, v, options, sink);
