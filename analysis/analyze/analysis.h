@@ -6,7 +6,6 @@
 #include "analyze/measure.h"
 #include "cli/command.h"
 #include "cli/select.h"
-#include "result/journal.h"
 
 typedef struct {
     int method;
@@ -29,43 +28,49 @@ typedef struct {
     rsd_model *model;
     char *name;
     bool control; /* ours, not the user's: no selection applies */
-    journal_model entry;
+    result_model entry;
+    calibration calibration; /* what --calibration says of it */
 } input;
 
 typedef struct {
     measure_item item;
-    char *path;             /* of the matrix' group */
-    measure_source *source; /* what is still to be done */
+    char *path;        /* of the matrix' group */
+    wq_origin *origin; /* what is still to be done */
 } task;
 
 typedef struct {
     const analyze_params *params;
+    const char *command_line;
     measure_options measure;
-    moment_source moments;
-    calibration_tally tally;
     select_specs specs;
     size_t inputs, checkpoints, tasks, todo;
     input *input;
     input *checkpoint; /* of --quantized */
     task *task;
     size_t *pending; /* [todo] indices of the tasks to run */
-    journal *journal;
+    parts *parts;
+    char *options, *inputs_text; /* canonical texts */
+    const result_model **named;  /* of inputs and checkpoints, for the terms */
+    finished_terms terms;
+    finished finished;
     size_t failures; /* updated under omp atomic */
-} run;
+} analysis;
 
 /* Open the models on the command line and list their matrices. */
-RSD_CHECK int analyze_open_inputs(run *r, const rsd_list *words);
+RSD_CHECK int analyze_open_inputs(analysis *r, const rsd_list *words);
 /* Open what --quantized names; each must hold at least one of the matrices. */
-RSD_CHECK int analyze_open_checkpoints(run *r);
-/* Add the low-rank control; the journal must be open. */
-RSD_CHECK int analyze_add_control(run *r);
-/* The file's H and G must be those of the models of this run. */
-RSD_CHECK int analyze_open_calibration(run *r);
-void analyze_close_inputs(run *r);
+RSD_CHECK int analyze_open_checkpoints(analysis *r);
+/* Add the low-rank control; what is finished must be known. */
+RSD_CHECK int analyze_add_control(analysis *r);
+/* Find the models of this run in the calibration's file.  Errors: RSD_EUSAGE where none is there.
+ */
+RSD_CHECK int analyze_open_calibration(analysis *r);
+void analyze_close_inputs(analysis *r);
 
-/* List what the journal does not hold yet, then do it.  Failures of single matrices are counted. */
-RSD_CHECK int analyze_plan(run *r);
-RSD_CHECK int analyze_compute(run *r);
-size_t analyze_largest(const run *r); /* bytes of the largest matrix */
+/* List what is not finished, then do it.  Failures of single matrices are counted.
+ * Errors: RSD_EUSAGE where what is finished was made with another calibration. */
+RSD_CHECK int analyze_plan(analysis *r);
+RSD_CHECK int analyze_compute(analysis *r);
+size_t analyze_largest(const analysis *r); /* bytes of the largest matrix */
 
 #endif

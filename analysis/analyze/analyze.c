@@ -1,4 +1,5 @@
 /* residuum analyze: the loop over models and matrices.  What is said of one is measure.c. */
+#include "alloc.h"
 #include "analyze/analysis.h"
 #include "cli/console.h"
 #include "cli/stop.h"
@@ -8,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { ALGORITHM = 1 }; /* raised when the same options give other numbers */
 
 static const analyze_params defaults = {
     .numbers = { .method = RSD_METHOD_AUTO,
@@ -89,7 +92,7 @@ static int parse_nulls(const char *text, bool null[RSD_NULLS])
     return RSD_OK;
 }
 
-static int read_options(run *r)
+static int read_options(analysis *r)
 {
     const numbers *n = &r->params->numbers;
     r->measure = (measure_options){ .method = n->method,
@@ -99,6 +102,7 @@ static int read_options(run *r)
                                     .null_draws = n->null_draws,
                                     .overlap = n->overlap,
                                     .excess_rank = n->excess_rank,
+                                    .damping = n->damping,
                                     .seed = r->params->common.seed };
     if (n->method == RSD_METHOD_KRYLOV && n->top == 0)
         return RSD_FAIL(RSD_EUSAGE, "--method krylov computes leading values: give --top K");
@@ -109,7 +113,7 @@ static int read_options(run *r)
 }
 
 /* Canonical text of what shapes the numbers; '+' inside because ',' parts the items. */
-static void canonical(const run *r, char *out, size_t size)
+static void canonical(const analysis *r, char *out, size_t size)
 {
     size_t used = rsd_opt_format(number_options, &r->params->numbers, out, size);
     used += (size_t)snprintf(out + used, size - used, ",seed=%zu,nulls=", r->params->common.seed);
@@ -124,50 +128,103 @@ static void canonical(const run *r, char *out, size_t size)
         snprintf(out + used, size - used, "none");
 }
 
-static int finish(run *r)
+/* ---- the file ---- */
+
+/* What makes --force start over: spectra of all models; what other commands wrote stays. */
+static const char *const written[] = { "/models/*/matrices/*/W", "/models/*/matrices/*/quantized",
+                                       "/spectra", NULL };
+static const parts_kind kind = {
+    .command = "analyze", .prefix = "", .writes = written, .replaces_model = true
+};
+
+static int open_file(analysis *r)
+{
+    char text[512], inputs[32];
+    canonical(r, text, sizeof text);
+    snprintf(inputs, sizeof inputs, "algorithm=%d", ALGORITHM);
+    RSD_TRY(rsd_copy_text(text, &r->options));
+    RSD_TRY(rsd_copy_text(inputs, &r->inputs_text));
+    RSD_TRY(rsd_array_alloc(r->inputs + r->checkpoints, 1, sizeof *r->named, &r->named));
+    for (size_t i = 0; i < r->inputs; i++)
+        r->named[r->terms.models++] = &r->input[i].entry;
+    for (size_t i = 0; i < r->checkpoints; i++)
+        r->named[r->terms.models++] = &r->checkpoint[i].entry;
+    r->terms.options = r->options;
+    r->terms.inputs = r->inputs_text;
+    r->terms.model = r->named;
+    r->measure.terms = &r->terms;
+    RSD_TRY(parts_open(&kind, r->params->common.output, NULL, r->params->common.force, &r->parts));
+    return finished_read(r->parts, &r->terms, &r->finished);
+}
+
+/* Is F.h5 what it would become? */
+static int has_changed(const analysis *r, const rsd_store *old, bool complete, bool *changes)
+{
+    int64_t was = 0;
+    *changes = true;
+    if (!old || parts_count(r->parts) || parts_replace(r->parts) ||
+        !rsd_store_has(old, "/", "analyze_options"))
+        return RSD_OK;
+    RSD_TRY(rsd_store_get_int(old, "/", "complete", &was));
+    *changes = was != complete;
+    return RSD_OK;
+}
+
+static int write_last(const rsd_store *old, rsd_store *part, bool *changes, void *context)
+{
+    const analysis *r = context;
+    const bool complete = !stop_requested() && r->failures == 0;
+    const spectra_rows none = { 0 };
+    RSD_TRY(has_changed(r, old, complete, changes));
+    RSD_TRY(provenance_write(part, "/", r->command_line, r->params->common.seed));
+    RSD_TRY(finished_write_terms(part, &r->terms));
+    RSD_TRY(rsd_store_set_int(part, "/", "complete", complete));
+    for (size_t i = 0; i < r->inputs; i++)
+        RSD_TRY(result_model_write(part, &r->input[i].entry));
+    for (size_t i = 0; i < r->checkpoints; i++)
+        RSD_TRY(result_model_write(part, &r->checkpoint[i].entry));
+    return spectra_write(&none, part); /* there is a table, though all failed */
+}
+
+static int finish(analysis *r)
 {
     const char **order;
     RSD_TRY(rsd_array_alloc(r->tasks, 1, sizeof *order, &order));
     for (size_t i = 0; i < r->tasks; i++)
         order[i] = r->task[i].path;
-    const int err =
-        journal_finish(r->journal, !stop_requested() && r->failures == 0, order, r->tasks);
+    const parts_publication publication = {
+        .order = order, .count = r->tasks, .last = write_last, .context = r
+    };
+    const int err = parts_publish(r->parts, &publication);
     free(order);
     return err;
 }
 
-static void close_run(run *r)
+static void close_analysis(analysis *r)
 {
-    journal_close(r->journal);
-    const int closed = rsd_store_close(r->moments.store);
-    (void)closed; /* only read */
-    calibration_tally_note(&r->tally, r->params->calibration);
-    calibration_tally_free(&r->tally);
+    parts_close(r->parts);
     for (size_t i = 0; i < r->tasks; i++) {
-        free(r->task[i].source);
+        free(r->task[i].origin);
         free(r->task[i].path);
     }
     analyze_close_inputs(r);
     select_specs_free(&r->specs);
+    finished_free(&r->finished);
+    free(r->named);
+    free(r->options);
+    free(r->inputs_text);
     free(r->pending);
     free(r->task);
 }
 
-static int analyze(run *r, const rsd_arguments *arguments)
+static int analyze(analysis *r, const rsd_arguments *arguments)
 {
-    char text[512];
     RSD_TRY(read_options(r));
     RSD_TRY(analyze_open_inputs(r, &arguments->words));
     RSD_TRY(analyze_open_checkpoints(r));
-    canonical(r, text, sizeof text);
-    const journal_run about = { text, arguments->text, r->params->common.seed };
-    RSD_TRY(journal_open(r->params->common.output, &about, r->params->common.force, &r->journal));
-    RSD_TRY(analyze_add_control(r));
-    for (size_t i = 0; i < r->inputs; i++)
-        RSD_TRY(journal_add_model(r->journal, &r->input[i].entry));
-    for (size_t i = 0; i < r->checkpoints; i++)
-        RSD_TRY(journal_add_model(r->journal, &r->checkpoint[i].entry));
     RSD_TRY(analyze_open_calibration(r));
+    RSD_TRY(open_file(r));
+    RSD_TRY(analyze_add_control(r));
     RSD_TRY(analyze_plan(r));
     const double start = console_seconds();
     RSD_TRY(analyze_compute(r));
@@ -190,9 +247,9 @@ static int analyze(run *r, const rsd_arguments *arguments)
 
 static int run_analyze(const void *params, const rsd_arguments *arguments)
 {
-    run r = { .params = params };
+    analysis r = { .params = params, .command_line = arguments->text };
     const int err = analyze(&r, arguments);
-    close_run(&r);
+    close_analysis(&r);
     return err;
 }
 

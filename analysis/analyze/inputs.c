@@ -1,4 +1,5 @@
 /* What a run of analyze reads: models, checkpoints that are W_q, the control, H and G. */
+#include "alloc.h"
 #include "analyze/analysis.h"
 #include "cli/console.h"
 #include "cli/pair.h"
@@ -17,52 +18,63 @@ static int open_model(const char *prefix, const char *name, size_t len, const ch
         name = rsd_model_name(in->model);
         len = strlen(name);
     }
-    if (asprintf(&in->name, "%s%.*s", prefix, (int)len, name) < 0) {
-        in->name = NULL;
-        return RSD_FAIL(RSD_ENOMEM, "name of %s", source);
-    }
-    in->entry = (journal_model){ .name = in->name,
-                                 .control = in->control,
-                                 .source = rsd_model_source(in->model),
-                                 .architecture = rsd_model_architecture(in->model),
-                                 .config = rsd_model_config(in->model),
-                                 .parameters = rsd_model_parameters(in->model) };
-    return rsd_model_sha256(in->model, in->entry.sha256);
+    RSD_TRY(rsd_format(&in->name, "%s%.*s", prefix, (int)len, name));
+    RSD_TRY(result_model_describe(in->model, in->name, &in->entry));
+    in->entry.control = in->control;
+    return RSD_OK;
 }
 
-static int open_input(run *r, const char *name, size_t len, const char *source)
+static int open_input(analysis *r, const char *name, size_t len, const char *source)
 {
     return open_model("", name, len, source, &r->input[r->inputs++]);
+}
+
+static bool is_input(const analysis *r, const char *name)
+{
+    size_t i = 0;
+    while (i < r->inputs && strcmp(r->input[i].name, name) != 0)
+        i++;
+    return i < r->inputs;
+}
+
+/* "control", or the first of control_2, control_3, ... where the user has called a model so. */
+static void name_control(const analysis *r, char out[32])
+{
+    strcpy(out, "control");
+    for (size_t n = 2; is_input(r, out) || finished_has_model(&r->finished, out); n++)
+        snprintf(out, 32, "control_%zu", n);
 }
 
 /* The rank-4 control: what a curve of a truly low-rank matrix looks like.  As large as the first
  * matrix of the run but at most 768 wide, so that it costs next to nothing; a file that has one
  * keeps it. */
-static int open_control(run *r)
+static int open_control(analysis *r)
 {
     if (r->params->control == 0)
         return RSD_OK;
-    r->input[r->inputs].control = true;
-    const char *held = journal_source(r->journal, "control");
-    if (held && strncmp(held, "synthetic:", 10) == 0)
-        return open_input(r, "control", 7, held);
+    const finished *f = &r->finished;
+    if (f->control) {
+        if (is_input(r, f->control))
+            return RSD_OK; /* the user analyzes it */
+        r->input[r->inputs].control = true;
+        return open_input(r, f->control, strlen(f->control), f->control_source);
+    }
     const rsd_tensor *t = r->task[0].item.tensor;
     const size_t rows = t->rows < 768 ? t->rows : 768, cols = t->cols < 768 ? t->cols : 768;
     const size_t least = rows < cols ? rows : cols;
-    char source[160];
+    char source[160], name[32];
     snprintf(source, sizeof source, "synthetic:rows=%zu,cols=%zu,rank=%zu,seed=%zu", rows, cols,
              r->params->control < least ? r->params->control : least, r->params->common.seed);
-    return open_input(r, "control", 7, source);
+    name_control(r, name);
+    r->input[r->inputs].control = true;
+    return open_input(r, name, strlen(name), source);
 }
 
-static int add_tasks(run *r, size_t which)
+static int add_tasks(analysis *r, size_t which)
 {
     const input *in = &r->input[which];
     const size_t count = rsd_model_count(in->model);
-    task *grown = realloc(r->task, (r->tasks + count + 1) * sizeof *grown);
-    if (!grown)
-        return RSD_FAIL(RSD_ENOMEM, "%zu matrices", count);
-    r->task = grown;
+    RSD_TRY(rsd_room(&r->task, r->tasks, count + 1, sizeof *r->task));
     const size_t before = r->tasks;
     const select_options all = { 0 };
     for (size_t i = 0; i < count; i++) {
@@ -70,9 +82,11 @@ static int add_tasks(run *r, size_t which)
         if (!select_takes(in->control ? &all : &r->params->select, in->model, t))
             continue;
         task *k = &r->task[r->tasks];
-        *k = (task){
-            .item = { .options = &r->measure, .model = in->model, .tensor = t, .entry = &in->entry }
-        };
+        *k = (task){ .item = { .options = &r->measure,
+                               .model = in->model,
+                               .tensor = t,
+                               .entry = &in->entry,
+                               .calibration = &in->calibration } };
         k->path = result_matrix_path(in->name, t->name);
         if (!k->path)
             return RSD_FAIL(RSD_ENOMEM, "path of %s", t->name);
@@ -86,7 +100,7 @@ static int add_tasks(run *r, size_t which)
     return RSD_OK;
 }
 
-static int check_selection(const run *r)
+static int check_selection(const analysis *r)
 {
     const rsd_model **models;
     RSD_TRY(rsd_array_alloc(r->inputs, 1, sizeof *models, &models));
@@ -98,7 +112,18 @@ static int check_selection(const run *r)
     return err;
 }
 
-int analyze_open_inputs(run *r, const rsd_list *words)
+/* Is the last model's name its own? */
+static int check_name(const analysis *r)
+{
+    const input *last = &r->input[r->inputs - 1];
+    for (const input *in = r->input; in < last; in++)
+        if (strcmp(in->name, last->name) == 0)
+            return RSD_FAIL(RSD_EUSAGE, "two models are called %s; name one: NAME=%s", last->name,
+                            last->entry.source);
+    return RSD_OK;
+}
+
+int analyze_open_inputs(analysis *r, const rsd_list *words)
 {
     RSD_TRY(rsd_array_alloc(words->count + 1, 1, sizeof *r->input, &r->input));
     memset(r->input, 0, (words->count + 1) * sizeof *r->input);
@@ -107,6 +132,7 @@ int analyze_open_inputs(run *r, const rsd_list *words)
         size_t len;
         const char *source = select_source(words->item[i], &name, &len);
         RSD_TRY(open_input(r, name, len, source));
+        RSD_TRY(check_name(r));
     }
     RSD_TRY(check_selection(r));
     for (size_t i = 0; i < r->inputs; i++)
@@ -114,45 +140,35 @@ int analyze_open_inputs(run *r, const rsd_list *words)
     return RSD_OK;
 }
 
-int analyze_add_control(run *r)
+int analyze_add_control(analysis *r)
 {
     const size_t before = r->inputs;
     RSD_TRY(open_control(r));
     return r->inputs > before ? add_tasks(r, before) : RSD_OK;
 }
 
-int analyze_open_calibration(run *r)
+int analyze_open_calibration(analysis *r)
 {
     const char *path = r->params->calibration;
-    if (!path)
-        return RSD_OK;
-    r->moments.damping = r->params->numbers.damping;
-    r->moments.tally = &r->tally;
-    RSD_TRY(rsd_store_open(path, RSD_STORE_READ, &r->moments.store));
-    for (size_t i = 0; i < r->inputs; i++) {
-        const input *in = &r->input[i];
-        char *model = result_model_path(in->name), *sha = NULL;
-        const bool there = model && rsd_store_exists(r->moments.store, model);
-        int err = model ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of %s", in->name);
-        if (there)
-            err = rsd_store_get_text(r->moments.store, model, "sha256", &sha);
-        if (!err && sha && strcmp(sha, in->entry.sha256) != 0)
-            err = RSD_FAIL(RSD_EUSAGE,
-                           "--calibration %s: its %s is another model (sha256 %.12s..., "
-                           "%s has %.12s...)",
-                           path, in->name, sha, in->entry.source, in->entry.sha256);
-        if (!err && !there && !in->control)
+    size_t found = 0;
+    for (size_t i = 0; path && i < r->inputs; i++) {
+        input *in = &r->input[i];
+        RSD_TRY(calibration_find(path, in->model, &in->calibration));
+        found += in->calibration.model != NULL;
+        if (!in->calibration.model && r->inputs > 1)
             console_note("%s holds no calibration of %s", path, in->name);
-        free(sha);
-        free(model);
-        RSD_TRY(err);
     }
+    if (path && !found)
+        return RSD_FAIL(RSD_EUSAGE,
+                        "--calibration %s is of another model: none of it has the weights of %s "
+                        "(sha256 %.12s...)",
+                        path, r->input[0].entry.source, r->input[0].entry.sha256);
     return RSD_OK;
 }
 
 /* How many of the run's matrices it holds; *odd: the first that it does not hold, or in another
  * shape. */
-static size_t count_pairs(const run *r, const input *checkpoint, const rsd_tensor **odd)
+static size_t count_pairs(const analysis *r, const input *checkpoint, const rsd_tensor **odd)
 {
     size_t count = 0;
     *odd = NULL;
@@ -167,7 +183,7 @@ static size_t count_pairs(const run *r, const input *checkpoint, const rsd_tenso
     return count;
 }
 
-static int open_checkpoint(run *r, const char *word)
+static int open_checkpoint(analysis *r, const char *word)
 {
     const char *name;
     size_t len;
@@ -196,7 +212,7 @@ static int open_checkpoint(run *r, const char *word)
     return RSD_OK;
 }
 
-int analyze_open_checkpoints(run *r)
+int analyze_open_checkpoints(analysis *r)
 {
     const rsd_list *words = &r->params->quantized;
     if (!words->count)
@@ -214,13 +230,14 @@ int analyze_open_checkpoints(run *r)
 static void close_all(input *in, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        calibration_close(&in[i].calibration);
         rsd_model_close(in[i].model);
         free(in[i].name);
     }
     free(in);
 }
 
-void analyze_close_inputs(run *r)
+void analyze_close_inputs(analysis *r)
 {
     close_all(r->input, r->inputs);
     close_all(r->checkpoint, r->checkpoints);

@@ -1,5 +1,7 @@
 #include "analyze/measured.h"
 
+#include "alloc.h"
+#include "cli/console.h"
 #include "linalg/subspace.h"
 #include "spectra/curves.h"
 #include "spectra/leak.h"
@@ -17,7 +19,7 @@ size_t measure_bytes(const measure_item *item)
                                      .top = item->options->top,
                                      .vectors = item->options->overlap,
                                      .tolerance = item->options->tolerance };
-    const size_t moments = item->moments && item->sources ? 2 * moment_bytes(t->rows, t->cols) : 0;
+    const size_t moments = item->moments && item->origins ? 2 * moment_bytes(t->rows, t->cols) : 0;
     /* W, R, and half a matrix for codes and packed bytes */
     return 2 * matrix + matrix / 2 + moments + rsd_spectrum_bytes(t->rows, t->cols, &opts);
 }
@@ -158,14 +160,14 @@ static int measure_seen(work *w, const char *spec, quantized *q)
     return RSD_OK;
 }
 
-static int measure_quantized(work *w, const measure_source *source, quantized *q)
+static int measure_quantized(work *w, const wq_origin *origin, quantized *q)
 {
     const measure_options *o = w->item->options;
-    const char *spec = source->text;
+    const char *spec = origin->text;
     rsd_quant_stats stats;
-    RSD_TRY(measure_wq(w, source, &stats));
-    RSD_TRY(measure(w, w->R, spec, SPECTRUM_WQ, none, &q->wq));
-    rsd_mat_sub(w->W, w->R, w->R);
+    RSD_TRY(measure_wq(w, origin, &stats));
+    RSD_TRY(measure(w, w->Wq, spec, SPECTRUM_WQ, none, &q->wq));
+    rsd_mat_sub(w->W, w->Wq, w->R);
     RSD_TRY(measure(w, w->R, spec, SPECTRUM_R, noise_of_residual(w), &q->r));
     relate(w, &stats, q);
     RSD_TRY(overlap(w, q));
@@ -184,95 +186,102 @@ static int measure_quantized(work *w, const measure_source *source, quantized *q
     if (o->null[RSD_NULL_SIGN_FLIP])
         RSD_TRY(null_draws(&request, RSD_NULL_SIGN_FLIP, w->R, &q->null[RSD_NULL_SIGN_FLIP]));
     if (o->null[RSD_NULL_PERMUTED]) {
-        RSD_TRY(measure_wq(w, source, &stats));
-        rsd_mat_sub(w->W, w->R, w->R);
+        RSD_TRY(measure_wq(w, origin, &stats));
+        rsd_mat_sub(w->W, w->Wq, w->R);
         RSD_TRY(null_draws(&request, RSD_NULL_PERMUTED, w->R, &q->null[RSD_NULL_PERMUTED]));
     }
     excess(w, q);
     return RSD_OK;
 }
 
-/* Not a failure of ours: somebody may well have left a matrix as it was, or out. */
-static bool is_absence(int code) { return code == RSD_ENOTFOUND || code == RSD_EARG; }
-
-/* What a checkpoint holds is the user's data: its failure is its own, the others go on. */
-static int measure_source_of(work *w, const measure_source *source, quantized *q)
+bool measure_is_absence(const work *w, size_t origin)
 {
-    const int err = measure_quantized(w, source, q);
-    if (!err || source->spec)
-        return err;
-    q->code = err;
-    snprintf(q->message, sizeof q->message, "%s", rsd_errmsg());
-    return RSD_OK;
+    const int code = w->q[origin].code;
+    return w->item->entry->control ||
+           (!w->item->origin[origin].spec && (code == RSD_ENOTFOUND || code == RSD_EARG));
 }
 
-static int load_moments(work *w, journal *j)
+/* A W_q that cannot be had is its own failure: W's spectrum and the others go on. */
+static void measure_origin(work *w, const wq_origin *origin, quantized *q)
 {
-    const rsd_tensor *t = w->item->tensor;
-    if (!w->item->moments || w->item->sources == 0)
+    q->code = measure_quantized(w, origin, q);
+    if (q->code)
+        snprintf(q->message, sizeof q->message, "%s", rsd_errmsg());
+}
+
+/* The store takes one thread at a time. */
+static int load_moments(work *w, parts *p)
+{
+    const measure_item *item = w->item;
+    const rsd_tensor *t = item->tensor;
+    if (strcmp(item->identity, "none") == 0 || item->origins == 0)
         return RSD_OK;
-    RSD_TRY(moment_roots_load(w->item->moments, j, w->matrix_path, t->rows, t->cols, &w->roots));
-    const calibration from = { .store = w->item->moments->store,
-                               .model = (char *)w->item->entry->name,
-                               .tally = w->item->moments->tally };
-    journal_lock(j);
-    const int err = calibration_read(&from, t, &w->calibration);
-    journal_unlock(j);
+    parts_lock(p);
+    const int err = calibration_read(item->calibration, t, &w->calibration);
+    parts_unlock(p);
     RSD_TRY(err);
+    if (!item->moments)
+        return RSD_OK;
+    RSD_TRY(moment_roots_make(&w->calibration.c, item->options->damping, t->name, &w->roots));
     return rsd_mat_alloc(t->rows, t->cols, &w->seen);
 }
 
-static int measure_all(work *w, journal *j)
+static int measure_all(work *w, parts *p)
 {
     const measure_item *item = w->item;
     RSD_TRY(rsd_mat_alloc(item->tensor->rows, item->tensor->cols, &w->W));
     RSD_TRY(rsd_model_read(item->model, item->tensor, w->W));
     RSD_TRY(rsd_mat_check_finite(w->W));
     RSD_TRY(measure(w, w->W, "", SPECTRUM_W, none, &w->w));
-    if (item->sources)
+    if (item->origins)
         RSD_TRY(rsd_mat_alloc(item->tensor->rows, item->tensor->cols, &w->R));
-    RSD_TRY(load_moments(w, j));
-    for (size_t i = 0; i < item->sources; i++)
-        RSD_TRY(measure_source_of(w, &item->source[i], &w->q[i]));
+    w->Wq = w->R;
+    RSD_TRY(load_moments(w, p));
+    for (size_t i = 0; i < item->origins; i++)
+        measure_origin(w, &item->origin[i], &w->q[i]);
     return RSD_OK;
 }
 
 /* The first W_q that failed by itself; its message is the last failure's again. */
 static int failure_of(const work *w)
 {
-    for (size_t i = 0; i < w->item->sources; i++)
-        if (w->q[i].code && !is_absence(w->q[i].code))
-            return RSD_FAIL(w->q[i].code, "%s", w->q[i].message);
+    for (size_t i = 0; i < w->item->origins; i++) {
+        const quantized *q = &w->q[i];
+        if (q->code && w->item->entry->control)
+            console_note("%s left out: %s", w->item->entry->name, q->message);
+        else if (q->code && !measure_is_absence(w, i))
+            return RSD_FAIL(q->code, "%s", q->message);
+    }
     return RSD_OK;
 }
 
-int measure_matrix(const measure_item *item, journal *j)
+int measure_matrix(const measure_item *item, parts *p)
 {
     work w = { .item = item };
     int err = RSD_OK;
+    RSD_TRY_DONE(rsd_zeroed(item->origins, sizeof *w.q, &w.q));
     w.matrix_path = result_matrix_path(item->entry->name, item->tensor->name);
-    w.q = calloc(item->sources + 1, sizeof *w.q);
-    if (!w.matrix_path || !w.q) {
-        err = RSD_FAIL(RSD_ENOMEM, "results of %s", item->tensor->name);
+    if (!w.matrix_path) {
+        err = RSD_FAIL(RSD_ENOMEM, "path of %s", item->tensor->name);
         goto done;
     }
-    err = measure_all(&w, j);
+    err = measure_all(&w, p);
     moment_roots_free(&w.roots);
     layer_calibration_free(&w.calibration);
     rsd_mat_free(&w.seen);
-    rsd_mat_free(&w.R); /* before the journal waits for its turn */
+    rsd_mat_free(&w.R); /* before the parts wait for their turn */
     rsd_mat_free(&w.W);
     if (!err) {
-        err = journal_put(j, item->entry, w.matrix_path, measure_fill, &w);
+        err = parts_put(p, NULL, measure_fill, &w);
         err = err ? err : failure_of(&w);
     } else {
         snprintf(w.message, sizeof w.message, "%s", rsd_errmsg());
-        const int put = journal_put(j, item->entry, w.matrix_path, measure_fill_failed, &w);
+        const int put = parts_put(p, NULL, measure_fill_failed, &w);
         if (!put) /* the matrix' own failure is the one to report */
             RSD_FAIL(err, "%s", w.message);
     }
 done:
-    for (size_t i = 0; w.q && i < item->sources; i++) {
+    for (size_t i = 0; w.q && i < item->origins; i++) {
         rsd_spectrum_free(&w.q[i].wq.spectrum);
         rsd_spectrum_free(&w.q[i].r.spectrum);
         for (int k = 0; k < RSD_WEIGHTINGS; k++)

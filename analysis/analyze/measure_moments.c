@@ -1,15 +1,9 @@
 #include "analyze/measure_moments.h"
 
 #include "linalg/roots.h"
-#include "result/calibration_file.h"
 
 #include <stdlib.h>
-
-bool moments_there(const moment_source *from, const char *matrix_path)
-{
-    return from && from->store && calibration_has_moment(from->store, matrix_path, "H") &&
-           calibration_has_moment(from->store, matrix_path, "G");
-}
+#include <string.h>
 
 size_t moment_bytes(size_t rows, size_t cols)
 {
@@ -20,28 +14,28 @@ size_t moment_bytes(size_t rows, size_t cols)
            rows * cols * sizeof(float);
 }
 
-int moment_roots_load(const moment_source *from, journal *j, const char *matrix_path, size_t rows,
-                      size_t cols, moment_roots *out)
+static int copy_of(const double *x, size_t n, double **out)
+{
+    RSD_TRY(rsd_array_alloc(n, n, sizeof **out, out));
+    memcpy(*out, x, n * n * sizeof **out);
+    return RSD_OK;
+}
+
+int moment_roots_make(const rsd_calibration *c, double damping, const char *name, moment_roots *out)
 {
     size_t clamped;
-    *out = (moment_roots){ .m = rows, .n = cols };
-    journal_lock(j);
-    int err = calibration_tokens(from->store, matrix_path, "G", &out->tokens);
-    if (!err)
-        err = calibration_array(from->store, matrix_path, "H", "moment", cols, &out->root_h);
-    if (!err)
-        err = calibration_array(from->store, matrix_path, "G", "moment", rows, &out->root_g);
-    journal_unlock(j);
-    RSD_TRY(err);
-    RSD_TRY(rsd_array_alloc(cols, 1, sizeof *out->diagonal, &out->diagonal));
-    for (size_t i = 0; i < cols; i++) {
-        out->diagonal[i] = out->root_h[i * cols + i];
+    *out = (moment_roots){ .m = c->m, .n = c->n, .tokens = c->tokens };
+    RSD_TRY(rsd_array_alloc(c->n, 1, sizeof *out->diagonal, &out->diagonal));
+    for (size_t i = 0; i < c->n; i++) {
+        out->diagonal[i] = c->H[i * c->n + i];
         if (!(out->diagonal[i] >= 0))
-            return RSD_FAIL(RSD_EDOM, "H of %s: %g on the diagonal, channel %zu", matrix_path,
+            return RSD_FAIL(RSD_EDOM, "H of %s: %g on the diagonal, channel %zu", name,
                             out->diagonal[i], i);
     }
-    RSD_TRY(rsd_root(out->root_h, cols, from->damping, &clamped));
-    RSD_TRY(rsd_root(out->root_g, rows, from->damping, &out->clamped));
+    RSD_TRY(copy_of(c->H, c->n, &out->root_h));
+    RSD_TRY(copy_of(c->G, c->m, &out->root_g));
+    RSD_TRY(rsd_root(out->root_h, c->n, damping, &clamped));
+    RSD_TRY(rsd_root(out->root_g, c->m, damping, &out->clamped));
     out->clamped += clamped;
     return RSD_OK;
 }

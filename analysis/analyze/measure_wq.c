@@ -18,32 +18,32 @@ static void compare(rsd_mat W, rsd_mat Wq, rsd_quant_stats *stats)
     stats->max_abs_error = largest;
 }
 
-static int read_checkpoint(work *w, const measure_source *source, rsd_quant_stats *stats)
+static int read_checkpoint(work *w, const wq_origin *origin, rsd_quant_stats *stats)
 {
-    const rsd_tensor *t = source->tensor, *of = w->item->tensor;
-    const char *from = rsd_model_source(source->model);
+    const rsd_tensor *t = origin->tensor, *of = w->item->tensor;
+    const char *from = rsd_model_source(origin->model);
     if (!t)
         return RSD_FAIL(RSD_ENOTFOUND, "%s has no tensor called %s", from, of->name);
     if (!t->matrix || t->rows != of->rows || t->cols != of->cols)
         return RSD_FAIL(RSD_EARG, "%s: %s is %zu x %zu, in the original %zu x %zu", from, t->name,
                         t->rows, t->cols, of->rows, of->cols);
-    int err = rsd_model_read(source->model, t, w->R);
+    int err = rsd_model_read(origin->model, t, w->Wq);
     if (!err)
-        err = rsd_mat_check_finite(w->R);
+        err = rsd_mat_check_finite(w->Wq);
     if (err)
         return rsd_fail_prefix(err, "%s: %s", from, t->name);
-    compare(w->W, w->R, stats);
+    compare(w->W, w->Wq, stats);
     stats->packed_bytes = t->stored_bytes;
     stats->bits_per_weight = 8 * (double)t->stored_bytes / (double)t->elements;
     return RSD_OK;
 }
 
-int measure_wq(work *w, const measure_source *source, rsd_quant_stats *stats)
+int measure_wq(work *w, const wq_origin *origin, rsd_quant_stats *stats)
 {
     *stats = (rsd_quant_stats){ 0 };
-    if (!source->spec)
-        return read_checkpoint(w, source, stats);
-    const int err = rsd_quantize(source->spec, w->W, w->calibration.any ? &w->calibration.c : NULL,
-                                 w->R, stats, NULL);
-    return err ? rsd_fail_prefix(err, "%s", source->text) : RSD_OK;
+    if (!origin->spec)
+        return read_checkpoint(w, origin, stats);
+    const int err = rsd_quantize(origin->spec, w->W, w->calibration.any ? &w->calibration.c : NULL,
+                                 w->Wq, stats, NULL);
+    return err ? rsd_fail_prefix(err, "%s", origin->text) : RSD_OK;
 }

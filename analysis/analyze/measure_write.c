@@ -1,9 +1,14 @@
 /* What was measured of one matrix, as groups of the result file. */
+#include "alloc.h"
 #include "analyze/measured.h"
-#include "result/journal_parts.h" /* journal_write_model: a checkpoint is described as a model is */
 
-#include <stdio.h>
 #include <stdlib.h>
+
+static int put_terms(rsd_store *store, const work *w)
+{
+    RSD_TRY(finished_write_terms(store, w->item->options->terms));
+    return result_model_write(store, w->item->entry);
+}
 
 static int put_place(rsd_store *store, const work *w, const char *status)
 {
@@ -11,41 +16,57 @@ static int put_place(rsd_store *store, const work *w, const char *status)
 }
 
 /* Of a checkpoint's W_q: how it is stored there, and whether it could be had. */
-static int put_shipped(rsd_store *store, const char *path, const measure_source *source,
+static int put_shipped(rsd_store *store, const char *path, const wq_origin *origin,
                        const quantized *q)
 {
-    if (source->tensor)
-        RSD_TRY(rsd_store_set_text(store, path, "stored_dtype", source->tensor->stored));
+    if (origin->tensor)
+        RSD_TRY(rsd_store_set_text(store, path, "stored_dtype", origin->tensor->stored));
     RSD_TRY(rsd_store_set_text(store, path, "status", q->code ? "failed" : "ok"));
     return rsd_store_set_text(store, path, "message", q->message);
 }
 
-/* The group of a spec: the quantizer's numbers are its attributes. */
-static int put_spec(rsd_store *store, const work *w, const measure_source *source,
-                    const quantized *q)
+/* Does W_q, or what is said of R, depend on the calibration? */
+static bool depends_on_calibration(const work *w, const wq_origin *origin)
 {
-    char *spec = rsd_store_escape(source->text), *path = NULL;
-    int err = RSD_OK;
-    if (!spec || asprintf(&path, "%s/quantized/%s", w->matrix_path, spec) < 0) {
-        path = NULL;
-        err = RSD_FAIL(RSD_ENOMEM, "path of %s", source->text);
+    return w->item->moments ||
+           (origin->spec && origin->spec->quantizer->calibration != RSD_CALIBRATION_NONE);
+}
+
+static int put_failure(rsd_store *store, const char *path, const quantized *q)
+{
+    RSD_TRY(rsd_store_set_text(store, path, "status", "failed"));
+    return rsd_store_set_text(store, path, "message", q->message);
+}
+
+static int put_numbers(rsd_store *store, const char *path, const result_relation *rel)
+{
+    RSD_TRY(rsd_store_set_real(store, path, "bits_per_weight", rel->bits_per_weight));
+    RSD_TRY(rsd_store_set_int(store, path, "packed_bytes", (int64_t)rel->packed_bytes));
+    RSD_TRY(rsd_store_set_real(store, path, "relative_error", rel->relative_error));
+    RSD_TRY(rsd_store_set_real(store, path, "sqnr_db", rel->sqnr_db));
+    RSD_TRY(rsd_store_set_real(store, path, "max_abs_error", rel->max_abs_error));
+    return rsd_store_set_real(store, path, "leak", rel->leak);
+}
+
+/* The group of a spec: the quantizer's numbers are its attributes. */
+static int put_spec(rsd_store *store, const work *w, const wq_origin *origin, const quantized *q)
+{
+    char *spec = rsd_store_escape(origin->text), *path = NULL;
+    int err = spec ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of %s", origin->text);
+    if (err)
         goto done;
-    }
+    RSD_TRY_DONE(rsd_format(&path, "%s/quantized/%s", w->matrix_path, spec));
     RSD_TRY_DONE(rsd_store_group(store, path));
-    RSD_TRY_DONE(rsd_store_set_text(store, path, "spec", source->text));
-    if (!source->spec) {
-        RSD_TRY_DONE(journal_write_model(store, source->entry));
-        RSD_TRY_DONE(put_shipped(store, path, source, q));
-    }
-    if (q->code)
-        goto done;
-    const result_relation *rel = &q->r.record.relation;
-    RSD_TRY_DONE(rsd_store_set_real(store, path, "bits_per_weight", rel->bits_per_weight));
-    RSD_TRY_DONE(rsd_store_set_int(store, path, "packed_bytes", (int64_t)rel->packed_bytes));
-    RSD_TRY_DONE(rsd_store_set_real(store, path, "relative_error", rel->relative_error));
-    RSD_TRY_DONE(rsd_store_set_real(store, path, "sqnr_db", rel->sqnr_db));
-    RSD_TRY_DONE(rsd_store_set_real(store, path, "max_abs_error", rel->max_abs_error));
-    RSD_TRY_DONE(rsd_store_set_real(store, path, "leak", rel->leak));
+    RSD_TRY_DONE(rsd_store_set_text(store, path, "spec", origin->text));
+    if (depends_on_calibration(w, origin))
+        RSD_TRY_DONE(rsd_store_set_text(store, path, "calibration", w->item->identity));
+    if (!origin->spec) {
+        RSD_TRY_DONE(result_model_write(store, origin->entry));
+        RSD_TRY_DONE(put_shipped(store, path, origin, q));
+    } else if (q->code)
+        RSD_TRY_DONE(put_failure(store, path, q));
+    if (!q->code)
+        err = put_numbers(store, path, &q->r.record.relation);
 done:
     free(path);
     free(spec);
@@ -67,9 +88,9 @@ static int put_seen(rsd_store *store, const work *w, const measured *m, spectra_
                                       m->record.what);
     if (!path)
         return RSD_FAIL(RSD_ENOMEM, "path of %s", spectrum_names[m->record.what]);
-    RSD_TRY_DONE(rsd_store_set_real(store, path, "damping", w->item->moments->damping));
+    RSD_TRY_DONE(rsd_store_set_real(store, path, "damping", w->item->options->damping));
     RSD_TRY_DONE(rsd_store_set_int(store, path, "clamped", (int64_t)w->roots.clamped));
-    err = rsd_store_set_int(store, path, "calibration_tokens", w->roots.tokens);
+    err = rsd_store_set_int(store, path, "calibration_tokens", (int64_t)w->roots.tokens);
 done:
     free(path);
     return err;
@@ -80,11 +101,12 @@ int measure_fill(rsd_store *store, void *context)
     const work *w = context;
     spectra_rows rows = { 0 };
     int err = RSD_OK;
+    RSD_TRY_DONE(put_terms(store, w));
     RSD_TRY_DONE(put_place(store, w, "ok"));
     RSD_TRY_DONE(put_measured(store, w, &w->w, &rows));
-    for (size_t i = 0; i < w->item->sources; i++) {
+    for (size_t i = 0; i < w->item->origins; i++) {
         const quantized *q = &w->q[i];
-        RSD_TRY_DONE(put_spec(store, w, &w->item->source[i], q));
+        RSD_TRY_DONE(put_spec(store, w, &w->item->origin[i], q));
         if (q->code)
             continue;
         RSD_TRY_DONE(put_measured(store, w, &q->wq, &rows));
@@ -103,5 +125,6 @@ done:
 
 int measure_fill_failed(rsd_store *store, void *context)
 {
+    RSD_TRY(put_terms(store, context));
     return put_place(store, context, "failed");
 }

@@ -1,15 +1,19 @@
 /* residuum calibrate: H and G of every linear layer, into a result file. */
+#include "alloc.h"
 #include "calibrate/collection.h"
 #include "cli/console.h"
 #include "cli/stop.h"
 #include "mat.h"
+#include "result/result.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const calibrate_params defaults = { .stream.precision = RSD_PRECISION_AUTO };
+static const calibrate_params defaults = { .stream.precision = RSD_PRECISION_AUTO,
+                                           .checkpoint_every = 512 };
+enum { ALGORITHM = 1 }; /* raised when the same options give other numbers */
 
 #define AT(field) offsetof(calibrate_params, field)
 /* clang-format off */
@@ -19,6 +23,8 @@ static const rsd_opt options[] = {
       "G with the data's labels, not drawn from the model (biased: the empirical Fisher matrix)" },
     { "memory", 0, RSD_OPT_REAL, AT(memory), 0, 1e9, "MB",
       "for moments; what needs more reads the tokens several times; 0: half of this machine's" },
+    { "checkpoint-every", 0, RSD_OPT_SIZE, AT(checkpoint_every), 1, 1e9, "N",
+      "windows between states of the moments at hand, for resuming" },
     SELECT_OPTIONS(AT(select)),
     { 0 },
 };
@@ -39,67 +45,124 @@ static int open_model(collection *c, const char *argument)
     c->name = name ? strndup(name, len) : strdup(rsd_model_name(c->model));
     if (!c->name)
         return RSD_FAIL(RSD_ENOMEM, "name of %s", source);
-    c->entry = (journal_model){ .name = c->name,
-                                .source = rsd_model_source(c->model),
-                                .architecture = rsd_model_architecture(c->model),
-                                .config = rsd_model_config(c->model),
-                                .parameters = rsd_model_parameters(c->model) };
-    return rsd_model_sha256(c->model, c->entry.sha256);
+    return result_model_describe(c->model, c->name, &c->entry);
 }
 
 static size_t token_count(const collection *c) { return c->stream.windows * c->stream.context; }
 
-static const char *precision_name(const collection *c)
+static int about_path(const collection *c, char **out)
 {
-    return c->stream.precision == RSD_PRECISION_BF16 ? "bf16" : "f32";
-}
-
-static char *about_path(const collection *c)
-{
-    char *model = rsd_store_escape(c->name), *path = NULL;
-    if (model && asprintf(&path, "/calibration/%s", model) < 0)
-        path = NULL;
+    char *model = rsd_store_escape(c->name);
+    const int err = model ? rsd_format(out, "/calibration/%s", model)
+                          : RSD_FAIL(RSD_ENOMEM, "path of %s", c->name);
     free(model);
-    return path;
+    return err;
 }
 
-/* What the file holds must have been made alike, unless --force forgets it. */
-static int open_file(collection *c)
+/* ---- the file ---- */
+
+/* --force forgets this model's calibration. */
+static const char *const written[] = { "/calibration/@", "/models/@/matrices/*/H",
+                                       "/models/@/matrices/*/G", NULL };
+static const parts_kind kind = { .command = "calibrate",
+                                 .prefix = "calibration-",
+                                 .writes = written };
+
+static int describe(collection *c)
 {
     const char *file = strrchr(c->params->stream.tokens, '/');
-    bool found;
+    char tokens[17];
     snprintf(c->about, sizeof c->about,
              "tokens=%.200s,context=%zu,windows=%zu,labels=%s,precision=%s,seed=%zu",
              file ? file + 1 : c->params->stream.tokens, c->stream.context, c->stream.windows,
-             c->params->empirical ? "data" : "model", precision_name(c), c->params->common.seed);
-    RSD_TRY(amend_open(c->params->common.output, &c->file));
-    RSD_TRY(amend_find_model(&c->file, &c->entry, &found));
-    char *path = about_path(c), *held = NULL;
-    int err = path ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of %s", c->name);
-    if (!err && found && rsd_store_exists(c->file.old, path)) {
-        c->forget = c->params->common.force;
-        err = rsd_store_get_text(c->file.old, path, "options", &held);
+             c->params->empirical ? "data" : "model", stream_precision_name(&c->stream),
+             c->params->common.seed);
+    RSD_TRY(stream_identity(&c->stream, tokens));
+    snprintf(c->inputs, sizeof c->inputs, "algorithm=%d,tokens=%s", ALGORITHM, tokens);
+    return RSD_OK;
+}
+
+/* Note the moments of one matrix. */
+static int note_moments(text_index *index, const rsd_store *store, const char *matrix)
+{
+    static const char *const what[] = { "H", "G" };
+    int err = RSD_OK;
+    for (int i = 0; !err && i < 2; i++) {
+        char *group = NULL, *array = NULL;
+        size_t at;
+        err = rsd_format(&group, "%s/%s", matrix, what[i]);
+        if (!err)
+            err = rsd_format(&array, "%s/eigenvalues", group);
+        if (!err && rsd_store_exists(store, array))
+            err = text_index_add(index, group, 0, &at);
+        free(array);
+        free(group);
     }
-    if (held && !c->forget && strcmp(held, c->about) != 0)
-        err = RSD_FAIL(RSD_EUSAGE,
-                       "%s: %s was calibrated with '%s', this command says '%s'; --force does it "
-                       "again",
-                       c->params->common.output, c->name, held, c->about);
-    free(held);
+    return err;
+}
+
+static int check_about(const collection *c, const rsd_store *store)
+{
+    char *path, *where = NULL;
+    RSD_TRY(about_path(c, &path));
+    int err = rsd_format(&where, "%s: calibration of %s", c->params->common.output, c->name);
+    if (!err && rsd_store_exists(store, path))
+        err = provenance_agree_at(store, path, "options", where, c->about);
+    if (!err && rsd_store_exists(store, path))
+        err = provenance_agree_at(store, path, "inputs", where, c->inputs);
+    free(where);
     free(path);
     return err;
 }
 
+/* What the file and the parts hold must have been made alike. */
+static int read_file(const rsd_store *store, bool part, void *context)
+{
+    collection *c = context;
+    int err = check_about(c, store);
+    for (size_t i = 0; !err && i < rsd_model_count(c->model); i++) {
+        char *path = result_matrix_path(c->name, rsd_model_tensor(c->model, i)->name);
+        if (!path)
+            return RSD_FAIL(RSD_ENOMEM, "path of a matrix");
+        if (rsd_store_exists(store, path))
+            err = note_moments(part ? &c->kept : &c->published, store, path);
+        free(path);
+    }
+    return err;
+}
+
+static int open_file(collection *c)
+{
+    const rsd_common *common = &c->params->common;
+    RSD_TRY(describe(c));
+    RSD_TRY(parts_open(&kind, common->output, &c->entry, common->force, &c->parts));
+    RSD_TRY(rsd_format(&c->state, "%s/%s%.16s.state", parts_folder(c->parts), kind.prefix,
+                       short_hash_of(c->name).text));
+    if (common->force)
+        state_forget(c);
+    return parts_each(c->parts, read_file, c);
+}
+
+static bool has_group(const text_index *index, const char *matrix, const char *what)
+{
+    char *group;
+    if (rsd_format(&group, "%s/%s", matrix, what))
+        return false; /* then it is done again */
+    const bool has = text_index_find(index, group, NULL);
+    free(group);
+    return has;
+}
+
 static bool is_done(const collection *c, const char *matrix)
 {
-    static const char *const what[] = { "H", "G" };
-    bool done = c->file.old && !c->forget;
-    for (int i = 0; done && i < 2; i++) {
-        char path[4096];
-        snprintf(path, sizeof path, "%s/%s/eigenvalues", matrix, what[i]);
-        done = rsd_store_exists(c->file.old, path);
-    }
-    return done;
+    return has_group(&c->published, matrix, "H") && has_group(&c->published, matrix, "G");
+}
+
+/* A moment that a killed run has kept is no unit of this one. */
+static void add_unit(collection *c, const char *matrix, const char *what, size_t n)
+{
+    if (!has_group(&c->kept, matrix, what))
+        c->unit[c->units++] = (unit){ .layer = c->layers, .n = n, .what = what };
 }
 
 static int add_layer(collection *c, size_t block, rsd_slot slot, size_t *skipped)
@@ -121,8 +184,8 @@ static int add_layer(collection *c, size_t block, rsd_slot slot, size_t *skipped
         leader++;
     c->layer[c->layers] = (layer){ t, block, slot, path, leader };
     if (leader == c->layers)
-        c->unit[c->units++] = (unit){ .layer = c->layers, .n = t->cols, .what = "H" };
-    c->unit[c->units++] = (unit){ .layer = c->layers, .n = t->rows, .what = "G" };
+        add_unit(c, path, "H", t->cols);
+    add_unit(c, path, "G", t->rows);
     c->layers++;
     return RSD_OK;
 }
@@ -198,28 +261,59 @@ static int open_pass(collection *c)
     return RSD_OK;
 }
 
-static int write_about(const collection *c)
+/* The group of what the calibration was made from. */
+static int write_about(const collection *c, rsd_store *to)
 {
-    rsd_store *to = c->file.to;
-    char *path = about_path(c);
-    int err = path ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of %s", c->name);
-    if (err)
-        goto done;
+    char *path;
+    int err = RSD_OK;
+    RSD_TRY(about_path(c, &path));
     RSD_TRY_DONE(rsd_store_group(to, path));
-    RSD_TRY_DONE(amend_write_provenance(to, path, c->command_line, c->params->common.seed));
+    RSD_TRY_DONE(provenance_write(to, path, c->command_line, c->params->common.seed));
     RSD_TRY_DONE(rsd_store_set_text(to, path, "options", c->about));
+    RSD_TRY_DONE(rsd_store_set_text(to, path, "inputs", c->inputs));
     RSD_TRY_DONE(rsd_store_set_text(to, path, "tokens_file", c->params->stream.tokens));
     RSD_TRY_DONE(rsd_store_set_int(to, path, "tokens", (int64_t)token_count(c)));
     RSD_TRY_DONE(rsd_store_set_int(to, path, "windows", (int64_t)c->stream.windows));
     RSD_TRY_DONE(rsd_store_set_int(to, path, "context", (int64_t)c->stream.context));
     RSD_TRY_DONE(rsd_store_set_text(to, path, "labels", c->params->empirical ? "data" : "model"));
-    RSD_TRY_DONE(rsd_store_set_text(to, path, "precision", precision_name(c)));
-    for (size_t i = 0; i < c->layers; i++)
-        if (!rsd_store_exists(to, c->layer[i].path))
-            RSD_TRY_DONE(
-                result_write_matrix(to, c->layer[i].path, c->layer[i].tensor, "calibrated", ""));
+    err = rsd_store_set_text(to, path, "precision", stream_precision_name(&c->stream));
 done:
     free(path);
+    return err;
+}
+
+int calibrate_write_about(const collection *c, rsd_store *to)
+{
+    RSD_TRY(result_model_write(to, &c->entry));
+    RSD_TRY(write_about(c, to));
+    for (size_t i = 0; i < c->layers; i++)
+        RSD_TRY(result_write_matrix(to, c->layer[i].path, c->layer[i].tensor, "calibrated", ""));
+    return RSD_OK;
+}
+
+static int write_last(const rsd_store *old, rsd_store *part, bool *changes, void *context)
+{
+    const collection *c = context;
+    (void)old;
+    (void)changes;
+    return calibrate_write_about(c, part);
+}
+
+/* Layers in their order, whichever pass or run had them. */
+static int publish(collection *c)
+{
+    const char **order;
+    RSD_TRY(rsd_array_alloc(c->layers, 1, sizeof *order, &order));
+    for (size_t i = 0; i < c->layers; i++)
+        order[i] = c->layer[i].path;
+    const parts_publication publication = { .order = order,
+                                            .count = c->layers,
+                                            .command_line = c->command_line,
+                                            .seed = c->params->common.seed,
+                                            .last = write_last,
+                                            .context = c };
+    const int err = parts_publish(c->parts, &publication);
+    free(order);
     return err;
 }
 
@@ -255,22 +349,24 @@ static int calibrate(collection *c, const char *argument)
     RSD_TRY(add_layers(c));
     if (c->layers == 0)
         return RSD_OK;
-    RSD_TRY(plan(c));
-    RSD_TRY(open_pass(c));
-    RSD_TRY(amend_begin(&c->file, &c->entry, c->model, c->forget, c->command_line,
-                        c->params->common.seed));
-    RSD_TRY(write_about(c));
+    if (c->units) {
+        RSD_TRY(plan(c));
+        RSD_TRY(open_pass(c));
+    }
     RSD_TRY(compute(c));
-    RSD_TRY(amend_commit(&c->file));
+    RSD_TRY(publish(c));
     report(c, console_seconds() - start);
     return RSD_OK;
 }
 
 static int run(const void *params, const rsd_arguments *arguments)
 {
-    collection c = { .params = params, .command_line = arguments->text, .file = { .lock = -1 } };
+    collection c = {
+        .params = params,
+        .command_line = arguments->text,
+    };
     const int err = calibrate(&c, arguments->words.item[0]);
-    amend_close(&c.file);
+    parts_close(c.parts);
     for (size_t i = 0; i < c.units; i++)
         moment_spectrum_free(&c.unit[i].c);
     for (size_t i = 0; i < c.layers; i++)
@@ -279,6 +375,9 @@ static int run(const void *params, const rsd_arguments *arguments)
     stream_close(&c.stream);
     rsd_weights_free(c.weights);
     rsd_model_close(c.model);
+    text_index_free(&c.published);
+    text_index_free(&c.kept);
+    free(c.state);
     free(c.moments);
     free(c.measured);
     free(c.unit);
@@ -292,15 +391,16 @@ const rsd_command rsd_command_calibrate = {
     .name = "calibrate",
     .usage = "MODEL --tokens PATH -o FILE.h5",
     .summary = "second moments of each layer's inputs and output gradients",
-    .details = "H = E[x x'] of a linear layer's input and G = E[g g'] of the loss's gradient at "
-               "its output,\n"
-               "with their eigenvalues and metrics, go into the result file, beside what analyze "
-               "wrote or\n"
-               "will write there.  Memory does not grow with the tokens: pythia-160m takes 2.6 GB, "
-               "and up\n"
-               "to 1.3 GB in the file.  A run that is stopped writes nothing.  --force forgets an "
-               "earlier\n"
-               "calibration of this model, and nothing else.\n",
+    .details =
+        "H = E[x x'] of a linear layer's input and G = E[g g'] of the loss's gradient at "
+        "its output,\n"
+        "with their eigenvalues and metrics, go into the result file, beside what analyze "
+        "wrote or\n"
+        "will write there.  Memory does not grow with the tokens: pythia-160m takes 2.6 GB, "
+        "and up\n"
+        "to 1.3 GB in the file.  The same command again resumes where it was stopped.  --force "
+        "forgets\n"
+        "an earlier calibration of this model, and nothing else.\n",
     .options = options,
     .common = RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_THREADS | RSD_TAKES_SEED,
     .min_words = 1,

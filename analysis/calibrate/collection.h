@@ -5,14 +5,16 @@
 #include "cli/command.h"
 #include "cli/select.h"
 #include "cli/stream.h"
-#include "result/amend.h"
 #include "result/moment_group.h"
+#include "result/parts.h"
+#include "result/text_index.h"
 #include "transformer/calibrate.h"
 
 typedef struct {
     rsd_common common;
     stream_options stream;
     double memory;
+    size_t checkpoint_every;
     bool empirical;
     select_options select;
 } calibrate_params;
@@ -40,13 +42,16 @@ typedef struct {
     const char *command_line;
     rsd_model *model;
     char *name;
-    journal_model entry;
+    result_model entry;
     rsd_weights *weights;
     rsd_transformer *pass;
     stream stream;
-    amend file;
-    char about[512]; /* what shapes the numbers */
-    bool forget;     /* what the file holds of another calibration */
+    parts *parts;
+    char about[512], inputs[64]; /* what shapes the numbers: options, content of files */
+    text_index published, kept;  /* groups H and G that are in F.h5, or in a part */
+    char *state;                 /* path of the moments of the pass at hand */
+    size_t saved;                /* windows that it holds */
+    int save_code;               /* why it could not be written */
     size_t layers, units, passes;
     layer *layer;
     unit *unit;
@@ -54,8 +59,21 @@ typedef struct {
     rsd_block_moments *moments;
 } collection;
 
-/* Collect the moments of one pass over the tokens and write them.  Errors: those of the forward
- * pass and of the file; RSD_ESTOPPED after a signal, with nothing written. */
+/* The groups of the model, of what its calibration was made from, and of the matrices without their
+ * moments: what every part begins with. */
+RSD_CHECK int calibrate_write_about(const collection *c, rsd_store *to);
+
+/* Collect the moments of one pass over the tokens and keep them as a part.  Errors: those of the
+ * forward pass and of the file; RSD_ESTOPPED after a signal, with the state written. */
 RSD_CHECK int calibrate_pass(collection *c, size_t pass);
+
+/* ---- state.c ---- */
+
+/* Write the moments of the pass at hand, that of c->measured, after so many windows. */
+RSD_CHECK int state_write(const collection *c, size_t windows);
+
+/* Read them back into moments that are zero: *windows 0 where there is no state of this pass. */
+RSD_CHECK int state_read(collection *c, size_t *windows);
+void state_forget(const collection *c);
 
 #endif

@@ -6,6 +6,7 @@
 #include "transformer/evaluate.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { PASS_TOKENS = 2048, SMALL_MODEL = 50000000 };
 
@@ -91,4 +92,29 @@ int stream_fingerprint(const rsd_tokens *tokens, char hex[65])
         rsd_sha256(id, 2 * n * sizeof *id, hex);
     free(id);
     return err;
+}
+
+int stream_identity(const stream *s, char out[17])
+{
+    const size_t n = s->context + 1;
+    char both[129];
+    int32_t *id;
+    int err = RSD_OK;
+    RSD_TRY(rsd_array_alloc(n, 1, sizeof *id, &id));
+    rsd_sha256("", 0, both);
+    for (size_t w = 0; !err && w < s->windows; w++) {
+        const size_t at = rsd_window_at(w, s->windows, s->of) * s->context;
+        err = rsd_tokens_read(s->tokens, at, n, id);
+        rsd_sha256(id, n * sizeof *id, both + 64);
+        rsd_sha256(both, 128, both);
+    }
+    free(id);
+    memcpy(out, both, 16);
+    out[16] = 0;
+    return err;
+}
+
+const char *stream_precision_name(const stream *s)
+{
+    return s->precision == RSD_PRECISION_BF16 ? "bf16" : "f32";
 }

@@ -71,8 +71,14 @@ void stream_close(stream *s);
 /* Tell the user what became of a text that was read with this tokenizer (NULL: it was none). */
 void stream_note_text(const char *path, const rsd_tokenizer *tokenizer);
 
-/* What tells one stream from another: the hash of its beginning and end (64 digits and a 0).
- * Errors: the stream's. */
+/* The hash of a stream's beginning and end (64 digits and a 0).  Errors: the stream's. */
 RSD_CHECK int stream_fingerprint(const rsd_tokens *tokens, char hex[65]);
+
+/* What tells one stream from another, whatever its file is called: the hash of every token of its
+ * windows, 16 hexadecimal digits.  Errors: the stream's. */
+RSD_CHECK int stream_identity(const stream *s, char out[17]);
+
+/* "f32" or "bf16". */
+const char *stream_precision_name(const stream *s);
 
 #endif

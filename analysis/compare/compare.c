@@ -4,7 +4,7 @@
 #include "compare/comparison_text.h"
 #include "compare/predicted.h"
 #include "mat.h"
-#include "result/amend.h"
+#include "result/parts.h"
 #include "result/prediction_table.h"
 
 #include <math.h>
@@ -92,26 +92,39 @@ static int predict(const evidence *e, predictions *p)
     return RSD_OK;
 }
 
-/* The table goes into the file that its spectra came from, made anew as every addition is. */
-static int write_predictions(const char *path)
+/* The table is made anew of what its file holds when it is written. */
+static const char *const written[] = { "/prediction", NULL };
+static const parts_kind kind = {
+    .command = "compare", .prefix = "prediction-", .writes = written, .always = true
+};
+
+static int write_last(const rsd_store *old, rsd_store *part, bool *changes, void *context)
 {
-    amend a;
     evidence own = { 0 };
     predictions made = { 0 };
     int err = RSD_OK;
-    RSD_TRY_DONE(amend_open(path, &a));
-    RSD_TRY_DONE(evidence_add(&own, a.old));
+    (void)context;
+    if (!old)
+        return RSD_FAIL(RSD_ENOTFOUND, "the result file is gone");
+    RSD_TRY_DONE(evidence_add(&own, old));
     RSD_TRY_DONE(predict(&own, &made));
-    if (!made.count)
-        goto done;
-    a.leave = "prediction";
-    RSD_TRY_DONE(amend_begin_table(&a));
-    RSD_TRY_DONE(rows_write(&prediction_schema, a.to, made.row, made.count));
-    err = amend_commit(&a);
+    *changes = made.count > 0;
+    if (made.count)
+        err = rows_write(&prediction_schema, part, made.row, made.count);
 done:
     free(made.row);
     evidence_free(&own);
-    amend_close(&a);
+    return err;
+}
+
+static int write_predictions(const char *path)
+{
+    const parts_publication publication = { .command_line = "", .last = write_last };
+    parts *p = NULL;
+    int err = parts_open(&kind, path, NULL, false, &p);
+    if (!err)
+        err = parts_publish(p, &publication);
+    parts_close(p);
     return err;
 }
 

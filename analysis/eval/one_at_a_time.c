@@ -1,11 +1,14 @@
 #include "eval/one_at_a_time.h"
+#include "alloc.h"
 
 #include "cli/console.h"
 #include "cli/stop.h"
 #include "compare/evidence.h"
 #include "mat.h"
 #include "quantizers/label.h"
-#include "result/amend.h"
+#include "result/calibration_identity.h"
+#include "result/parts.h"
+#include "result/result.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -13,35 +16,120 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ALGORITHM = 1 }; /* raised when the same options give other numbers */
+
+/* Everything that is open. */
+typedef struct {
+    sensitivity_job job; /* with the rows that the file holds as those that are done */
+    const eval_single_options *o;
+    result_model model;
+    parts *parts;                           /* NULL: printed only */
+    char *attribute, *inputs, *corrections; /* of the model's group: what rows were made from */
+    char calibration[32];
+    sensitivity_row *old, *rows;
+    size_t olds, count;
+} single;
+
+/* ---- what rows are made from ---- */
+
+static bool takes_data(const sensitivity_job *job)
+{
+    const select_specs *s = job->specs;
+    bool takes = false;
+    for (size_t i = 0; i < s->specs; i++)
+        takes |= s->spec[i].quantizer->calibration != RSD_CALIBRATION_NONE;
+    for (size_t i = 0; i < s->rules; i++)
+        takes |= s->rule[i].spec.quantizer->calibration != RSD_CALIBRATION_NONE;
+    for (size_t i = 0; i < job->inits; i++)
+        takes |= job->init[i].init->calibration != RSD_CALIBRATION_NONE;
+    return takes;
+}
+
+/* Rows of other windows stand beside these, with inputs of their own. */
+static int name_inputs(single *e)
+{
+    const sensitivity_job *job = &e->job;
+    char tokens[17], data[17] = "none";
+    RSD_TRY(stream_identity(job->stream, tokens));
+    if (job->calibration)
+        RSD_TRY(calibration_identity(job->calibration, job->model, data));
+    snprintf(e->calibration, sizeof e->calibration, "calibration=%s", data);
+    RSD_TRY(rsd_format(&e->attribute, "sensitivity_%zux%zu", job->stream->windows,
+                       job->stream->context));
+    RSD_TRY(rsd_format(&e->inputs, "algorithm=%d,tokens=%s,precision=%s", ALGORITHM, tokens,
+                       stream_precision_name(job->stream)));
+    return rsd_format(&e->corrections, "damping=%.9g,seed=%llu", job->damping,
+                      (unsigned long long)job->seed);
+}
+
+static int check_inputs(const single *e, const rsd_store *store, const char *path)
+{
+    const char *where = e->o->output;
+    RSD_TRY(provenance_agree_at(store, path, e->attribute, where, e->inputs));
+    if (e->job.inits)
+        RSD_TRY(provenance_agree_at(store, path, "sensitivity_inits", where, e->corrections));
+    if (takes_data(&e->job))
+        RSD_TRY(provenance_agree_at(store, path, "sensitivity_calibration", where, e->calibration));
+    return RSD_OK;
+}
+
+static int write_inputs(const single *e, rsd_store *store, const char *path)
+{
+    RSD_TRY(rsd_store_set_text(store, path, e->attribute, e->inputs));
+    if (e->job.inits)
+        RSD_TRY(rsd_store_set_text(store, path, "sensitivity_inits", e->corrections));
+    if (takes_data(&e->job))
+        RSD_TRY(rsd_store_set_text(store, path, "sensitivity_calibration", e->calibration));
+    return RSD_OK;
+}
+
 /* ---- the file ---- */
 
-static int describe(const sensitivity_job *job, journal_model *out)
+/* --force forgets this model's rows. */
+static const char *const written[] = { "/sensitivity", NULL };
+static const parts_kind kind = { .command = "eval", .prefix = "sensitivity-", .writes = written };
+
+static int read_file(const rsd_store *store, bool part, void *context)
 {
-    *out = (journal_model){ .name = job->name,
-                            .source = rsd_model_source(job->model),
-                            .architecture = rsd_model_architecture(job->model),
-                            .config = rsd_model_config(job->model),
-                            .parameters = rsd_model_parameters(job->model) };
-    return rsd_model_sha256(job->model, out->sha256);
+    single *e = context;
+    char *path = result_model_path(e->job.name);
+    (void)part;
+    int err = path ? check_inputs(e, store, path) : RSD_FAIL(RSD_ENOMEM, "path of a model");
+    free(path);
+    return err ? err : rows_read(&sensitivity_schema, store, &e->old, &e->olds);
 }
 
-static int open_file(const eval_single_options *o, const journal_model *model, amend *a,
-                     sensitivity_row **rows, size_t *count)
+static int open_file(single *e)
 {
-    bool found;
-    RSD_TRY(amend_open(o->output, a));
-    RSD_TRY(amend_find_model(a, model, &found));
-    return a->old && !o->force ? rows_read(&sensitivity_schema, a->old, rows, count) : RSD_OK;
+    const eval_single_options *o = e->o;
+    if (!o->output)
+        return RSD_OK;
+    RSD_TRY(name_inputs(e));
+    RSD_TRY(parts_open(&kind, o->output, &e->model, o->force, &e->parts));
+    return parts_each(e->parts, read_file, e);
 }
 
-static int write_file(const eval_single_options *o, const sensitivity_job *job,
-                      const journal_model *model, amend *a, const sensitivity_row *rows,
-                      size_t count)
+static int write_last(const rsd_store *old, rsd_store *part, bool *changes, void *context)
 {
-    a->leave = "sensitivity";
-    RSD_TRY(amend_begin(a, model, job->model, false, o->command_line, job->seed));
-    RSD_TRY(rows_write(&sensitivity_schema, a->to, rows, count));
-    return amend_commit(a);
+    const single *e = context;
+    char *path = result_model_path(e->job.name);
+    int err = path ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of a model");
+    (void)old;
+    *changes = e->count || parts_replace(e->parts);
+    if (!err)
+        err = result_model_write(part, &e->model);
+    if (!err)
+        err = write_inputs(e, part, path);
+    free(path);
+    return err ? err : rows_write(&sensitivity_schema, part, e->rows, e->count);
+}
+
+static int publish(single *e)
+{
+    const parts_publication publication = {
+        .command_line = e->o->command_line, .seed = e->job.seed, .last = write_last, .context = e
+    };
+    return e->parts ? parts_publish(e->parts, &publication) : RSD_OK;
 }
 
 /* ---- what is printed ---- */
@@ -111,36 +199,34 @@ static int print(const sensitivity_row *rows, size_t count, bool json)
 
 /* ---- together ---- */
 
-int eval_single(const sensitivity_job *given, const eval_single_options *o)
+int eval_single(const sensitivity_job *job, const eval_single_options *o)
 {
-    sensitivity_job job = *given;
-    amend a = { .lock = -1 };
-    journal_model model;
-    sensitivity_row *old = NULL, *rows = NULL, *all = NULL;
-    size_t olds = 0, count = 0, failed = 0;
+    single e = { .job = *job, .o = o };
+    sensitivity_row *all = NULL;
+    size_t failed = 0;
     int err = RSD_OK;
-    RSD_TRY_DONE(describe(&job, &model));
-    if (o->output)
-        RSD_TRY_DONE(open_file(o, &model, &a, &old, &olds));
-    job.done = old;
-    job.dones = olds;
-    RSD_TRY_DONE(sensitivity_measure(&job, &rows, &count, &failed));
-    if (olds)
-        console_note("%zu measurements were in %s already", olds, o->output);
-    RSD_TRY_DONE(rsd_array_alloc(olds + count + 1, 1, sizeof *all, &all));
-    if (olds)
-        memcpy(all, old, olds * sizeof *all);
-    if (count)
-        memcpy(all + olds, rows, count * sizeof *all);
-    if (o->output)
-        RSD_TRY_DONE(write_file(o, &job, &model, &a, all, olds + count));
-    RSD_TRY_DONE(print(all, olds + count, o->json));
+    RSD_TRY_DONE(result_model_describe(e.job.model, e.job.name, &e.model));
+    RSD_TRY_DONE(open_file(&e));
+    e.job.done = e.old;
+    e.job.dones = e.olds;
+    RSD_TRY_DONE(sensitivity_measure(&e.job, &e.rows, &e.count, &failed));
+    if (e.olds)
+        console_note("%zu measurements were in %s already", e.olds, o->output);
+    RSD_TRY_DONE(publish(&e));
+    RSD_TRY_DONE(rsd_array_alloc(e.olds + e.count + 1, 1, sizeof *all, &all));
+    if (e.olds)
+        memcpy(all, e.old, e.olds * sizeof *all);
+    if (e.count)
+        memcpy(all + e.olds, e.rows, e.count * sizeof *all);
+    RSD_TRY_DONE(print(all, e.olds + e.count, o->json));
     err = stop_requested() ? RSD_ESTOPPED : failed ? RSD_EPARTIAL : RSD_OK;
 done:
     free(all); /* its texts belong to old and rows */
-    rows_free(&sensitivity_schema, old, olds);
-    rows_free(&sensitivity_schema, rows, count);
-    if (a.path)
-        amend_close(&a);
+    rows_free(&sensitivity_schema, e.old, e.olds);
+    rows_free(&sensitivity_schema, e.rows, e.count);
+    parts_close(e.parts);
+    free(e.attribute);
+    free(e.inputs);
+    free(e.corrections);
     return err;
 }

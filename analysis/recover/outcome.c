@@ -1,24 +1,22 @@
 /* Finished runs: files of their own until the sweep ends, then the new result file. */
 #include "recover/outcome.h"
-#include "cli/console.h"
-#include "io/file.h"
+
+#include "alloc.h"
 #include "mat.h"
 #include "rng.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static const char prefix[] = "recovery-";
+/* --force forgets the runs of this model. */
+static const char *const written[] = { "/recovery/runs", "/recovery/layers", NULL };
+static const parts_kind kind = {
+    .command = "recover", .prefix = "recovery-", .writes = written, .old_first = true
+};
 
 void outcome_free(outcome *o)
 {
     rows_free_texts(&recovery_rows_schema, &o->row);
-    free(o->part);
     free(o->fp);
     free(o->q);
     free(o->init);
@@ -89,14 +87,15 @@ static int write_windows(rsd_store *store, const char *path, outcome *o)
     return RSD_OK;
 }
 
-static int write_group(rsd_store *store, const char *options, outcome *o)
+static int write_group(rsd_store *store, const sweep *s, outcome *o)
 {
     char *path = recovery_path(o->row.run);
     int err = path ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of %s", o->row.run);
     if (err)
         return err;
     RSD_TRY_DONE(rsd_store_group(store, path));
-    RSD_TRY_DONE(rsd_store_set_text(store, path, "options", options));
+    RSD_TRY_DONE(rsd_store_set_text(store, path, "options", s->options));
+    RSD_TRY_DONE(rsd_store_set_text(store, path, "inputs", s->inputs));
     RSD_TRY_DONE(rsd_store_set_text(store, path, "spec", o->row.spec));
     RSD_TRY_DONE(rsd_store_set_text(store, path, "init", o->row.init));
     RSD_TRY_DONE(rsd_store_set_text(store, path, "variant", o->row.variant));
@@ -120,85 +119,79 @@ static int write_layer_rows(rsd_store *store, const measured_layers *l)
     return err;
 }
 
-static int write_part(const sweep *s, const char *path, outcome *o)
+/* A run on its way into its part. */
+typedef struct {
+    const sweep *s;
+    outcome *o;
+} ended;
+
+static int fill(rsd_store *store, void *context)
 {
-    rsd_store *store;
-    RSD_TRY(rsd_store_open(path, RSD_STORE_CREATE, &store));
-    int err = write_group(store, s->options, o);
-    if (!err)
-        err = rows_write(&recovery_rows_schema, store, &o->row, 1);
-    if (!err)
-        err = write_layer_rows(store, &o->layers);
-    const int closed = rsd_store_close(store);
-    return err ? err : closed;
+    const ended *e = context;
+    RSD_TRY(result_model_write(store, &e->s->entry));
+    RSD_TRY(write_group(store, e->s, e->o));
+    RSD_TRY(rows_write(&recovery_rows_schema, store, &e->o->row, 1));
+    return write_layer_rows(store, &e->o->layers);
 }
 
-int parts_state(const sweep *s, const recover_parts *p, const recover_run *run, char **path)
+static int run_digits(const recover_run *run, char **out)
 {
-    (void)s;
-    *path = NULL;
-    if (!p->open)
-        return RSD_OK;
-    if (asprintf(path, "%s/%s%016llx", p->file.folder, prefix,
-                 (unsigned long long)rsd_seed(0, run->name)) >= 0)
-        return RSD_OK;
-    *path = NULL;
-    return RSD_FAIL(RSD_ENOMEM, "path of %s", run->name);
+    return rsd_format(out, "%016llx", (unsigned long long)rsd_seed(0, run->name));
 }
 
-int parts_put(const sweep *s, recover_parts *p, const recover_run *run, outcome *o)
+int outcome_state(const parts *p, const recover_run *run, char **path)
 {
-    char *stem = NULL, *path = NULL, *temporary = NULL;
-    if (!p->open)
+    char *digits;
+    *path = NULL;
+    if (!p)
         return RSD_OK;
-    int err = RSD_OK;
-    RSD_TRY_DONE(parts_state(s, p, run, &stem));
-    if (asprintf(&path, "%s.h5", stem) < 0 || asprintf(&temporary, "%s.tmp", stem) < 0) {
-        err = RSD_FAIL(RSD_ENOMEM, "path of %s", run->name);
-        goto done;
-    }
-    err = write_part(s, temporary, o);
-    if (!err && rename(temporary, path) != 0)
-        err = RSD_FAIL(RSD_EIO, "%s: %s", path, strerror(errno));
-    if (err) {
-        unlink(temporary);
-        goto done;
-    }
-    recover_forget_state(stem);
-    free(o->part);
-    o->part = path;
-    path = NULL;
-done:
-    free(temporary);
-    free(path);
-    free(stem);
+    RSD_TRY(run_digits(run, &digits));
+    const int err = rsd_format(path, "%s/%s%s", parts_folder(p), kind.prefix, digits);
+    free(digits);
     return err;
+}
+
+/* Forget what a training of this run left. */
+static int forget_state(const parts *p, const recover_run *run)
+{
+    char *stem;
+    RSD_TRY(outcome_state(p, run, &stem));
+    recover_forget_state(stem);
+    free(stem);
+    return RSD_OK;
+}
+
+int outcome_put(const sweep *s, parts *p, const recover_run *run, outcome *o)
+{
+    char *digits;
+    ended e = { s, o };
+    if (!p)
+        return RSD_OK;
+    RSD_TRY(run_digits(run, &digits));
+    const int err = parts_put(p, digits, fill, &e);
+    free(digits);
+    return err ? err : forget_state(p, run);
 }
 
 /* ---- what is there ---- */
 
-/* "a=1,b=2" and "a=1,b=3": the first item that differs. */
-static int contradiction(const char *where, const char *run, const char *held, const char *wanted)
-{
-    size_t start = 0, i = 0;
-    for (; held[i] && held[i] == wanted[i]; i++)
-        if (held[i] == ',')
-            start = i + 1;
-    return RSD_FAIL(RSD_EUSAGE,
-                    "%s: %s was made with '%.*s', this command says '%.*s'; --force "
-                    "starts over, -o writes another file",
-                    where, run, (int)strcspn(held + start, ","), held + start,
-                    (int)strcspn(wanted + start, ","), wanted + start);
-}
+typedef struct {
+    const sweep *s;
+    outcome *outcomes;
+} reading;
 
-static int check_options(const sweep *s, const rsd_store *store, const char *run)
+/* Runs of one model in a file agree in everything but what their names say. */
+static int check_terms(const sweep *s, const rsd_store *store, const char *run)
 {
-    char *path = recovery_path(run), *held = NULL;
-    int err = path ? rsd_store_get_text(store, path, "options", &held)
-                   : RSD_FAIL(RSD_ENOMEM, "path of %s", run);
-    if (!err && strcmp(held, s->options) != 0)
-        err = contradiction(s->params->common.output, run, held, s->options);
-    free(held);
+    char *path = recovery_path(run), *where = NULL;
+    int err = path ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of %s", run);
+    if (!err)
+        err = rsd_format(&where, "%s: %s", s->params->common.output, run);
+    if (!err)
+        err = provenance_agree_at(store, path, "options", where, s->options);
+    if (!err)
+        err = provenance_agree_at(store, path, "inputs", where, s->inputs);
+    free(where);
     free(path);
     return err;
 }
@@ -212,9 +205,8 @@ static int read_windows(const rsd_store *store, outcome *o)
     for (size_t i = 0; !err && i < WINDOW_ARRAYS; i++) {
         char *path = NULL;
         size_t ndim, shape[2];
-        if (asprintf(&path, "%s/%s", group, a[i].name) < 0)
-            err = RSD_FAIL(RSD_ENOMEM, "path in %s", group);
-        else if (rsd_store_exists(store, path)) {
+        err = rsd_format(&path, "%s/%s", group, a[i].name);
+        if (!err && rsd_store_exists(store, path)) {
             err = rsd_store_read_array(store, path, a[i].x, &ndim, shape);
             if (!err && (ndim != 1 || shape[0] != (size_t)o->row.windows))
                 err = RSD_FAIL(RSD_EFORMAT, "%s: %s has %zu windows, its row says %lld",
@@ -234,136 +226,115 @@ size_t sweep_find_run(const sweep *s, const char *name)
     return i;
 }
 
-static int keep_other(recover_parts *p, const char *part)
-{
-    char **grown = realloc(p->other, (p->others + 1) * sizeof *grown);
-    if (!grown)
-        return RSD_FAIL(RSD_ENOMEM, "list of parts");
-    p->other = grown;
-    p->other[p->others] = strdup(part);
-    return p->other[p->others] ? (p->others++, RSD_OK) : RSD_FAIL(RSD_ENOMEM, "path of a part");
-}
-
 /* One run of this sweep, out of the store. */
-static int take_outcome(const rsd_store *store, const char *part, recovery_row *row, outcome *o)
+static int take_outcome(const rsd_store *store, recovery_row *row, outcome *o)
 {
     outcome_free(o);
     o->row = *row;
     *row = recovery_no_row;
     o->done = true;
-    o->part = part ? strdup(part) : NULL;
-    if (part && !o->part)
-        return RSD_FAIL(RSD_ENOMEM, "path of a part");
     return read_windows(store, o);
 }
 
-/* Runs of this model that the store holds.  part: the file's path where it is a part, else NULL. */
-static int scan(const sweep *s, recover_parts *p, const rsd_store *store, const char *part,
-                outcome *outcomes)
+/* Runs of this model that the store holds. */
+static int read_runs(const rsd_store *store, bool part, void *context)
 {
+    const reading *r = context;
     recovery_row *row;
     size_t count;
+    (void)part;
     int err = rows_read(&recovery_rows_schema, store, &row, &count);
     for (size_t i = 0; !err && i < count; i++) {
-        const bool ours = strcmp(row[i].model, s->name) == 0;
-        const size_t k = ours ? sweep_find_run(s, row[i].run) : s->plan.runs;
-        if (ours)
-            err = check_options(s, store, row[i].run);
-        if (!err && k < s->plan.runs && strcmp(row[i].status, "ok") == 0)
-            err = take_outcome(store, part, &row[i], &outcomes[k]);
-        else if (!err && k == s->plan.runs && part)
-            err = keep_other(p, part);
+        if (strcmp(row[i].model, r->s->name) != 0)
+            continue;
+        const size_t k = sweep_find_run(r->s, row[i].run);
+        err = check_terms(r->s, store, row[i].run);
+        if (!err && k < r->s->plan.runs && strcmp(row[i].status, "ok") == 0)
+            err = take_outcome(store, &row[i], &r->outcomes[k]);
     }
     rows_free(&recovery_rows_schema, row, count);
     return err;
 }
 
-static int is_part(const struct dirent *e)
+int outcomes_open(const sweep *s, parts **out, outcome *outcomes)
 {
-    return strncmp(e->d_name, prefix, sizeof prefix - 1) == 0 && rsd_path_ends(e->d_name, ".h5");
-}
-
-static int is_ours(const struct dirent *e)
-{
-    return strncmp(e->d_name, prefix, sizeof prefix - 1) == 0;
-}
-
-static int scan_part(const sweep *s, recover_parts *p, const char *path, outcome *outcomes)
-{
-    rsd_store *store;
-    if (rsd_store_open(path, RSD_STORE_READ, &store)) {
-        console_note("%s: not readable, done again (%s)", path, rsd_errmsg());
-        unlink(path);
+    const rsd_common *common = &s->params->common;
+    reading r = { s, outcomes };
+    *out = NULL;
+    if (!common->output)
         return RSD_OK;
-    }
-    int err = scan(s, p, store, path, outcomes);
-    const int closed = rsd_store_close(store);
-    return err ? err : closed;
+    RSD_TRY(parts_open(&kind, common->output, &s->entry, common->force, out));
+    for (size_t i = 0; i < s->plan.runs && common->force; i++)
+        RSD_TRY(forget_state(*out, &s->plan.run[i]));
+    return parts_each(*out, read_runs, &r);
 }
 
-/* Each file of the folder that the filter takes. */
-static int each_file(const sweep *s, recover_parts *p, int (*filter)(const struct dirent *),
-                     int (*take)(const sweep *, recover_parts *, const char *, outcome *),
-                     outcome *outcomes)
+/* ---- into the file ---- */
+
+/* The rows once more: the controls that runs are set against may have come after them. */
+static int write_rows(rsd_store *part, const sweep *s, const outcome *outcomes)
 {
-    const char *folder = p->file.folder;
-    struct dirent **entry = NULL;
-    const int n = scandir(folder, &entry, filter, alphasort);
-    int err = n < 0 ? RSD_FAIL(RSD_EIO, "%s: %s", folder, strerror(errno)) : RSD_OK;
-    for (int i = 0; i < n; i++) {
-        char *path = rsd_path_join(folder, entry[i]->d_name);
-        if (!err)
-            err = path ? take(s, p, path, outcomes) : RSD_FAIL(RSD_ENOMEM, "path in %s", folder);
-        free(path);
-        free(entry[i]);
-    }
-    free(entry);
+    recovery_row *row;
+    size_t count = 0;
+    RSD_TRY(rsd_array_alloc(s->plan.runs, 1, sizeof *row, &row));
+    for (size_t i = 0; i < s->plan.runs; i++)
+        if (outcomes[i].row.run)
+            row[count++] = outcomes[i].row;
+    const int err = rows_write(&recovery_rows_schema, part, row, count);
+    free(row);
     return err;
 }
 
-static int remove_file(const sweep *s, recover_parts *p, const char *path, outcome *outcomes)
+typedef struct {
+    const sweep *s;
+    const parts *p;
+    const outcome *outcomes;
+} ending;
+
+static int write_last(const rsd_store *old, rsd_store *part, bool *changes, void *context)
 {
-    (void)s;
-    (void)p;
-    (void)outcomes;
-    unlink(path);
-    return RSD_OK;
+    const ending *e = context;
+    const sweep *s = e->s;
+    bool complete = true;
+    (void)old;
+    *changes = parts_count(e->p) || parts_replace(e->p);
+    for (size_t i = 0; i < s->plan.runs; i++)
+        complete = complete && e->outcomes[i].done;
+    RSD_TRY(result_model_write(part, &s->entry));
+    RSD_TRY(rsd_store_group(part, "/recovery"));
+    RSD_TRY(provenance_write(part, "/recovery", s->command_line, s->params->common.seed));
+    RSD_TRY(rsd_store_set_int(part, "/recovery", "complete", complete));
+    return write_rows(part, s, e->outcomes);
 }
 
-/* --force: forget what was begun, and leave a mark so that a resumed run too ignores what F.h5
- * holds of this model's runs. */
-static int start_over(const sweep *s, recover_parts *p)
+int outcomes_publish(const sweep *s, parts *p, const outcome *outcomes)
 {
-    RSD_TRY(each_file(s, p, is_ours, remove_file, NULL));
-    const int fd = openat(p->file.lock, PARTS_MARK, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return RSD_FAIL(RSD_EIO, "%s/%s: %s", p->file.folder, PARTS_MARK, strerror(errno));
-    close(fd);
-    return RSD_OK;
-}
-
-int parts_open(const sweep *s, recover_parts *p, outcome *outcomes)
-{
-    bool found;
-    *p = (recover_parts){ .file.lock = -1 };
-    if (!s->params->common.output)
+    ending e = { s, p, outcomes };
+    const char **order;
+    int err = RSD_OK;
+    if (!p)
         return RSD_OK;
-    p->open = true;
-    RSD_TRY(amend_open(s->params->common.output, &p->file));
-    RSD_TRY(amend_find_model(&p->file, &s->entry, &found));
-    if (s->params->common.force)
-        RSD_TRY(start_over(s, p));
-    p->replace = faccessat(p->file.lock, PARTS_MARK, F_OK, 0) == 0;
-    if (found && !p->replace)
-        RSD_TRY(scan(s, p, p->file.old, NULL, outcomes));
-    return each_file(s, p, is_part, scan_part, outcomes);
-}
-
-void parts_close(recover_parts *p)
-{
-    for (size_t i = 0; i < p->others; i++)
-        free(p->other[i]);
-    free(p->other);
-    if (p->open)
-        amend_close(&p->file);
+    RSD_TRY(rsd_zeroed(s->plan.runs, sizeof *order, &order));
+    char **path = NULL;
+    RSD_TRY_DONE(rsd_zeroed(s->plan.runs, sizeof *path, &path));
+    for (size_t i = 0; i < s->plan.runs; i++) {
+        if (!(path[i] = recovery_path(s->plan.run[i].name))) {
+            err = RSD_FAIL(RSD_ENOMEM, "path of %s", s->plan.run[i].name);
+            goto done;
+        }
+        order[i] = path[i];
+    }
+    const parts_publication publication = { .order = order,
+                                            .count = s->plan.runs,
+                                            .command_line = s->command_line,
+                                            .seed = s->params->common.seed,
+                                            .last = write_last,
+                                            .context = &e };
+    err = parts_publish(p, &publication);
+done:
+    for (size_t i = 0; path && i < s->plan.runs; i++)
+        free(path[i]);
+    free(path);
+    free(order);
+    return err;
 }

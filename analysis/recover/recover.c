@@ -1,10 +1,12 @@
 /* residuum recover: the sweep over quantizers, ranks, starts, variants and seeds. */
+#include "alloc.h"
 #include "cli/console.h"
 #include "cli/stop.h"
 #include "mat.h"
 #include "recover/report.h"
 #include "recover/run.h"
 #include "recover/save.h"
+#include "result/calibration_identity.h"
 #include "train/recovered.h"
 
 #include <math.h>
@@ -13,6 +15,7 @@
 #include <string.h>
 
 enum { PASS_TOKENS = 4096 };
+enum { ALGORITHM = 1 }; /* raised when the same options give other numbers */
 
 /* ---- opening ---- */
 
@@ -34,12 +37,7 @@ static int open_model(sweep *s, const char *argument)
     s->name = name ? strndup(name, len) : strdup(rsd_model_name(s->model));
     if (!s->name)
         return RSD_FAIL(RSD_ENOMEM, "name of %s", source);
-    s->entry = (journal_model){ .name = s->name,
-                                .source = rsd_model_source(s->model),
-                                .architecture = rsd_model_architecture(s->model),
-                                .config = rsd_model_config(s->model),
-                                .parameters = rsd_model_parameters(s->model) };
-    RSD_TRY(rsd_model_sha256(s->model, s->entry.sha256));
+    RSD_TRY(result_model_describe(s->model, s->name, &s->entry));
     return read_shape(s);
 }
 
@@ -66,13 +64,24 @@ static int open_streams(sweep *s)
     return RSD_OK;
 }
 
+/* What the options do not say: the files may be others of the same names. */
+static int make_inputs(sweep *s)
+{
+    char tokens[17], eval[17], data[17];
+    RSD_TRY(stream_identity(&s->train, tokens));
+    RSD_TRY(stream_identity(&s->eval, eval));
+    RSD_TRY(calibration_identity(&s->calibration, s->model, data));
+    return rsd_format(&s->inputs, "algorithm=%d,tokens=%s,eval-tokens=%s,calibration=%s", ALGORITHM,
+                      tokens, eval, data);
+}
+
 static int make_canonical(sweep *s)
 {
     char tokens[65], eval[65];
     RSD_TRY(stream_fingerprint(s->train.tokens, tokens));
     RSD_TRY(stream_fingerprint(s->eval.tokens, eval));
     s->options = recover_canonical(s->params, tokens, eval, &s->train, &s->eval);
-    return s->options ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "text of the options");
+    return s->options ? make_inputs(s) : RSD_FAIL(RSD_ENOMEM, "text of the options");
 }
 
 static int open_sweep(sweep *s, const char *argument)
@@ -106,14 +115,14 @@ static void close_sweep(sweep *s)
     recover_plan_free(&s->plan);
     rsd_model_close(s->model);
     free(s->options);
+    free(s->inputs);
     free(s->name);
 }
 
 /* ---- the sweep ---- */
 
 /* Record what came of it; only what concerns the whole sweep is an error. */
-static int finish_one(const sweep *s, recover_parts *parts, const recover_run *run, int err,
-                      outcome *o)
+static int finish_one(const sweep *s, parts *kept, const recover_run *run, int err, outcome *o)
 {
     if (err == RSD_ESTOPPED) {
         outcome_free(o);
@@ -134,7 +143,7 @@ static int finish_one(const sweep *s, recover_parts *parts, const recover_run *r
         console_detail("%s: loss %.5f -> %.5f -> %.5f, %.1f s, %.0f tokens/s", run->name,
                        run->control ? o->row.loss_fp : o->row.loss_q, o->row.loss_init,
                        o->row.loss_trained, o->row.seconds, o->row.tokens_per_s);
-    return parts_put(s, parts, run, o);
+    return outcome_put(s, kept, run, o);
 }
 
 static size_t count_done(const sweep *s, const outcome *o)
@@ -145,7 +154,7 @@ static size_t count_done(const sweep *s, const outcome *o)
     return n;
 }
 
-static int run_all(sweep *s, references *refs, recover_parts *parts, outcome *o)
+static int run_all(sweep *s, references *refs, parts *kept, outcome *o)
 {
     const size_t steps = s->params->numbers.steps, left = s->plan.runs - count_done(s, o);
     int err = RSD_OK;
@@ -163,7 +172,7 @@ static int run_all(sweep *s, references *refs, recover_parts *parts, outcome *o)
             break;
         err = run_describe(s, run, &o[i].row);
         if (!err)
-            err = finish_one(s, parts, run, run_one(s, refs, parts, run, &o[i]), &o[i]);
+            err = finish_one(s, kept, run, run_one(s, refs, kept, run, &o[i]), &o[i]);
     }
     console_progress_end();
     return err == RSD_ESTOPPED ? RSD_OK : err;
@@ -218,26 +227,26 @@ static void say_plan(const sweep *s, const outcome *o)
            s->eval.windows, s->eval.context);
 }
 
-static int recover(sweep *s, references *refs, recover_parts *parts, outcome **outcomes)
+static int recover(sweep *s, references *refs, parts **kept, outcome **outcomes)
 {
     refs->specs = s->plan.specs.specs ? s->plan.specs.specs : 1;
     RSD_TRY(rsd_array_alloc(refs->specs, 1, sizeof *refs->q, &refs->q));
     memset(refs->q, 0, refs->specs * sizeof *refs->q);
     RSD_TRY(rsd_array_alloc(s->plan.runs, 1, sizeof **outcomes, outcomes));
     memset(*outcomes, 0, s->plan.runs * sizeof **outcomes);
-    RSD_TRY(parts_open(s, parts, *outcomes));
+    RSD_TRY(outcomes_open(s, kept, *outcomes));
     RSD_TRY(save_note_missing(s, *outcomes));
     if (s->params->dry_run) {
         say_plan(s, *outcomes);
         return RSD_OK;
     }
-    RSD_TRY(run_all(s, refs, parts, *outcomes));
+    RSD_TRY(run_all(s, refs, *kept, *outcomes));
     RSD_TRY(set_against_controls(s, *outcomes));
-    RSD_TRY(parts_finish(s, parts, *outcomes));
+    RSD_TRY(outcomes_publish(s, *kept, *outcomes));
     RSD_TRY(report(s, *outcomes));
     if (stop_requested() && count_done(s, *outcomes) < s->plan.runs) {
         console_note("stopped with %zu of %zu runs done%s", count_done(s, *outcomes), s->plan.runs,
-                     parts->open ? "; the same command goes on" : "");
+                     *kept ? "; the same command goes on" : "");
         return RSD_ESTOPPED;
     }
     const size_t failed = count_failed(s, *outcomes);
@@ -252,13 +261,13 @@ static int run(const void *params, const rsd_arguments *arguments)
     recover_params settled = *(const recover_params *)params;
     sweep s = { .params = &settled, .command_line = arguments->text };
     references refs = { 0 };
-    recover_parts parts = { .file.lock = -1 };
+    parts *kept = NULL;
     outcome *outcomes = NULL;
     recover_settle(&settled);
     int err = open_sweep(&s, arguments->words.item[0]);
     if (!err)
-        err = recover(&s, &refs, &parts, &outcomes);
-    parts_close(&parts);
+        err = recover(&s, &refs, &kept, &outcomes);
+    parts_close(kept);
     for (size_t i = 0; outcomes && i < s.plan.runs; i++)
         outcome_free(&outcomes[i]);
     free(outcomes);

@@ -252,14 +252,13 @@ static int make_student(const sweep *s, const recover_run *run, student *m)
     return student_make(s, run, STUDENT_EVEN, m);
 }
 
-int run_one(const sweep *s, references *refs, const recover_parts *parts, const recover_run *run,
-            outcome *o)
+int run_one(const sweep *s, references *refs, const parts *kept, const recover_run *run, outcome *o)
 {
     student m = { 0 };
     saved files = { 0 };
     char *state = NULL;
     int err = RSD_OK;
-    RSD_TRY_DONE(parts_state(s, parts, run, &state));
+    RSD_TRY_DONE(outcome_state(kept, run, &state));
     RSD_TRY_DONE(need_references(s, refs, run));
     RSD_TRY_DONE(copy_losses(s, refs->fp, &o->fp));
     if (!run->control)

@@ -17,7 +17,7 @@ RSD_CHECK int run_describe(const sweep *s, const recover_run *run, recovery_row 
 
 /* Do it.  o->row is described.  Errors: RSD_ESTOPPED after a signal, with the state kept; what made
  * this run fail. */
-RSD_CHECK int run_one(const sweep *s, references *refs, const recover_parts *parts,
-                      const recover_run *run, outcome *o);
+RSD_CHECK int run_one(const sweep *s, references *refs, const parts *kept, const recover_run *run,
+                      outcome *o);
 
 #endif

@@ -3,8 +3,9 @@
 #define RSD_RECOVER_SWEEP_H
 
 #include "recover/options.h"
-#include "result/amend.h"
 #include "result/calibration_file.h"
+#include "result/parts.h"
+#include "result/provenance.h"
 #include "result/recovery_table.h"
 
 /* What is open for the whole sweep. */
@@ -14,9 +15,10 @@ typedef struct {
     recover_plan plan;
     rsd_model *model;
     char *name;
-    journal_model entry;
+    result_model entry;
     rsd_shape shape;
     char *options; /* canonical text */
+    char *inputs;  /* what it does not name: the content of files, the program's algorithm */
     calibration calibration;
     stream train, eval;
     size_t pass;           /* windows in memory at a time */

@@ -4,6 +4,7 @@
 #include "io/file.h"
 #include "io/gguf_layout.h"
 #include "mat.h"
+#include "result/provenance.h"
 #include "result/result.h"
 
 #include <stdio.h>
@@ -78,13 +79,29 @@ int calibration_array(const rsd_store *store, const char *matrix, const char *wh
 
 /* ---- a model's calibration ---- */
 
-static int same_weights(const rsd_store *store, const char *model, const char *sha256, bool *same)
+/* Is this model of the file ours?  Errors: RSD_EUSAGE where its weights are and its configuration
+ * is not. */
+static int is_model(const calibration *k, const char *name, const rsd_model *model,
+                    const char *sha256, bool *same)
 {
-    char *path = result_model_path(model), *held = NULL;
-    if (!path)
-        return RSD_FAIL(RSD_ENOMEM, "path of %s", model);
-    const int err = rsd_store_get_text(store, path, "sha256", &held);
-    *same = !err && strcmp(held, sha256) == 0;
+    char *path = result_model_path(name), *held = NULL, *config = NULL;
+    int err = path ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of %s", name);
+    *same = false;
+    if (err || !rsd_store_has(k->store, path, "sha256"))
+        goto done;
+    RSD_TRY_DONE(rsd_store_get_text(k->store, path, "sha256", &held));
+    *same = strcmp(held, sha256) == 0;
+    if (!*same || !rsd_store_has(k->store, path, "config"))
+        goto done;
+    RSD_TRY_DONE(rsd_store_get_text(k->store, path, "config", &config));
+    if (strcmp(config, rsd_model_config(model)) != 0)
+        err = RSD_FAIL(RSD_EUSAGE,
+                       "%s is a calibration of %s with another configuration (config.json %s, %s "
+                       "has %s): residuum calibrate again",
+                       rsd_store_path(k->store), name, short_hash_of(config).text,
+                       rsd_model_source(model), short_hash_of(rsd_model_config(model)).text);
+done:
+    free(config);
     free(held);
     free(path);
     return err;
@@ -99,17 +116,22 @@ static int find_model(calibration *k, const rsd_model *model)
     RSD_TRY(rsd_store_names(k->store, "/models", &names));
     for (size_t i = 0; !err && !k->model && i < names.count; i++) {
         bool same = false;
-        err = same_weights(k->store, names.name[i], sha256, &same);
-        if (!err && same && !(k->model = strdup(names.name[i])))
-            err = RSD_FAIL(RSD_ENOMEM, "name of a model");
+        err = is_model(k, names.name[i], model, sha256, &same);
+        if (!err && same)
+            err = rsd_copy_text(names.name[i], &k->model);
     }
-    if (!err && !k->model)
-        err = RSD_FAIL(RSD_EUSAGE,
-                       "%s holds no calibration of %s: none of its %zu models has "
-                       "these weights (sha256 %.12s...)",
-                       rsd_store_path(k->store), rsd_model_source(model), names.count, sha256);
     rsd_names_free(&names);
     return err;
+}
+
+static int no_model(const calibration *k, const rsd_model *model)
+{
+    char sha256[65];
+    RSD_TRY(rsd_model_sha256(model, sha256));
+    return RSD_FAIL(RSD_EUSAGE,
+                    "%s holds no calibration of %s: it is of another model, none of it has these "
+                    "weights (sha256 %.12s...)",
+                    rsd_store_path(k->store), rsd_model_source(model), sha256);
 }
 
 static int layer_path(const calibration *k, const rsd_tensor *t, char **out)
@@ -199,12 +221,20 @@ int calibration_open(const char *path, const rsd_model *model, calibration *out)
     *out = (calibration){ .path = path };
     if (!path)
         return RSD_OK;
-    RSD_TRY(rsd_zeroed(1, sizeof *out->tally, &out->tally));
-    if (!is_result(path))
+    if (!is_result(path)) {
+        RSD_TRY(rsd_zeroed(1, sizeof *out->tally, &out->tally));
         return open_imatrix(path, model, out);
+    }
+    RSD_TRY(calibration_find(path, model, out));
+    return out->model ? check_calibrated(out, model) : no_model(out, model);
+}
+
+int calibration_find(const char *path, const rsd_model *model, calibration *out)
+{
+    *out = (calibration){ .path = path };
+    RSD_TRY(rsd_zeroed(1, sizeof *out->tally, &out->tally));
     RSD_TRY(rsd_store_open(path, RSD_STORE_READ, &out->store));
-    RSD_TRY(find_model(out, model));
-    return check_calibrated(out, model);
+    return find_model(out, model);
 }
 
 void calibration_close(calibration *k)
@@ -219,6 +249,17 @@ void calibration_close(calibration *k)
     rsd_imatrix_free(&k->imatrix);
     free(k->model);
     *k = (calibration){ 0 };
+}
+
+bool calibration_has_both(const calibration *k, const rsd_tensor *t)
+{
+    char *path = NULL;
+    if (!k->store || !k->model || layer_path(k, t, &path))
+        return false;
+    const bool both =
+        calibration_has_moment(k->store, path, "H") && calibration_has_moment(k->store, path, "G");
+    free(path);
+    return both;
 }
 
 static int read_input(const calibration *k, const char *path, size_t n, layer_calibration *l)
@@ -259,7 +300,7 @@ static int read_stored(const calibration *k, const rsd_tensor *t, layer_calibrat
 int calibration_read(const calibration *k, const rsd_tensor *t, layer_calibration *out)
 {
     *out = (layer_calibration){ .c = { .m = t->rows, .n = t->cols } };
-    if (!k->imatrix.count && !k->store)
+    if (!k->imatrix.count && !k->model)
         return RSD_OK;
     RSD_TRY(k->imatrix.count ? read_importance(k, t, out) : read_stored(k, t, out));
     return k->tally ? calibration_tally_add(k->tally, t, out->any ? &out->c : NULL) : RSD_OK;

@@ -25,7 +25,7 @@
 /* An open result file with a calibration of one model, or an importance matrix. */
 typedef struct {
     rsd_store *store; /* NULL: no result file */
-    char *model;      /* name of the model in it */
+    char *model;      /* name of the model's group in it; NULL: it has none with these weights */
     rsd_imatrix imatrix;
     const char *model_type; /* imatrix: of the model, whose tensors it calls by GGUF's names */
     const char *path;
@@ -40,6 +40,9 @@ typedef struct {
  * weights, or the file has none of its layers; RSD_ENOTFOUND for an importance matrix of an
  * architecture that GGUF has no names for. */
 RSD_CHECK int calibration_open(const char *path, const rsd_model *model, calibration *out);
+
+/* The same of a result file that may hold nothing of this model: out->model is NULL then. */
+RSD_CHECK int calibration_find(const char *path, const rsd_model *model, calibration *out);
 void calibration_close(calibration *k);
 
 /* One layer: a view into memory of its own. */
@@ -55,11 +58,14 @@ typedef struct {
 RSD_CHECK int calibration_read(const calibration *k, const rsd_tensor *t, layer_calibration *out);
 void layer_calibration_free(layer_calibration *l);
 
+/* Does it have both H and G of t? */
+bool calibration_has_both(const calibration *k, const rsd_tensor *t);
+
 /* The same file's numbers one by one: what is "H" or "G", matrix the path of the matrix' group.
  * Where layers share their input, the moment is found with the one that holds it. */
 bool calibration_has_moment(const rsd_store *store, const char *matrix, const char *what);
 
-/* name is "moment" (n x n), "mean_abs" or "max_abs" (n); *x is allocated (free).
+/* name is "moment" (n x n), "eigenvalues", "mean_abs" or "max_abs" (n); *x is allocated (free).
  * Errors: RSD_ENOTFOUND, RSD_EFORMAT for another size, the store's. */
 RSD_CHECK int calibration_array(const rsd_store *store, const char *matrix, const char *what,
                                 const char *name, size_t n, double **x);

@@ -91,6 +91,11 @@ RSD_CHECK int rsd_store_read_array(const rsd_store *s, const char *path, double 
 RSD_CHECK int rsd_store_copy(const rsd_store *from, const char *path, rsd_store *to,
                              const char *to_path);
 
+/* A group's attributes alone, onto a group that is made unless it is there.  What it has under the
+ * same names is replaced. */
+RSD_CHECK int rsd_store_copy_attributes(const rsd_store *from, const char *path, rsd_store *to,
+                                        const char *to_path);
+
 /* Tables: one compound dataset, chunked and extensible.  Texts are of variable length; h5py gives
  * them as bytes (pandas: column.str.decode("utf-8")). */
 typedef enum { RSD_COLUMN_TEXT, RSD_COLUMN_REAL, RSD_COLUMN_INT } rsd_column_type;

@@ -149,7 +149,7 @@ int rsd_calibrate(const rsd_calibrate_job *job, size_t *done)
     run r = { .job = job };
     const rsd_capture capture = { take_input, take_gradient, &r };
     int err = RSD_OK;
-    *done = 0;
+    *done = job->first;
     RSD_TRY_DONE(run_alloc(&r));
     rsd_transformer_capture(job->model, &capture);
     while (*done < job->windows && !(job->stop && job->stop(job->callback_context))) {

@@ -28,7 +28,8 @@ typedef struct {
     size_t layers;
     const rsd_tokens *tokens;
     size_t context, windows;
-    size_t batch;   /* windows a pass: the model has memory for batch * context tokens */
+    size_t first; /* window to begin with, a multiple of the batch: the moments hold those before */
+    size_t batch; /* windows a pass: the model has memory for batch * context tokens */
     bool empirical; /* the data's labels */
     uint64_t seed;
     void (*progress)(void *context, size_t windows_done);

@@ -222,3 +222,20 @@ done:
     rsd_names_free(&c.users);
     return err;
 }
+
+int rsd_store_copy_attributes(const rsd_store *from, const char *path, rsd_store *to,
+                              const char *to_path)
+{
+    const rsd_copying c = { .from = from, .to = to, .path = path, .to_path = to_path };
+    RSD_TRY(rsd_store_group(to, to_path));
+    const hid_t old = H5Oopen(from->file, path, H5P_DEFAULT);
+    const hid_t new = H5Oopen(to->file, to_path, H5P_DEFAULT);
+    int err = RSD_OK;
+    if (old < 0)
+        err = rsd_store_fail_open(from, path);
+    else if (new < 0)
+        err = rsd_store_fail_open(to, to_path);
+    else
+        err = rsd_copy_attributes(&c, path, old, to_path, new);
+    return STORE_DROP(from, path, err, new, old);
+}
