@@ -21,18 +21,15 @@ static inline size_t bytes_of(const array *a)
     return bytes;
 }
 
-/* The folder `stored` of these arrays, and of this config.json unless NULL. */
-static inline const char *put_arrays(const array *a, size_t count, const char *config)
+/* A safetensors file of these arrays; its folder is there. */
+static inline void put_shard(const char *path, const array *a, size_t count)
 {
     rsd_st_writer *w;
-    put_text("stored/config.json", config ? config : "{}");
-    if (!config)
-        unlink(in_scratch("stored/config.json"));
     CHECK_OK(rsd_st_writer_alloc(&w));
     for (size_t i = 0; i < count; i++)
         CHECK_OK(rsd_st_writer_declare(w, a[i].name, a[i].dtype, a[i].ndim, a[i].shape,
                                        bytes_of(&a[i])));
-    CHECK_OK(rsd_st_writer_begin(w, in_scratch("stored/model.safetensors")));
+    CHECK_OK(rsd_st_writer_begin(w, path));
     for (size_t i = 0; i < count; i++) {
         void *data = malloc(bytes_of(&a[i]) + 1);
         memset(data, 0x38, bytes_of(&a[i]));
@@ -43,6 +40,15 @@ static inline const char *put_arrays(const array *a, size_t count, const char *c
     }
     CHECK_OK(rsd_st_writer_commit(w));
     rsd_st_writer_free(w);
+}
+
+/* The folder `stored` of these arrays, and of this config.json unless NULL. */
+static inline const char *put_arrays(const array *a, size_t count, const char *config)
+{
+    put_text("stored/config.json", config ? config : "{}");
+    if (!config)
+        unlink(in_scratch("stored/config.json"));
+    put_shard(in_scratch("stored/model.safetensors"), a, count);
     return in_scratch("stored");
 }
 #define PUT(config, ...)                                                                           \

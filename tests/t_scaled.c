@@ -214,6 +214,31 @@ static void a_weight_without_its_scale_is_not_read(void **state)
     rsd_model_close(model);
 }
 
+/* The index lists arrays that are put together, and they may lie in different shards. */
+static void shards_of_arrays(void **state)
+{
+    (void)state;
+    static const float three = 3;
+    static const char index[] =
+        "{\"weight_map\": {\"" Q ".weight\": \"a-1.safetensors\", \"" Q
+        ".weight_scale\": \"a-2.safetensors\", \"" Q ".input_scale\": \"a-2.safetensors\"}}";
+    const array weight = W8,
+                scales[] = { { Q ".weight_scale", "F32", 0, { 0 }, &three }, S1("input_scale") };
+    rsd_model *model;
+    float x[8];
+    put_text("shards/model.safetensors.index.json", index);
+    put_shard(in_scratch("shards/a-1.safetensors"), &weight, 1);
+    put_shard(in_scratch("shards/a-2.safetensors"), scales, 2);
+    CHECK_OK(rsd_model_open(in_scratch("shards"), &model));
+    assert_int_equal(rsd_model_count(model), 1);
+    CHECK_OK(rsd_model_read(model, rsd_model_tensor(model, 0), (rsd_mat){ x, 2, 4, 4 }));
+    assert_true(x[0] == 3 && x[7] == 3);
+    rsd_model_close(model);
+    put_shard(in_scratch("shards/a-2.safetensors"), scales, 1); /* what is promised is missing */
+    OPEN_FAILS(in_scratch("shards"), RSD_EFORMAT,
+               "input_scale' in a-2.safetensors, it is in none of the shards");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +249,7 @@ int main(void)
         cmocka_unit_test(blocks_of_scales),
         cmocka_unit_test(what_is_not_understood_is_refused),
         cmocka_unit_test(a_weight_without_its_scale_is_not_read),
+        cmocka_unit_test(shards_of_arrays),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

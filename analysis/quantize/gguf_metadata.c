@@ -50,13 +50,22 @@ static int put_text(rsd_gguf_writer *w, const char *key, const char *value)
     return rsd_gguf_put_text(w, key, (rsd_gguf_string){ value, strlen(value) });
 }
 
+/* llama.cpp lets every layer see all of its context: it is the window where layers see no more. */
+static size_t context_of(const rsd_shape *s)
+{
+    bool slides = false;
+    for (size_t i = 0; i < s->layers; i++)
+        slides = slides || s->local[i];
+    return slides && s->window < s->context ? s->window : s->context;
+}
+
 static int put_sizes(const keys *k, const rsd_shape *s)
 {
     const struct {
         const char *key;
         size_t value;
     } sizes[] = { { "vocab_size", s->vocab },
-                  { "context_length", s->context },
+                  { "context_length", context_of(s) },
                   { "embedding_length", s->width },
                   { "block_count", s->layers },
                   { "feed_forward_length", s->hidden },

@@ -5,6 +5,7 @@
 #include "quantize/gguf_metadata.h"
 #include "quantize/gguf_types.h"
 #include "transformer/create.h"
+#include "transformer/weights.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,11 +56,15 @@ static int add(gguf_plan *p, const rsd_tensor *t, rsd_gguf_place place)
 
 static int add_tensors(gguf_plan *p)
 {
+    const rsd_tensor *tokens, *head;
+    RSD_TRY(rsd_weights_tables(p->model, &p->shape, &tokens, &head));
     for (size_t i = 0; i < rsd_model_count(p->model); i++) {
         const rsd_tensor *t = rsd_model_tensor(p->model, i);
         rsd_gguf_place place;
         RSD_TRY(rsd_gguf_place_of(p->model_type, t->name, &place));
-        const bool unused = p->shape.tied && strcmp(place.name, "output.weight") == 0;
+        const bool unused = p->shape.tied && t == head && t != tokens;
+        if (p->shape.tied && t == tokens)
+            snprintf(place.name, sizeof place.name, "token_embd.weight");
         if (place.name[0] && !unused)
             RSD_TRY(add(p, t, place));
     }

@@ -53,8 +53,13 @@ typedef struct {
  * differ, the stored head is the head, and shape.tied is false then. */
 RSD_CHECK int rsd_weights_load(const rsd_model *model, rsd_weights **out);
 
-/* The same without the linear layers of the blocks: their W has its shape, but neither x nor half.
- * For passes whose linear layers a hook computes (block.h).  Errors: as above. */
+/* The token table and the head among the model's tensors (NULL: none), and shape->tied as the
+ * weights have it: see above.  Errors: those of reading, RSD_ENOMEM. */
+RSD_CHECK int rsd_weights_tables(const rsd_model *model, rsd_shape *shape,
+                                 const rsd_tensor **tokens, const rsd_tensor **head);
+
+/* rsd_weights_load without the linear layers of the blocks: their W has its shape, but neither x
+ * nor half.  For passes whose linear layers a hook computes (block.h).  Errors: as above. */
 RSD_CHECK int rsd_weights_load_frame(const rsd_model *model, rsd_weights **out);
 
 void rsd_weights_free(rsd_weights *w);

@@ -210,20 +210,19 @@ done:
     return err;
 }
 
-/* A tied model may have its one table under either name.  Where it has both, and they differ, the
- * head that is stored is the head, as transformers 5 takes it. */
-static int settle_head(loader *l, const rsd_tensor **tokens, const rsd_tensor **head)
+int rsd_weights_tables(const rsd_model *model, rsd_shape *shape, const rsd_tensor **tokens,
+                       const rsd_tensor **head)
 {
-    rsd_shape *s = &l->w->shape;
     bool same = true;
-    if (!s->tied)
+    *tokens = find_role(model, "embedding");
+    *head = find_role(model, "head");
+    if (!shape->tied)
         return RSD_OK;
     if (!*tokens)
         *tokens = *head;
     if (*tokens && *head && *tokens != *head)
-        RSD_TRY(compare(l->model, *tokens, *head, &same));
-    s->tied = same;
-    l->same_head = same ? *head : NULL;
+        RSD_TRY(compare(model, *tokens, *head, &same));
+    shape->tied = same;
     return RSD_OK;
 }
 
@@ -236,10 +235,9 @@ static int add_tables(loader *l)
 {
     rsd_weights *w = l->w;
     const rsd_shape *s = &w->shape;
-    const rsd_tensor *tokens = find_role(l->model, "embedding");
-    const rsd_tensor *positions = find_role(l->model, "position");
-    const rsd_tensor *head = find_role(l->model, "head");
-    RSD_TRY(settle_head(l, &tokens, &head));
+    const rsd_tensor *positions = find_role(l->model, "position"), *tokens, *head;
+    RSD_TRY(rsd_weights_tables(l->model, &w->shape, &tokens, &head));
+    l->same_head = s->tied ? head : NULL;
     if (!tokens)
         return no_table(l, "token table");
     if (s->positions && !positions)

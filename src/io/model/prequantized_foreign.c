@@ -9,8 +9,6 @@
 static const struct {
     const char *ending, *method;
 } foreign[] = {
-    { ".weight.absmax", "bitsandbytes (without its quant_state)" },
-    { ".weight.quant_map", "bitsandbytes (without its quant_state)" },
     { ".qzeros", "GPTQ or AWQ (without its qweight)" },
     { ".weight_shape", "compressed-tensors (without its weight_packed)" },
     { ".codebooks", "AQLM" },
@@ -36,6 +34,20 @@ static int refuse(const rsd_entry *s, const char *method)
 {
     return RSD_FAIL(RSD_EFORMAT, "tensor '%s' is an array of %s, which is not read", s->tensor.name,
                     method);
+}
+
+/* bitsandbytes' scales beside a weight, whose quant_state is missing or under another name. */
+static int check_state(const rsd_arrays *all, const rsd_entry *s)
+{
+    static const char ending[] = ".weight.absmax";
+    char weight[1024];
+    const char *name = s->tensor.name;
+    const int n = (int)(strlen(name) - strlen(".absmax"));
+    if (!rsd_path_ends(name, ending) ||
+        (size_t)snprintf(weight, sizeof weight, "%.*s", n, name) >= sizeof weight ||
+        !rsd_entries_get(all->sorted, all->model->count, weight))
+        return RSD_OK;
+    return refuse(s, "bitsandbytes (without its quant_state)");
 }
 
 /* MLX: U32 words as NAME.weight, with NAME.scales and often NAME.biases. */
@@ -65,6 +77,7 @@ int rsd_foreign_check(const rsd_arrays *all, const rsd_quantized_config *c)
         for (size_t k = 0; k < FOREIGN; k++)
             if (rsd_path_ends(s->tensor.name, foreign[k].ending))
                 return refuse(s, foreign[k].method);
+        RSD_TRY(check_state(all, s));
         RSD_TRY(check_words(all, s, c));
     }
     return RSD_OK;

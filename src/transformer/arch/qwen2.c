@@ -2,14 +2,12 @@
 
 static int configure(rsd_config *c, rsd_shape *s)
 {
-    static const rsd_bias_rule all = { RSD_BIAS_ALL, "a qwen2 has biases on q, k and v" };
     static const rsd_bias_rule none = { RSD_BIAS_NONE, "a qwen2 has biases on q, k and v alone" };
     bool slides = false;
     size_t window = 4096, first = 28; /* where the keys are missing */
     RSD_TRY(rsd_arch_read_llama(c, s));
     RSD_TRY(rsd_arch_require(c, "attention_bias", true, true));
     RSD_TRY(rsd_arch_require(c, "mlp_bias", false, false));
-    s->qkv_bias = all;
     s->o_bias = s->mlp_bias = none;
     RSD_TRY(rsd_config_flag(c, "use_sliding_window", &slides));
     RSD_TRY(rsd_config_size(c, "sliding_window", 0, 1 << 24, &window));
