@@ -330,7 +330,7 @@ static void epsilons_of_another_norm_are_none(void **state)
         put_nothing_of_norms("eps.gguf", keys[i]);
         CHECK_OK(rsd_model_open(in_scratch("eps.gguf"), &model));
         CHECK_FAILS(rsd_arch_configure("llama", rsd_model_config(model), &arch, &s), RSD_EFORMAT,
-                    "llama.attention.layer_norm_rms_epsilon is \"missing\"");
+                    "llama.attention.layer_norm_rms_epsilon is \"missing (GGUF metadata)\"");
         rsd_model_close(model);
     }
 }

@@ -55,7 +55,7 @@ static int put_epsilon(writer *w, const char *name, const char *config)
     double value = 0;
     snprintf(key, sizeof key, "%s.%s", w->keys.prefix, name);
     if (!rsd_gguf_keys_has(&w->keys, name))
-        return put_text(w, key, "missing");
+        return put_text(w, key, "missing (GGUF metadata)");
     rsd_gguf_keys_real(&w->keys, name, &value);
     return rsd_gguf_config_real(w->json, config, value);
 }
