@@ -14,9 +14,6 @@ typedef struct {
     json_t *json;
 } rsd_gguf_configuration;
 
-/* Is this the tensor that stretches the frequencies, of an architecture that has one? */
-bool rsd_gguf_config_takes_factors(const rsd_gguf_configuration *c, const char *tensor);
-
 /* rope_theta under the name of the architecture's configuration, and rope_scaling, for heads that
  * turn in `rotated` dimensions: from rope.freq_base, rope.scaling.* and the tensor
  * rope_freqs.weight.  Errors: RSD_ENOMEM. */

@@ -116,30 +116,31 @@ static double linear_factor(rsd_gguf_keys *keys)
     return factor;
 }
 
-bool rsd_gguf_config_takes_factors(const rsd_gguf_configuration *c, const char *tensor)
+/* The tensor that stretches the frequencies, which of these architectures Llama alone has. */
+static int put_stretched(rsd_gguf_configuration *c, const rsd_gguf_found *t, double theta,
+                         double factor, size_t rotated, json_t *scaling)
 {
-    return strcmp(c->keys.prefix, "llama") == 0 && strcmp(tensor, factors_name) == 0;
+    const char *why = "frequencies of no known scaling";
+    llama3 l;
+    if (strcmp(c->keys.prefix, "llama") != 0)
+        why = "frequencies that the architecture does not have";
+    else if (factor != 1)
+        why = "frequencies beside a scaling factor";
+    else if (t->tensor->elements == rotated / 2 && find_llama3(t, theta, &l))
+        return put_llama3(scaling, &l);
+    return rsd_gguf_config_put(c->json, factors_name, json_string(why));
 }
 
 static int put_scaling(rsd_gguf_configuration *c, double theta, size_t rotated, json_t *scaling)
 {
-    const rsd_gguf_found *t =
-        rsd_gguf_config_takes_factors(c, factors_name)
-            ? rsd_gguf_parts_find(c->parts, factors_name, strlen(factors_name))
-            : NULL;
+    const rsd_gguf_found *t = rsd_gguf_parts_find(c->parts, factors_name, strlen(factors_name));
     const double factor = linear_factor(&c->keys);
-    llama3 l;
-    if (!t && factor == 1)
+    if (t)
+        return put_stretched(c, t, theta, factor, rotated, scaling);
+    if (factor == 1)
         return RSD_OK;
-    if (!t) {
-        RSD_TRY(rsd_gguf_config_put(scaling, "rope_type", json_string("linear")));
-        return rsd_gguf_config_real(scaling, "factor", factor);
-    }
-    if (factor == 1 && t->tensor->elements == rotated / 2 && find_llama3(t, theta, &l))
-        return put_llama3(scaling, &l);
-    return rsd_gguf_config_put(c->json, factors_name,
-                               json_string(factor == 1 ? "frequencies of no known scaling"
-                                                       : "frequencies beside a scaling factor"));
+    RSD_TRY(rsd_gguf_config_put(scaling, "rope_type", json_string("linear")));
+    return rsd_gguf_config_real(scaling, "factor", factor);
 }
 
 int rsd_gguf_config_rope(rsd_gguf_configuration *c, const char *theta_name, size_t rotated)

@@ -1,7 +1,6 @@
 #include "io/gguf/gguf_config.h"
 
 #include "io/gguf/config_parts.h"
-#include "io/gguf/scale.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -55,7 +54,7 @@ static int put_epsilon(writer *w, const char *name, const char *config)
     double value = 0;
     snprintf(key, sizeof key, "%s.%s", w->keys.prefix, name);
     if (!rsd_gguf_keys_has(&w->keys, name))
-        return put_text(w, key, "missing");
+        return put_text(w, key, "missing (GGUF metadata)");
     rsd_gguf_keys_real(&w->keys, name, &value);
     return rsd_gguf_config_real(w->json, config, value);
 }
@@ -200,29 +199,12 @@ static const struct {
                       { "gpt2", write_gpt2 },
                       { "gptneox", write_gpt_neox } };
 
-/* ---- what is left over ---- */
-
-/* Tensors outside the blocks that no name of the checkpoint stands for (those of a block are judged
- * where its layers are put together). */
-static int judge_tensors(const writer *w, const rsd_gguf_arch *arch)
-{
-    for (size_t i = 0; i < w->parts->names.count; i++) {
-        const rsd_gguf_tensor *t = w->parts->found[i].tensor;
-        if (strncmp(t->name, "blk.", 4) == 0 || rsd_gguf_row_find(arch, t->name) ||
-            rsd_gguf_is_scale(w->parts, t) || rsd_gguf_config_takes_factors(w, t->name))
-            continue;
-        RSD_TRY(put_text(w, t->name, "a tensor that the model does not take"));
-    }
-    return RSD_OK;
-}
-
 static int write_known(writer *w, const rsd_gguf_arch *arch)
 {
     for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++)
         if (strcmp(architectures[i].gguf, arch->gguf) == 0) {
             RSD_TRY(put_vocabulary(w));
             RSD_TRY(architectures[i].write(w));
-            RSD_TRY(judge_tensors(w, arch));
             return rsd_gguf_keys_judge(&w->keys, w->json);
         }
     return RSD_OK;

@@ -8,10 +8,10 @@
 #include "io/gguf/parts.h"
 
 /* JSON text, which the caller frees.  Complete for the architectures that are run (Llama, Mistral,
- * Qwen2, GPT-2, GPT-NeoX), only model_type for the others.  What the metadata or the tensors
- * outside the blocks ask for, and no key of a configuration can say, is there under its own name
- * with its value as text ("llama.attention.causal": "false"): the model can be looked at, but who
- * runs it reads config.json strictly and refuses what it does not implement by that name.
+ * Qwen2, GPT-2, GPT-NeoX), only model_type for the others.  What the metadata ask for, and no key
+ * of a configuration can say, is there under its own name with its value as text
+ * ("llama.attention.causal": "false (GGUF metadata)"): the model can be looked at, but who runs it
+ * reads config.json strictly and refuses what it does not implement by that name.
  * Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_gguf_config(const rsd_gguf_parts *parts, const rsd_gguf_arch *arch, char **out);
 

@@ -139,23 +139,24 @@ static bool is_harmless(const rsd_gguf_keys *keys, const rsd_gguf_value *v)
     return strcmp(name, "tensor_data_layout") == 0 && is_usual_layout(keys->gguf, v->key);
 }
 
-/* The value for a message, never empty, which would ask for nothing; what is no single number,
- * truth value or text is called by its type. */
+/* The value for a message, which says where it comes from; what is no single number, truth value or
+ * text is called by its type. */
 static int put_value(const rsd_gguf *gguf, const rsd_gguf_value *v, json_t *config)
 {
-    char text[64];
+    static const char from[] = " (GGUF metadata)";
+    char text[80];
     bool flag;
     double real;
     const char *given;
     size_t n;
-    snprintf(text, sizeof text, "%s%s", v->array ? "an array of " : "a ",
-             rsd_gguf_type_name(v->type));
+    snprintf(text, sizeof text, "%s%s%s", v->array ? "an array of " : "a ",
+             rsd_gguf_type_name(v->type), from);
     if (rsd_gguf_flag(gguf, v->key, &flag) == RSD_OK)
-        snprintf(text, sizeof text, "%s", flag ? "true" : "false");
+        snprintf(text, sizeof text, "%s%s", flag ? "true" : "false", from);
     else if (rsd_gguf_real(gguf, v->key, &real) == RSD_OK)
-        snprintf(text, sizeof text, "%.9g", real);
-    else if (rsd_gguf_text(gguf, v->key, &given, &n) == RSD_OK && n)
-        snprintf(text, sizeof text, "%.*s", n < 60 ? (int)n : 60, given);
+        snprintf(text, sizeof text, "%.9g%s", real, from);
+    else if (rsd_gguf_text(gguf, v->key, &given, &n) == RSD_OK)
+        snprintf(text, sizeof text, "%.*s%s", n < 40 ? (int)n : 40, given, from);
     json_t *j = json_string(text);
     return rsd_gguf_config_put(config, v->key, j ? j : json_string("a text that is not UTF-8"));
 }

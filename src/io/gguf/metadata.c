@@ -5,10 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 bool rsd_gguf_is_file(const char *path)
 {
+    struct stat st;
     char magic[4];
+    if (stat(path, &st) || !S_ISREG(st.st_mode)) /* opening a FIFO would wait */
+        return false;
     FILE *f = fopen(path, "rb");
     const bool is = f && fread(magic, 1, sizeof magic, f) == sizeof magic &&
                     memcmp(magic, "GGUF", sizeof magic) == 0;
