@@ -131,7 +131,7 @@ static void hidden_from_the_start(void **state)
     double s[N], start[BLOCK + 1][N];
     rsd_rng *rng;
     for (size_t k = 0; k < N; k++)
-        s[k] = k < TOP ? 1 - 0.02 * (double)k : 0.1 * (1 - (double)k / N);
+        s[k] = k < TOP ? 1 - 0.02 * (double)k : 0.03 * (1 - (double)k / N);
     rsd_mat A = with_values(s, false);
     CHECK_OK(rsd_rng_alloc(SEED, "krylov", &rng));
     for (size_t i = 0; i <= BLOCK; i++)
