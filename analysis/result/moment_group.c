@@ -31,6 +31,8 @@ int moment_spectrum_compute(moment_spectrum *c)
     RSD_TRY_DONE(rsd_moment_eigenvalues(m, c->lambda, &c->clamped));
     for (size_t i = 0; i < n; i++)
         s[i] = sqrt(c->lambda[i]);
+    /* of an eigenvalue: LAPACK's p(n) eps lambda_1 */
+    const double rounding = sqrt(10 * (double)n * DBL_EPSILON) * s[0];
     const rsd_spectrum spectrum = {
         .m = m->rows,
         .n = n,
@@ -39,7 +41,9 @@ int moment_spectrum_compute(moment_spectrum *c)
         .complete = true,
         .method = RSD_METHOD_GRAM,
         .sumsq = c->trace,
-        .error_bound = sqrt(sqrt((double)n) * DBL_EPSILON) * s[0], /* as linalg/gram.c's */
+        .noise = { rounding, rounding },
+        .proved = true,
+        .error_bound = rounding,
     };
     err = rsd_metrics_compute(&spectrum, &c->metrics);
 done:

@@ -191,6 +191,7 @@ static int left_vectors(const rsd_weighting *metric, size_t m, size_t n, const d
         scaled.x[i] = (float)(M[i] / most);
     rsd_spectrum_opts opts = RSD_SPECTRUM_DEFAULTS;
     opts.seed = seed;
+    opts.quick = true;
     opts.top = opts.vectors = metric->bottom ? d : r;
     if (metric->bottom)
         opts.method = RSD_METHOD_GESDD;

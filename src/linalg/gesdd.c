@@ -75,7 +75,7 @@ int rsd_gesdd_spectrum(rsd_mat A, rsd_spectrum *out)
     }
     RSD_TRY_DONE(solve(A, &p));
     memcpy(out->s, p.s, out->count * sizeof *out->s);
-    out->error_bound = sqrt((double)d) * DBL_EPSILON * p.s[0];
+    out->error_bound = (double)(A.m + A.n) * DBL_EPSILON * p.s[0];
     if (out->vectors)
         copy_vectors(&p, out);
 done:

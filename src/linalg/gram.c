@@ -30,12 +30,16 @@ int rsd_gram(rsd_mat A, double *G)
     return RSD_OK;
 }
 
-/* Rounding in the Gram matrix and in its reduction moves lambda by a random walk of about sqrt(d)
- * steps of eps lambda_1; in s that is |ds| = |dlambda| / (s + sigma). */
-static double bound(size_t d, double largest, double smallest)
+/* What rounding can move an eigenvalue by.  Products of float32s are exact in double; a sum runs
+ * over a panel, then over panels: RSD_PANEL + length / RSD_PANEL steps at most, each of eps/2 of
+ * the sum of magnitudes, and || |A|' |A| ||_2 <= ||A||_F^2.  The reduction and the roots add
+ * LAPACK's p(d) eps lambda_1.  In s that is |ds| = |dlambda| / (s + sigma). */
+static double bound(rsd_mat A, double sumsq, double largest, double smallest)
 {
-    const double walk = sqrt((double)d) * DBL_EPSILON * largest * largest;
-    return smallest > 0 ? fmin(sqrt(walk), walk / smallest) : sqrt(walk);
+    const double d = (double)(A.m < A.n ? A.m : A.n), length = (double)(A.m < A.n ? A.n : A.m);
+    const double steps = (RSD_PANEL + length / RSD_PANEL + 1) / 2;
+    const double moved = DBL_EPSILON * (steps * sumsq + 10 * d * largest * largest);
+    return smallest > 0 ? fmin(sqrt(moved), moved / smallest) : sqrt(moved);
 }
 
 /* The leading values again, from A itself; the others must not rise above them by rounding. */
@@ -61,7 +65,7 @@ int rsd_gram_spectrum(rsd_mat A, rsd_spectrum *out)
     G = NULL;
     for (size_t i = 0; i < out->count; i++)
         out->s[i] = sqrt(fmax(lambda[i], 0));
-    out->error_bound = bound(d, out->s[0], out->s[out->count - 1]);
+    out->error_bound = bound(A, out->sumsq, out->s[0], out->s[out->count - 1]);
     if (out->vectors)
         RSD_TRY_DONE(refine(A, out));
 done:

@@ -19,6 +19,7 @@
 
 #include "linalg/apply.h"
 #include "linalg/eigen.h"
+#include "linalg/leading.h"
 #include "linalg/ritz.h"
 #include "rng.h"
 
@@ -37,26 +38,30 @@ static size_t block_of(size_t count) { return count <= 8 ? 8 : RSD_LANES; }
 /* The reduction of the Gram matrix is half matrix-vector products, bound by memory. */
 static double full_cost(double d, double length) { return d * d * length / 2 + 1.5 * d * d * d; }
 
-/* Products, orthogonalisation and the certificate. */
+/* Products, orthogonalisation and residuals. */
 static double cost(double d, double length, double count, double columns)
 {
     return 2 * d * length * (columns + count) + 2 * d * columns * columns;
 }
 
+/* The Gram matrix and its Cholesky factor. */
+static double proof_cost(double d, double length) { return d * d * length / 2 + d * d * d / 6; }
+
 /* The most columns that are cheaper than the full spectrum. */
-static size_t affordable(size_t m, size_t n, size_t count)
+static size_t affordable(size_t m, size_t n, size_t count, bool quick)
 {
     const double d = (double)(m < n ? m : n), length = (double)(m < n ? n : m);
+    const double most = full_cost(d, length) - (quick ? 0 : proof_cost(d, length));
     double columns = 0;
-    while (columns + 8 < d && cost(d, length, (double)count, columns + 8) < full_cost(d, length))
+    while (columns + 8 < d && cost(d, length, (double)count, columns + 8) < most)
         columns += 8;
     return (size_t)columns;
 }
 
 /* Power laws from k^-1 to k^-1/4 take 2.5 to 4.5 columns for each value. */
-bool rsd_krylov_pays(size_t m, size_t n, size_t count)
+bool rsd_krylov_pays(size_t m, size_t n, size_t count, bool quick)
 {
-    return 4 * count + 4 * block_of(count) <= affordable(m, n, count);
+    return 4 * count + 4 * block_of(count) <= affordable(m, n, count, quick);
 }
 
 /* --- the basis --- */
@@ -108,7 +113,7 @@ static krylov plan(size_t m, size_t n, size_t count)
 {
     krylov k = { .tall = m >= n, .d = m < n ? m : n, .length = m < n ? n : m };
     k.b = block_of(count);
-    k.most = affordable(m, n, count);
+    k.most = affordable(m, n, count, true);
     if (k.most + k.b > k.d)
         k.most = k.d > k.b ? k.d - k.b : 0;
     return k;
@@ -117,9 +122,10 @@ static krylov plan(size_t m, size_t n, size_t count)
 size_t rsd_krylov_bytes(size_t m, size_t n, size_t count)
 {
     krylov k = plan(m, n, count);
-    const size_t basis = lay_out(&k, count);
+    const size_t basis = sizeof(double) * (lay_out(&k, count) + 8 * (m + n));
+    const size_t proof = rsd_prove_leading_bytes(m, n, count);
     const size_t triplets = count * (2 * k.d + k.length + 8 * count) + RSD_PANEL * n;
-    return sizeof(double) * (basis + triplets + 8 * (m + n));
+    return sizeof(double) * triplets + (basis > proof ? basis : proof);
 }
 
 /* x = x R: x becomes orthonormal, R goes to r (upper triangle, the rest 0).  Householder, so that a
@@ -287,45 +293,77 @@ static int start(krylov *k, uint64_t seed)
 
 /* --- triplets of A from the basis --- */
 
-static int finish(const krylov *k, double tolerance, rsd_spectrum *out, bool *done)
+typedef struct {
+    double *x, *y; /* [count][d], [count][length] */
+} vectors;
+
+static int extract(const krylov *k, rsd_spectrum *out, vectors *v)
 {
-    int err = RSD_OK;
     const size_t count = out->count;
-    double *x = NULL, *y = NULL, norm;
-    RSD_TRY_DONE(rsd_array_alloc(count, k->d, sizeof *x, &x));
-    RSD_TRY_DONE(rsd_array_alloc(count, k->length, sizeof *y, &y));
+    RSD_TRY(rsd_array_alloc(count, k->d, sizeof *v->x, &v->x));
+    RSD_TRY(rsd_array_alloc(count, k->length, sizeof *v->y, &v->y));
     cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, (int)k->d, (int)count, (int)k->columns,
-                1, k->q, (int)k->d, k->y, (int)k->columns, 0, x, (int)k->d);
-    RSD_TRY_DONE(rsd_ritz(k->A, count, x, y, out->s));
-    RSD_TRY_DONE(rsd_ritz_residual(k->A, count, x, y, out->s, &norm, NULL));
-    *done = norm <= tolerance * out->s[0];
-    out->error_bound = norm + sqrt((double)k->d) * DBL_EPSILON * out->s[0];
-    if (out->vectors) {
-        memcpy(k->tall ? out->v : out->u, x, out->vectors * k->d * sizeof *x);
-        memcpy(k->tall ? out->u : out->v, y, out->vectors * k->length * sizeof *y);
-    }
-done:
-    free(x);
-    free(y);
-    return err;
+                1, k->q, (int)k->d, k->y, (int)k->columns, 0, v->x, (int)k->d);
+    return rsd_ritz(k->A, count, v->x, v->y, out->s);
 }
 
-int rsd_krylov_spectrum(rsd_mat A, double tolerance, uint64_t seed, rsd_spectrum *out, bool *done)
+/* Are there as many values within the tolerance of one another as the block has columns?  Of a
+ * value that is repeated more often, so many are found. */
+static bool crowded(const rsd_spectrum *s, size_t block, double tolerance)
+{
+    for (size_t i = 0; i + block <= s->count; i++)
+        if (s->s[i] - s->s[i + block - 1] <= 2 * tolerance * s->s[0])
+            return true;
+    return false;
+}
+
+/* Vectors and error_bound; *done: is that within the tolerance? */
+static int finish(rsd_mat A, const rsd_spectrum_opts *opts, const vectors *v, rsd_spectrum *out,
+                  bool *done)
+{
+    const rsd_triplets t = { out->count, v->x, v->y, out->s };
+    const double allowed = opts->tolerance * out->s[0];
+    double norm;
+    RSD_TRY(rsd_triplets_residual(A, &t, out->sumsq, &norm));
+    out->error_bound = norm;
+    if (opts->quick && crowded(out, block_of(out->count), opts->tolerance))
+        out->error_bound = INFINITY;
+    if (!opts->quick)
+        RSD_TRY(rsd_prove_leading(A, &t, out->sumsq, norm, allowed, &out->error_bound));
+    *done = out->error_bound <= allowed;
+    out->proved = !opts->quick;
+    if (out->vectors) {
+        const bool tall = A.m >= A.n;
+        memcpy(tall ? out->v : out->u, v->x, out->vectors * (tall ? A.n : A.m) * sizeof *v->x);
+        memcpy(tall ? out->u : out->v, v->y, out->vectors * (tall ? A.m : A.n) * sizeof *v->y);
+    }
+    return RSD_OK;
+}
+
+int rsd_krylov_spectrum(rsd_mat A, const rsd_spectrum_opts *opts, rsd_spectrum *out, bool *done)
 {
     int err = RSD_OK;
     krylov k = plan(A.m, A.n, out->count);
+    vectors v = { NULL, NULL };
     *done = false;
     if (k.most < out->count + 3 * k.b || out->sumsq == 0)
         return RSD_OK;
     k.A = A;
-    k.single = tolerance >= 5e-7 && out->sumsq < 1e70 && out->sumsq > 1e-60; /* no float overflow */
+    k.single =
+        opts->tolerance >= 5e-7 && out->sumsq < 1e70 && out->sumsq > 1e-60; /* no float overflow */
     RSD_TRY_DONE(rsd_array_alloc(lay_out(&k, out->count), 1, sizeof(double), &k.memory));
     lay_out(&k, out->count);
-    RSD_TRY_DONE(start(&k, seed));
-    RSD_TRY_DONE(iterate(&k, out->count, tolerance, done));
-    if (*done)
-        RSD_TRY_DONE(finish(&k, tolerance, out, done));
+    RSD_TRY_DONE(start(&k, opts->seed));
+    RSD_TRY_DONE(iterate(&k, out->count, opts->tolerance, done));
+    if (!*done)
+        goto done;
+    RSD_TRY_DONE(extract(&k, out, &v));
+    free(k.memory); /* the proof needs room */
+    k.memory = NULL;
+    RSD_TRY_DONE(finish(A, opts, &v, out, done));
 done:
+    free(v.x);
+    free(v.y);
     free(k.memory);
     return err;
 }

@@ -17,6 +17,7 @@ int rsd_lowrank(rsd_mat W, size_t r, uint64_t seed, rsd_mat B, rsd_mat A, double
     rsd_spectrum_opts opts = RSD_SPECTRUM_DEFAULTS;
     opts.top = opts.vectors = r;
     opts.seed = seed;
+    opts.quick = true;
     RSD_TRY_DONE(rsd_spectrum_compute(W, &opts, &s));
     for (size_t k = 0; k < r; k++) {
         const double root = sqrt(s.s[k]);

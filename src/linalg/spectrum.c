@@ -35,7 +35,8 @@ static rsd_method choose(size_t m, size_t n, const rsd_spectrum_opts *opts)
 {
     if (opts->method != RSD_METHOD_AUTO)
         return opts->method;
-    return opts->top && rsd_krylov_pays(m, n, opts->top) ? RSD_METHOD_KRYLOV : RSD_METHOD_GRAM;
+    return opts->top && rsd_krylov_pays(m, n, opts->top, opts->quick) ? RSD_METHOD_KRYLOV
+                                                                      : RSD_METHOD_GRAM;
 }
 
 static int check(rsd_mat A, const rsd_spectrum_opts *o)
@@ -77,11 +78,12 @@ static int solve(rsd_mat A, const rsd_spectrum_opts *o, rsd_spectrum *out)
     out->method = choose(A.m, A.n, o);
     if (out->method == RSD_METHOD_KRYLOV) {
         bool done;
-        RSD_TRY(rsd_krylov_spectrum(A, o->tolerance, o->seed, out, &done));
+        RSD_TRY(rsd_krylov_spectrum(A, o, out, &done));
         if (done)
             return RSD_OK;
         out->method = RSD_METHOD_GRAM;
     }
+    out->proved = true;
     if (out->method == RSD_METHOD_GRAM) {
         RSD_TRY(rsd_gram_spectrum(A, out));
         if (out->s[out->count - 1] >= gram_trusted * out->s[0])

@@ -44,11 +44,13 @@ static double count_above(const rsd_spectrum *S, double level)
 
 /* What is no larger than this cannot be told from 0.  Rounding of independent entries is noise.most
  * never, but it may be where entries repeat: if values lie in between, and nothing comes near them
- * from above, they are that. */
+ * from above, they are that.  Of a complete spectrum error_bound is the worst that could be, far
+ * above what is. */
 static double noise_level(const rsd_spectrum *S)
 {
     static const double cliff = 16;
-    const double method = fmax((double)long_side(S) * DBL_EPSILON * S->s[0], S->error_bound);
+    const double roundoff = (double)long_side(S) * DBL_EPSILON * S->s[0];
+    const double method = S->complete ? roundoff : fmax(roundoff, S->error_bound);
     size_t k = 0;
     while (k < S->count && S->s[k] > S->noise.most)
         k++;

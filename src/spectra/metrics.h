@@ -12,8 +12,8 @@
  * Norms, curves and their ranks are of the values as they are.  Everything else (counts, ranks,
  * entropies, the median and what follows from it, power laws) takes those for 0 that are no larger
  * than noise_level, what rounding could have made of 0: of the numbers as they were stored
- * (spectrum.h's noise), of the method (error_bound) and of double precision (max(m,n) eps s_1).  So
- * a float32 matrix of rank 4 has rank 4, 4 spikes and no power law. */
+ * (spectrum.h's noise), of double precision (max(m,n) eps s_1), and error_bound of a truncated one.
+ * So a float32 matrix of rank 4 has rank 4, 4 spikes and no power law. */
 #ifndef RSD_SPECTRA_METRICS_H
 #define RSD_SPECTRA_METRICS_H
 
