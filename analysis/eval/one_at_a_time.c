@@ -2,7 +2,6 @@
 
 #include "cli/console.h"
 #include "cli/stop.h"
-#include "compare/evidence.h"
 #include "mat.h"
 #include "quantizers/label.h"
 #include "result/amend.h"
