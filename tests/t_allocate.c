@@ -119,6 +119,23 @@ static void what_cannot_be_is_said(void **state)
     CHECK_CLOSE(a.loss, 0, 0);
 }
 
+/* Two layers, three quantizers: 2, 4, 8 bits a layer; the second layer likes the middle one best.
+ */
+static void one_for_all(void **state)
+{
+    (void)state;
+    const rsd_option first[] = { { 2, 9 }, { 4, 5 }, { 8, 1 } };
+    const rsd_option second[] = { { 2, 9 }, { 4, 0 }, { 8, 5 } };
+    const rsd_options layer[] = { { 3, first }, { 3, second } };
+    double cost, loss;
+    assert_int_equal(rsd_allocate_uniform(layer, 2, 100, &cost, &loss), 1);
+    assert_true(cost == 8 && loss == 5);
+    assert_int_equal(rsd_allocate_uniform(layer, 2, 7, &cost, &loss), 0);
+    assert_true(cost == 4 && loss == 18);
+    assert_true(rsd_allocate_uniform(layer, 2, 3, &cost, &loss) == SIZE_MAX && isnan(loss));
+    assert_true(rsd_allocate_uniform(layer, 0, 3, &cost, &loss) == SIZE_MAX && isnan(cost));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +143,7 @@ int main(void)
         cmocka_unit_test(exact_where_steps_are_equal_and_convex),
         cmocka_unit_test(an_option_above_the_hull_only_fills),
         cmocka_unit_test(what_cannot_be_is_said),
+        cmocka_unit_test(one_for_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

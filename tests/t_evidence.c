@@ -130,7 +130,7 @@ static void units(void **state)
         put_model(f, "m", "aa", "folder");
         for (int b = 0; b < blocks; b++)
             for (int k = 0; k < 2; k++) {
-                char tensor[16];
+                char tensor[32];
                 snprintf(tensor, sizeof tensor, "%d.%d", b, k);
                 put_residual(f, "m", tensor, b, "nf:bits=4", RSD_WEIGHTING_NONE, s321, 3);
             }

@@ -69,6 +69,8 @@ static void layers_add_up(void **state)
     rsd_forecast_add(&f, 6, 1);
     CHECK_CLOSE(rsd_forecast_remaining(&f), 11.0 / 20, 4 * DBL_EPSILON);
     CHECK_CLOSE(rsd_forecast_loss(&f), 5.5, 8 * DBL_EPSILON);
+    assert_true(rsd_loss_of_energy(3) == 1.5 && rsd_loss_of_energy(-1e-20) == 0);
+    assert_true(isnan(rsd_loss_of_energy(NAN)));
     rsd_forecast_add(&f, NAN, 1);
     assert_true(isnan(rsd_forecast_remaining(&f)) && isnan(rsd_forecast_loss(&f)));
 }

@@ -6,6 +6,7 @@
 #include "mat.h"
 #include "result/parts.h"
 #include "result/prediction_table.h"
+#include "spectra/forecast.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -74,7 +75,7 @@ static void predict_case(predictions *p, const evidence_case *c)
             for (size_t i = 0; i < c->layers; i++) {
                 const evidence_layer *l = &c->layer[i];
                 const double left = evidence_remaining(l, k, rank);
-                add(p, c, l->tensor, k, rank, left, 0.5 * l->curve[k].energy * left);
+                add(p, c, l->tensor, k, rank, left, rsd_loss_of_energy(l->curve[k].energy * left));
             }
         }
     }

@@ -4,6 +4,7 @@
 #include "compare/predicted.h"
 #include "mat.h"
 #include "rng.h"
+#include "spectra/forecast.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -92,9 +93,10 @@ static int add_layers(const evidence *e, points *p)
                        .cluster = evidence_unit(e, s->model, s->tensor, s->layer),
                        .measured = s->increase,
                        .se = s->increase_se };
-        for (int k = 0; k < PREDICTORS; k++)
-            at->predicted[k] = l->curve[k].energy * evidence_remaining(l, k, (size_t)s->rank) *
-                               (k == RSD_WEIGHTING_GH ? 0.5 : 1);
+        for (int k = 0; k < PREDICTORS; k++) {
+            const double left = l->curve[k].energy * evidence_remaining(l, k, (size_t)s->rank);
+            at->predicted[k] = k == RSD_WEIGHTING_GH ? rsd_loss_of_energy(left) : left;
+        }
         RSD_TRY(find_part(p, &like, &at->part));
     }
     return RSD_OK;

@@ -3,7 +3,6 @@
 
 #include "cli/console.h"
 #include "cli/stop.h"
-#include "compare/evidence.h"
 #include "mat.h"
 #include "quantizers/label.h"
 #include "result/calibration_identity.h"
@@ -176,6 +175,20 @@ static void print_sums(const sensitivity_row *rows, size_t count)
     }
 }
 
+/* What the errors are over; rows of other runs of the command may differ. */
+static void print_windows(const sensitivity_row *rows, size_t count)
+{
+    int64_t block = 0;
+    for (size_t i = 0; i < count; i++)
+        block = rows[i].block > block ? rows[i].block : block;
+    if (!count)
+        return;
+    printf("means over %lld windows", (long long)rows[count - 1].windows);
+    if (rows[count - 1].windows_of)
+        printf(", spread over the %lld of the stream", (long long)rows[count - 1].windows_of);
+    printf("; errors take up to %lld that follow each other together\n", (long long)block);
+}
+
 static int print(const sensitivity_row *rows, size_t count, bool json)
 {
     json_t *list = json_array();
@@ -191,8 +204,10 @@ static int print(const sensitivity_row *rows, size_t count, bool json)
     if (json) {
         failed = !all || json_dumpf(all, stdout, JSON_INDENT(1));
         putchar('\n');
-    } else
+    } else {
         print_sums(rows, count);
+        print_windows(rows, count);
+    }
     json_decref(all);
     return failed ? RSD_FAIL(RSD_EIO, "could not print as JSON") : RSD_OK;
 }

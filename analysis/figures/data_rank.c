@@ -174,7 +174,7 @@ static int draw_case(const view *v, const evidence *e, const evidence_case *c,
             label = v->spec[q].label;
     const char *const parts[3] = { c->model, label, "" };
     const char *const names[CURVES] = { "W", "R = W − W_q", "H, the inputs", "R H½",
-                                        "trained adapters" };
+                                        "trained adapters, all starts" };
     const size_t most = most_rank(c),
                  top = options->top && options->top < most ? options->top : most;
     page p;

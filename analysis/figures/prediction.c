@@ -62,7 +62,8 @@ static int draw_page(const comparison *c, const page_sink *sink)
     int err = RSD_OK;
     RSD_TRY_DONE(page_open(&p, "prediction", parts));
     page_heading(&p, "Recovered share of the loss: predicted and measured",
-                 "%zu closed-form corrections, %zu trained adapters; bars are standard errors",
+                 "%zu closed-form corrections, %zu trained adapters, all starts pooled; bars are "
+                 "standard errors",
                  c->kind[POINTS_CLOSED].all.of[RSD_WEIGHTING_NONE].n,
                  c->kind[POINTS_TRAINED].all.of[RSD_WEIGHTING_NONE].n);
     page_series(&p, 1, "closed form");

@@ -6,6 +6,7 @@
 #include "linalg/roots.h"
 #include "mat.h"
 #include "spectra/allocate.h"
+#include "spectra/forecast.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -49,7 +50,7 @@ static int try_spec(const rsd_spec *spec, rsd_mat W, const layer_calibration *k,
     RSD_TRY(rsd_quantize(spec, W, &k->c, Wq, &stats, NULL));
     rsd_mat_sub(W, Wq, Wq);
     RSD_TRY(rsd_quadratic(k->c.G, Wq, k->c.H, &trace));
-    *out = (rsd_option){ (double)stats.packed_bytes, fmax(trace, 0) / 2 };
+    *out = (rsd_option){ (double)stats.packed_bytes, rsd_loss_of_energy(trace) };
     return RSD_OK;
 }
 
@@ -112,48 +113,44 @@ static int take_all(run *r)
 
 /* ---- choosing ---- */
 
-/* The best quantizer that, given to every matrix, fits. */
-static void find_uniform(const run *r, double bytes, result *out)
-{
-    out->uniform_loss = NAN;
-    out->uniform = NULL;
-    for (size_t s = 0; s < r->specs->specs; s++) {
-        double cost = 0, loss = 0;
-        for (size_t i = 0; i < r->count; i++) {
-            cost += r->item[i].option[s].cost;
-            loss += r->item[i].option[s].loss;
-        }
-        if (cost <= bytes && !(loss >= out->uniform_loss)) {
-            out->uniform_loss = loss;
-            out->uniform = r->specs->spec[s].text;
-        }
-    }
-}
-
 /* A name as a glob that matches it alone. */
 static int glob_of(const char *name, char **out)
 {
+    char *at;
     RSD_TRY(rsd_zeroed(2 * strlen(name) + 1, 1, out));
-    for (char *at = *out; *name; *at++ = *name++)
+    for (at = *out; *name; *at++ = *name++)
         if (strchr("*?[]\\", *name))
             *at++ = '\\';
     return RSD_OK;
 }
 
+int budget_bind(select_specs *specs, const char *const *tensor, const size_t *chosen, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        RSD_TRY(rsd_room(&specs->rule, specs->rules, 1, sizeof *specs->rule));
+        select_rule *rule = &specs->rule[specs->rules];
+        rule->spec = specs->spec[chosen[i]];
+        RSD_TRY(glob_of(tensor[i], &rule->glob));
+        specs->rules++;
+    }
+    specs->specs = 0;
+    return RSD_OK;
+}
+
 static int add_rules(run *r, const size_t *chosen)
 {
-    select_specs *s = r->specs;
-    RSD_TRY(rsd_room(&s->rule, s->rules, r->count, sizeof *s->rule));
-    for (size_t i = 0; i < r->count; i++) {
-        select_rule *rule = &s->rule[s->rules];
-        rule->spec = s->spec[chosen[i]];
-        RSD_TRY(glob_of(r->item[i].tensor->name, &rule->glob));
-        s->rules++;
+    const char **name;
+    RSD_TRY(rsd_array_alloc(r->count + 1, 1, sizeof *name, &name));
+    for (size_t i = 0; i < r->count; i++)
+        name[i] = r->item[i].tensor->name;
+    const int err = budget_bind(r->specs, name, chosen, r->count);
+    free(name);
+    for (size_t i = 0; !err && i < r->count; i++) {
+        const select_rule *rule = &r->specs->rule[r->specs->rules - r->count + i];
         console_detail("--map '%s=%s'   predicted %.3g nats per token", rule->glob, rule->spec.text,
                        r->item[i].option[chosen[i]].loss);
     }
-    s->specs = 0;
-    return RSD_OK;
+    return err;
 }
 
 static int choose(run *r, result *out)
@@ -172,7 +169,9 @@ static int choose(run *r, result *out)
         err = rsd_fail_prefix(err, "--target-bpw %g (in bytes)", r->job->bits);
         goto done;
     }
-    find_uniform(r, bytes, out);
+    double cost;
+    const size_t uniform = rsd_allocate_uniform(layer, r->count, bytes, &cost, &out->uniform_loss);
+    out->uniform = uniform == SIZE_MAX ? NULL : r->specs->spec[uniform].text;
     out->bits = 8 * (a.cost + r->bound_bytes) / r->weights;
     out->loss = a.loss;
     err = add_rules(r, chosen);

@@ -23,4 +23,10 @@ typedef struct {
  * the model's, the quantizers', RSD_ENOMEM. */
 RSD_CHECK int budget_choose(const budget_job *job, select_specs *specs);
 
+/* The part of it that chooses nothing: tensor[i] gets specs->spec[chosen[i]] by a rule that matches
+ * its name alone, behind the rules that there are; no spec is left for others.
+ * Errors: RSD_ENOMEM. */
+RSD_CHECK int budget_bind(select_specs *specs, const char *const *tensor, const size_t *chosen,
+                          size_t n);
+
 #endif

@@ -170,6 +170,19 @@ static void put_spread(const sweep *s, const outcome *o, size_t first)
     printf("  (%zu seeds)\n", n);
 }
 
+/* What the errors are over. */
+static void put_windows(const sweep *s, const outcome *o)
+{
+    int64_t block = 0;
+    for (size_t i = 0; i < s->plan.runs; i++)
+        if (o[i].done && o[i].row.block > block)
+            block = o[i].row.block;
+    printf("losses are means over %zu windows of %zu tokens", s->eval.windows, s->eval.context);
+    if (s->eval.of)
+        printf(", spread over the %zu of the stream", s->eval.of);
+    printf("; errors take up to %lld that follow each other together\n", (long long)block);
+}
+
 void report_table(const sweep *s, const outcome *o)
 {
     const layout l = lay_out(s, o);
@@ -181,6 +194,7 @@ void report_table(const sweep *s, const outcome *o)
                 put_row(&l, &o[i].row);
                 undefined += o[i].done && !controls && isnan(o[i].row.recovered_fraction);
             }
+    put_windows(s, o);
     if (undefined)
         printf("recovered %% is undefined for %zu %s: loss of the quantized model minus the "
                "original's is not above its own standard error\n",

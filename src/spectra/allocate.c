@@ -3,6 +3,7 @@
 #include "mat.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 /* From one corner of a layer's hull to the next. */
@@ -135,4 +136,24 @@ int rsd_allocate(const rsd_options *layer, size_t n, double budget, size_t *chos
     }
     free(up);
     return RSD_OK;
+}
+
+size_t rsd_allocate_uniform(const rsd_options *layer, size_t n, double budget, double *cost,
+                            double *loss)
+{
+    size_t best = SIZE_MAX;
+    *cost = *loss = NAN;
+    for (size_t k = 0; n && k < layer[0].count; k++) {
+        double c = 0, l = 0;
+        for (size_t i = 0; i < n; i++) {
+            c += layer[i].option[k].cost;
+            l += layer[i].option[k].loss;
+        }
+        if (c <= budget && !(l >= *loss)) {
+            best = k;
+            *cost = c;
+            *loss = l;
+        }
+    }
+    return best;
 }

@@ -34,4 +34,9 @@ typedef struct {
 RSD_CHECK int rsd_allocate(const rsd_options *layer, size_t n, double budget, size_t *chosen,
                            rsd_allocation *out);
 
+/* The option that, given to every layer, costs at most `budget` and loses least; layers must have
+ * the same number of options.  *cost and *loss are its sums; SIZE_MAX, and NaN, where none fits. */
+size_t rsd_allocate_uniform(const rsd_options *layer, size_t n, double budget, double *cost,
+                            double *loss);
+
 #endif

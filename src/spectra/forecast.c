@@ -13,4 +13,6 @@ double rsd_forecast_remaining(const rsd_forecast *f)
     return f->total > 0 ? f->left / f->total : NAN;
 }
 
-double rsd_forecast_loss(const rsd_forecast *f) { return f->left / 2; }
+double rsd_loss_of_energy(double energy) { return energy < 0 ? 0 : energy / 2; }
+
+double rsd_forecast_loss(const rsd_forecast *f) { return rsd_loss_of_energy(f->left); }

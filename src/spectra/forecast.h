@@ -16,8 +16,12 @@ void rsd_forecast_add(rsd_forecast *f, double energy, double remaining);
 /* left / total; NaN where nothing is known, or there is no energy. */
 double rsd_forecast_remaining(const rsd_forecast *f);
 
-/* Nats per token that are left where energies are those of G^1/2 R H^1/2: half of them, to second
- * order (the loss's Taylor series at the original weights, its curvature taken as G x H). */
+/* Nats per token that a residual costs, energy being ||G^1/2 R H^1/2||_F^2 = tr(G R H R'): half of
+ * it, to second order (the loss's Taylor series at the original weights, its curvature taken as
+ * G x H); 0 where roundoff made it negative. */
+double rsd_loss_of_energy(double energy);
+
+/* The same of what is left, summed over the layers. */
 double rsd_forecast_loss(const rsd_forecast *f);
 
 #endif

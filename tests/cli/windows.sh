@@ -57,6 +57,9 @@ grep -q '"rank": 128' out && ! grep -q '"rank": [12]000' out; result $? 'no corr
 [ "$(grep -c '"rank": 128' out)" = 1 ]; result $? 'and two that are the same are one'
 ok 'table' $RESIDUUM export s.h5 sensitivity
 says 'windows_of' 'knows what its windows are spread over'
+ok 'as text' $e --tokens $d/eval.tokens.u16 --max-tokens 1025 -q nf2 --one-at-a-time --include '*layers.0*dense.weight'
+says 'means over 32 windows, spread over the' 'which says what its errors are over'
+says 'that follow each other together' 'and in what blocks'
 r="$RESIDUUM recover $d --tokens $d/train.tokens.u16 --eval-tokens $d/eval.tokens.u16 --context 32
     --max-eval-tokens 1025 --batch 2 --no-control --threads 1 -q nf2"
 ok 'one step' $r --steps 1 --rank 2 --json
@@ -68,6 +71,8 @@ result $? 'evaluated on windows spread over the file'
 ok 'a rank that no layer has' $r --steps 0 --rank 1000,4000 --init lorc --json
 grep -q 'no layer with adapters has more than 128' err; result $? 'is told'
 [ "$(value rank)" = 128 ] && [ "$(grep -c '"run"' out)" = 1 ]; result $? 'and called by what there is'
+ok 'as a table' $r --steps 0 --rank 2 --init lorc
+says 'spread over the' 'a run says so too'
 ok 'the first windows' $r --steps 0 --rank 2 --windows first -o w.h5 --quiet
 fails 2 'was made with' 'are not the ones that are spread' $r --steps 0 --rank 4 -o w.h5 --quiet
 finish
