@@ -63,8 +63,39 @@ static int no_such_word(const rsd_opt *opt, const char *value, const char *what)
                     has_words(opt) ? opt->arg : "", rsd_near_hint(&near).text);
 }
 
+/* "512", "512M", "4G", "4GB" in megabytes, which is what an option in MB holds. */
+static int set_megabytes(const rsd_opt *opt, double *out, const char *value)
+{
+    static const char units[] = "kmgt";
+    char *end;
+    double mb = strtod(value, &end);
+    const char *unit = *end ? strchr(units, tolower((unsigned char)*end)) : NULL;
+    if (unit) {
+        for (const char *u = units; u < unit; u++)
+            mb *= 1000;
+        mb /= 1000; /* k is a thousandth */
+        end++;
+        end += tolower((unsigned char)*end) == 'b';
+    }
+    if (end == value || *end || !isfinite(mb))
+        return RSD_FAIL(RSD_EUSAGE, "%s=%s: a number of megabytes, or with a unit: 512M, 4G",
+                        opt->name, value);
+    if (mb < opt->min || mb > opt->max)
+        return out_of_range(opt, value, mb < opt->min);
+    *out = mb;
+    return RSD_OK;
+}
+
+static bool is_memory(const rsd_opt *opt) { return opt->arg && strcmp(opt->arg, "MB") == 0; }
+
 static int set_size(const rsd_opt *opt, size_t *out, const char *value)
 {
+    if (is_memory(opt)) {
+        double mb;
+        RSD_TRY(set_megabytes(opt, &mb, value));
+        *out = (size_t)ceil(mb);
+        return RSD_OK;
+    }
     const int k = has_words(opt) ? word_index(opt->arg, value) : -1;
     if (k >= 0) {
         *out = RSD_WORD(k);
@@ -86,6 +117,8 @@ static int set_size(const rsd_opt *opt, size_t *out, const char *value)
 
 static int set_real(const rsd_opt *opt, double *out, const char *value)
 {
+    if (is_memory(opt))
+        return set_megabytes(opt, out, value);
     char *end;
     const double v = strtod(value, &end);
     if (end == value || *end || !isfinite(v))

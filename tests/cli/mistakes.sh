@@ -3,7 +3,7 @@
 . "$srcdir/tests/cli/lib.sh"
 demo=$srcdir/data/demo
 tokens="--tokens $demo/eval.tokens.u16 --max-tokens 129 --context 32"
-recover="$RESIDUUM recover $demo $tokens --eval-tokens $demo/eval.tokens.u16 --max-eval-tokens 129 --steps 1"
+recover="$RESIDUUM recover $demo $tokens --eval-tokens $demo/eval.tokens.u16 --max-eval-tokens 129 --batch 2 --steps 1"
 
 # --- commands ---
 for word in anaylze analyse analize; do
@@ -28,6 +28,9 @@ fails 2 'takes no value' 'a value for a flag' $RESIDUUM eval $demo $tokens --jso
 fails 2 'steps=-5: it must be at least 1' 'steps below one' $RESIDUUM pretrain $demo --tokens x -o y --steps -5
 fails 2 'threads=-3: it must be at least 0' 'threads below none' $RESIDUUM eval $demo --threads -3
 fails 2 'threads=9999: it must be at most 4096' 'threads above all' $RESIDUUM eval $demo --threads 9999
+ok 'memory with a unit' $RESIDUUM analyze synthetic:rows=8,cols=8,noise=1 --memory 4GB --nulls none --quiet -o mem.h5
+ok 'and another' $RESIDUUM analyze synthetic:rows=8,cols=8,noise=1 --memory 512m --nulls none --quiet --force -o mem.h5
+fails 2 'memory=4X: a number of megabytes, or with a unit: 512M, 4G' 'and one that is none' $RESIDUUM analyze synthetic:noise=1 --memory 4X -o x.h5
 fails 2 'threads=two is not a whole number' 'a word for a number' $RESIDUUM eval $demo --threads two
 fails 2 "did you mean 'bf16'?" 'a word that is misspelt' $RESIDUUM eval $demo $tokens --precision bf61
 ok 'a word with capitals' $RESIDUUM eval $demo $tokens --precision F32
@@ -47,6 +50,13 @@ fails 2 'one -q, not 2' 'where one is meant, two are too many' $RESIDUUM eval $d
 fails 2 "did you mean 'loftq'?" 'a start' $recover -q nf4 --init loftk
 ok 'a start with capitals' $recover -q nf4 --init LoftQ --dry-run
 fails 2 "did you mean 'dora'?" 'a variant' $recover -q nf4 --variant dorra
+
+# --- ranks ---
+ok 'more than any layer takes' $recover -q nf4 --rank 1000,128 --no-control --dry-run
+err_says '--rank 1000: no layer takes more than 128, which is what it is' 'is said'
+[ "$(grep -c '^demo_' out)" = 1 ] && grep -q '_r128_' out; result $? 'and called what it is'
+ok 'than these layers take' $recover -q nf4 --rank 5,200 --targets '*.weight' --no-control --dry-run
+[ "$(grep -c '_r5_\|_r128_' out)" = 2 ]; result $? 'the others are as they were'
 
 # --- what matches nothing ---
 fails 2 "--include query_key_value: no matrix is called so; a glob needs *: did you mean '*query_key_value*'?" \

@@ -87,4 +87,31 @@ printf '\377\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' >bad.u16
 fails 1 '255' 'a token outside the vocabulary' $run $config --tokens bad.u16 --batch 2 --context 4 -o y
 fails 1 'missing.json' 'no configuration' $run missing.json $common -o x
 [ ! -e x ]; result $? 'what was refused left nothing'
+
+# --- a write that fails: exit 1 with the path, and the same command again makes it good ---
+short="$run $config $common --eval-tokens e.u16 --steps 4"
+for file in training.safetensors model.safetensors best/model.safetensors config.json; do
+    rm -rf full
+    mkdir -p full/best
+    ln -s /dev/full full/$file.tmp
+    fails 1 "full/$file" "a disk that is full: $file" $short -o full
+    ok 'the same again' $short -o full
+    cmp -s full/training.safetensors short/training.safetensors 2>/dev/null || cp -r full short
+    cmp -s full/model.safetensors short/model.safetensors && cmp -s full/best/model.safetensors short/best/model.safetensors
+    result $? 'is whole'
+done
+rm full/model.safetensors
+ok 'the model was lost' $short -o full
+cmp -s full/model.safetensors short/model.safetensors; result $? 'it follows from the state'
+mkdir blocked
+: >blocked/best
+fails 1 'blocked/best' 'a file where a folder is to be' $short -o blocked
+[ ! -e blocked/training.safetensors ]; result $? 'and it is not done'
+(
+    ulimit -f 40
+    $short -o limited >out 2>err
+)
+[ $? -eq 1 ] && grep -q 'limited/.*: cannot write' err; result $? 'files that may not be that long'
+ok 'with room' $short -o limited
+cmp -s limited/model.safetensors short/model.safetensors; result $? 'it is whole'
 finish
