@@ -46,8 +46,14 @@ clean out && grep -qF '\x1b[31mred ' out; result $? 'shows no escape, but what i
 ok 'inspect --json' $RESIDUUM inspect n.gguf --json
 [ "$(grep -c '"name"' out)" -eq 3 ] && utf8 out; result $? 'lists all three'
 says '"name": "\u001B[31mred"' 'the escape as JSON has it'
-fails 1 'not UTF-8' 'a name that is no UTF-8 is refused, not left out' $RESIDUUM inspect bad.gguf --json
-[ ! -s out ] && clean err; result $? 'and nothing is listed'
+ok 'a name that is no UTF-8' $RESIDUUM inspect bad.gguf --json
+[ "$(grep -c '"name"' out)" -eq 2 ] && grep -qF '"name": "caf\\xe9"' out && utf8 out
+result $? 'is listed too'
+fails 1 "'caf\\xe9' is not UTF-8" 'safetensors cannot hold it, which is said' \
+    $RESIDUUM quantize bad.gguf -q int4:group=8 -o q
+ok 'a result file can' $RESIDUUM analyze bad.gguf -q int4:group=8 -o bad.h5 --control 0
+ok 'and its table' $RESIDUUM export bad.h5 matrices --format json
+[ "$(grep -c '"status":"ok"' out)" -eq 2 ] && grep -qF 'caf\\xe9' out; result $? 'lists it'
 
 ok 'quantize' $RESIDUUM quantize n.gguf -q int4:group=8 -o q
 clean out && clean err && grep -qF '\x1b[31mred ' out; result $? 'shows no escape'
