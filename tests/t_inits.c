@@ -30,7 +30,7 @@ static void every_name_parses(void **state)
             CHECK_OK(rsd_init_parse(s->alias, &b));
             assert_ptr_equal(b.init, *t);
         }
-        assert_true((*t)->summary && (*t)->source && (*t)->start);
+        assert_true((*t)->summary && (*t)->reference && (*t)->start);
         assert_true((*t)->params_size <= RSD_PARAMS_MAX);
         assert_true(!(*t)->options == !(*t)->params_size);
     }

@@ -139,7 +139,7 @@ static int put_quantizer(json_out *j, const rsd_quantizer *q, typical *t)
     json_open_object(j, NULL);
     json_put_text(j, "name", q->name);
     json_put_text(j, "summary", q->summary);
-    json_put_text(j, "source", q->source);
+    json_put_text(j, "source", q->reference);
     json_put_real(j, "bits_per_weight", bits);
     json_put_text(j, "calibration", calibration_words[q->calibration]);
     RSD_TRY(put_choices(j, q->aliases, q->options, q->defaults));
@@ -173,7 +173,7 @@ static int print_quantizer(const rsd_quantizer *q, typical *t)
     double bits;
     RSD_TRY(typical_bits(t, q->name, &bits));
     printf("%s  %s\n  %.3f bits per weight at %zu x %zu%s; %s\n", q->name, q->summary, bits, t->W.m,
-           t->W.n, calibration_texts[q->calibration], q->source);
+           t->W.n, calibration_texts[q->calibration], q->reference);
     for (const rsd_alias *a = q->aliases; a && a->alias; a++) {
         RSD_TRY(typical_bits(t, a->alias, &bits));
         printf("  %-10s %s%s%s, %.3f bits\n", a->alias, q->name, *a->params ? ":" : "", a->params,
@@ -200,7 +200,7 @@ static int put_init(json_out *j, const rsd_init *q)
     json_open_object(j, NULL);
     json_put_text(j, "name", q->name);
     json_put_text(j, "summary", q->summary);
-    json_put_text(j, "source", q->source);
+    json_put_text(j, "source", q->reference);
     json_put_text(j, "calibration", calibration_words[q->calibration]);
     RSD_TRY(put_choices(j, q->aliases, q->options, q->defaults));
     json_close(j);
@@ -209,7 +209,8 @@ static int put_init(json_out *j, const rsd_init *q)
 
 static int print_init(const rsd_init *q)
 {
-    printf("%s  %s\n  %s%s\n", q->name, q->summary, q->source, calibration_texts[q->calibration]);
+    printf("%s  %s\n  %s%s\n", q->name, q->summary, q->reference,
+           calibration_texts[q->calibration]);
     for (const rsd_alias *a = q->aliases; a && a->alias; a++)
         printf("  %-10s %s%s%s\n", a->alias, q->name, *a->params ? ":" : "", a->params);
     return print_options(q->options, q->defaults);
@@ -222,25 +223,25 @@ static int list_inits(json_out *j)
     return RSD_OK;
 }
 
-/* source may be NULL. */
-static void put_line(json_out *j, const char *name, const char *summary, const char *source)
+/* reference may be NULL. */
+static void put_line(json_out *j, const char *name, const char *summary, const char *reference)
 {
     if (!j) {
-        printf("%-12s %s%s%s\n", name, summary, source ? "; " : "", source ? source : "");
+        printf("%-12s %s%s%s\n", name, summary, reference ? "; " : "", reference ? reference : "");
         return;
     }
     json_open_object(j, NULL);
     json_put_text(j, "name", name);
     json_put_text(j, "summary", summary);
-    if (source)
-        json_put_text(j, "source", source);
+    if (reference)
+        json_put_text(j, "source", reference);
     json_close(j);
 }
 
 static int list_architectures(json_out *j)
 {
     for (const rsd_arch *const *a = rsd_archs; *a; a++)
-        put_line(j, (*a)->name, (*a)->summary, (*a)->source);
+        put_line(j, (*a)->name, (*a)->summary, (*a)->reference);
     return RSD_OK;
 }
 

@@ -35,8 +35,8 @@ typedef struct {
 } rsd_init_result;
 
 typedef struct {
-    const char *name, *summary, *source;
-    const rsd_opt *options; /* as a quantizer's; NULL: none */
+    const char *name, *summary, *reference; /* paper or code it follows */
+    const rsd_opt *options;                 /* as a quantizer's; NULL: none */
     const void *defaults;
     size_t params_size;       /* <= RSD_PARAMS_MAX */
     const rsd_alias *aliases; /* or NULL */

@@ -12,7 +12,8 @@ static const rsd_codebook book = {
 const rsd_quantizer rsd_quantizer_af4 = {
     .name = "af4",
     .summary = "AbnormalFloat: blockwise absmax, levels of least absolute error",
-    .source = "Yoshida, NF4 isn't information theoretically optimal, 2023; bitsandbytes 95f9af30",
+    .reference =
+        "Yoshida, NF4 isn't information theoretically optimal, 2023; bitsandbytes 95f9af30",
     .options = rsd_codebook_options,
     .defaults = &rsd_codebook_defaults,
     .params_size = sizeof(rsd_codebook_params),

@@ -343,7 +343,7 @@ static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 const rsd_quantizer rsd_quantizer_awq = {
     .name = "awq",
     .summary = "round to nearest after scaling inputs by their mean size; ranges clipped",
-    .source = "Lin et al., AWQ, MLSys 2024; llm-awq d6e797a",
+    .reference = "Lin et al., AWQ, MLSys 2024; llm-awq d6e797a",
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),

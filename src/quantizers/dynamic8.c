@@ -122,8 +122,8 @@ static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 const rsd_quantizer rsd_quantizer_dynamic8 = {
     .name = "dynamic8",
     .summary = "bitsandbytes' 8-bit blockwise quantization on a map of 256 levels",
-    .source = "Dettmers et al., 8-bit optimizers via block-wise quantization, ICLR 2022; "
-              "bitsandbytes 95f9af30",
+    .reference = "Dettmers et al., 8-bit optimizers via block-wise quantization, ICLR 2022; "
+                 "bitsandbytes 95f9af30",
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),

@@ -120,7 +120,7 @@ static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 const rsd_quantizer rsd_quantizer_float = {
     .name = "float",
     .summary = "cast to fp16, bf16, e4m3 or e5m2, the 8-bit formats after scaling",
-    .source = "IEEE 754; OCP 8-bit floating point specification 1.0 (E4M3FN, E5M2)",
+    .reference = "IEEE 754; OCP 8-bit floating point specification 1.0 (E4M3FN, E5M2)",
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),

@@ -308,7 +308,7 @@ static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 const rsd_quantizer rsd_quantizer_gptq = {
     .name = "gptq",
     .summary = "rounding with feedback along the inputs, or along the outputs too",
-    .source = "Frantar et al., GPTQ, ICLR 2023; GH: Tseng et al., YAQA, arXiv:2505.22988",
+    .reference = "Frantar et al., GPTQ, ICLR 2023; GH: Tseng et al., YAQA, arXiv:2505.22988",
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),

@@ -140,8 +140,9 @@ done:
 const rsd_quantizer rsd_quantizer_hqq = {
     .name = "hqq",
     .summary = "half-quadratic quantization: even levels, a real zero that makes the error sparse",
-    .source = "Badri & Shaji, Half-quadratic quantization of large machine learning models, 2023; "
-              "hqq e0b1d00e",
+    .reference =
+        "Badri & Shaji, Half-quadratic quantization of large machine learning models, 2023; "
+        "hqq e0b1d00e",
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),

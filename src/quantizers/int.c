@@ -257,7 +257,7 @@ done:
 const rsd_quantizer rsd_quantizer_int = {
     .name = "int",
     .summary = "round to nearest on evenly spaced levels, a scale per group of a row",
-    .source = "Lin et al., AWQ, MLSys 2024 (affine; range as in GPTQ); absmax (symmetric)",
+    .reference = "Lin et al., AWQ, MLSys 2024 (affine; range as in GPTQ); absmax (symmetric)",
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),

@@ -49,7 +49,7 @@ static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 const rsd_quantizer rsd_quantizer_int8vec = {
     .name = "int8vec",
     .summary = "bitsandbytes' vectorwise int8: one float32 absmax per row",
-    .source = "Dettmers et al., LLM.int8(), NeurIPS 2022; bitsandbytes 95f9af30",
+    .reference = "Dettmers et al., LLM.int8(), NeurIPS 2022; bitsandbytes 95f9af30",
     .idempotent = rsd_idempotent_always,
     .pack = pack,
     .unpack = unpack,

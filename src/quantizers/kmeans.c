@@ -181,7 +181,7 @@ done:
 const rsd_quantizer rsd_quantizer_kmeans = {
     .name = "kmeans",
     .summary = "palettes: rows share 2^bits values, the centres of their weights' clusters",
-    .source = "Lloyd, 1982; as palettes: Apple Intelligence Foundation Models, arXiv 2407.21075",
+    .reference = "Lloyd, 1982; as palettes: Apple Intelligence Foundation Models, arXiv 2407.21075",
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),

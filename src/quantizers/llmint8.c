@@ -108,7 +108,7 @@ static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 const rsd_quantizer rsd_quantizer_llmint8 = {
     .name = "llmint8",
     .summary = "8 bits on a scale per row; columns of outlying inputs stay in 16",
-    .source = "Dettmers et al., LLM.int8(), NeurIPS 2022",
+    .reference = "Dettmers et al., LLM.int8(), NeurIPS 2022",
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),

@@ -125,7 +125,7 @@ done:
 const rsd_quantizer rsd_quantizer_lowrank = {
     .name = "lowrank",
     .summary = "truncated singular value decomposition of W, two thin factors",
-    .source = "Eckart & Young, Psychometrika 1 (1936) 211",
+    .reference = "Eckart & Young, Psychometrika 1 (1936) 211",
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),

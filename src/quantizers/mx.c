@@ -110,7 +110,8 @@ static const rsd_microscale_elements elements = { layout, encode, decode };
 const rsd_quantizer rsd_quantizer_mx = {
     .name = "mx",
     .summary = "microscaling: blocks of 32 small floats that share a power of two",
-    .source = "OCP Microscaling Formats (MX) specification 1.0; Rouhani et al., arXiv 2310.10537",
+    .reference =
+        "OCP Microscaling Formats (MX) specification 1.0; Rouhani et al., arXiv 2310.10537",
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),

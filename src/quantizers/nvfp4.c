@@ -200,7 +200,7 @@ static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
 const rsd_quantizer rsd_quantizer_nvfp4 = {
     .name = "nvfp4",
     .summary = "blocks of 16 E2M1 numbers with scales in E4M3",
-    .source = "NVIDIA, NVFP4 (scale=tensor); ggml d99724f (scale=none)",
+    .reference = "NVIDIA, NVFP4 (scale=tensor); ggml d99724f (scale=none)",
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),

@@ -14,7 +14,7 @@ typedef struct rsd_spec rsd_spec; /* a quantizer with its parameters, below */
 typedef struct {
     const char *name;
     const char *summary;      /* one line, for `residuum list` */
-    const char *source;       /* paper or code it follows */
+    const char *reference;    /* paper or code it follows */
     const rsd_opt *options;   /* table over the parameter struct */
     const void *defaults;     /* a static const parameter struct */
     size_t params_size;       /* its size, <= RSD_PARAMS_MAX */

@@ -58,7 +58,7 @@ typedef struct {
 } rsd_shape;
 
 typedef struct {
-    const char *name, *summary, *source;
+    const char *name, *summary, *reference; /* paper or code it follows */
 
     /* Names of the norms; % is the layer. */
     const char *norm1, *norm2, *final_norm;

@@ -30,7 +30,7 @@ static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 const rsd_init rsd_init_caldera = {
     .name = "caldera",
     .summary = "quantize W - C and correct W - W_q in turn, in the metric of the inputs",
-    .source = "Saha et al., CALDERA, NeurIPS 2024 (arXiv:2405.18886)",
+    .reference = "Saha et al., CALDERA, NeurIPS 2024 (arXiv:2405.18886)",
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),

@@ -44,7 +44,7 @@ done:
 const rsd_init rsd_init_corda = {
     .name = "corda",
     .summary = "the part of W that the data use most, or least; quantize the rest",
-    .source = "Yang et al., CorDA, NeurIPS 2024 (arXiv:2406.05223)",
+    .reference = "Yang et al., CorDA, NeurIPS 2024 (arXiv:2406.05223)",
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),

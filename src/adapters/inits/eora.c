@@ -62,7 +62,7 @@ done:
 const rsd_init rsd_init_eora = {
     .name = "eora",
     .summary = "as qera_exact by H's eigenvectors; small eigenvalues are cut, not damped",
-    .source = "Liu et al., EoRA, arXiv:2410.21271; GPTQModel (the cut)",
+    .reference = "Liu et al., EoRA, arXiv:2410.21271; GPTQModel (the cut)",
     .calibration = RSD_CALIBRATION_NEEDS,
     .start = start,
 };

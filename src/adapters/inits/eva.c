@@ -30,7 +30,7 @@ done:
 const rsd_init rsd_init_eva = {
     .name = "eva",
     .summary = "B = 0, A = the leading principal directions of the layer's inputs",
-    .source = "Paischer et al., EVA, arXiv:2410.07170",
+    .reference = "Paischer et al., EVA, arXiv:2410.07170",
     .calibration = RSD_CALIBRATION_NEEDS,
     .trains_only = true,
     .start = start,

@@ -9,7 +9,7 @@ static int start(const void *params, const rsd_init_task *task, rsd_init_result 
 const rsd_init rsd_init_gaussian = {
     .name = "gaussian",
     .summary = "B = 0, A normal with standard deviation 1/rank",
-    .source = "PEFT, init_lora_weights=\"gaussian\"; Hu et al., LoRA, ICLR 2022",
+    .reference = "PEFT, init_lora_weights=\"gaussian\"; Hu et al., LoRA, ICLR 2022",
     .trains_only = true,
     .start = start,
 };

@@ -32,7 +32,7 @@ static const rsd_alias aliases[] = { { "k-fac", "" }, { 0 } };
 const rsd_init rsd_init_kfac = {
     .name = "kfac",
     .summary = "the least increase of the loss to second order: SVD_r(G^(1/2) R H^(1/2))",
-    .source =
+    .reference =
         "curvature: Martens & Grosse, K-FAC, ICML 2015 (arXiv:1503.05671); Eckart & Young 1936",
     .options = options,
     .defaults = &defaults,

@@ -39,7 +39,7 @@ static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 const rsd_init rsd_init_loftq = {
     .name = "loftq",
     .summary = "quantize W - C and decompose W - W_q in turn, in the plain norm",
-    .source = "Li et al., LoftQ, ICLR 2024 (arXiv:2310.08659)",
+    .reference = "Li et al., LoftQ, ICLR 2024 (arXiv:2310.08659)",
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),

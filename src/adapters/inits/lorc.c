@@ -9,6 +9,6 @@ static int start(const void *params, const rsd_init_task *task, rsd_init_result 
 const rsd_init rsd_init_lorc = {
     .name = "lorc",
     .summary = "C = the best rank-r approximation of the residual W - W_q",
-    .source = "Yao et al., ZeroQuant-V2, arXiv:2303.08302 (LoRC)",
+    .reference = "Yao et al., ZeroQuant-V2, arXiv:2303.08302 (LoRC)",
     .start = start,
 };

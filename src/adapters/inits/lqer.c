@@ -49,7 +49,7 @@ done:
 const rsd_init rsd_init_lqer = {
     .name = "lqer",
     .summary = "C from the residual with columns scaled by the inputs' mean |x|",
-    .source = "Zhang et al., LQER, ICML 2024 (arXiv:2402.02446)",
+    .reference = "Zhang et al., LQER, ICML 2024 (arXiv:2402.02446)",
     .calibration = RSD_CALIBRATION_NEEDS,
     .start = start,
 };

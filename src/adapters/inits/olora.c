@@ -74,7 +74,7 @@ done:
 const rsd_init rsd_init_olora = {
     .name = "olora",
     .summary = "W = Q R: B and A are their first r columns and rows, quantize the rest",
-    .source = "Buyukakyuz, OLoRA, arXiv:2406.01775; PEFT, init_lora_weights=\"olora\"",
+    .reference = "Buyukakyuz, OLoRA, arXiv:2406.01775; PEFT, init_lora_weights=\"olora\"",
     .moves_base = moves_base,
     .start = start,
 };

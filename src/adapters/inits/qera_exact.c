@@ -12,7 +12,7 @@ static const rsd_alias aliases[] = { { "qera-exact", "" }, { 0 } };
 const rsd_init rsd_init_qera_exact = {
     .name = "qera_exact",
     .summary = "C = SVD_r(R H^(1/2)) H^(-1/2): the least mean squared error of the output",
-    .source = "Zhang et al., QERA, ICLR 2025 (arXiv:2410.06040)",
+    .reference = "Zhang et al., QERA, ICLR 2025 (arXiv:2410.06040)",
     .aliases = aliases,
     .calibration = RSD_CALIBRATION_NEEDS,
     .start = start,

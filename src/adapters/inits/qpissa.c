@@ -32,7 +32,7 @@ static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 const rsd_init rsd_init_qpissa = {
     .name = "qpissa",
     .summary = "C = the best rank-r approximation of W, quantize the rest",
-    .source = "Meng et al., PiSSA, NeurIPS 2024 (arXiv:2404.02948)",
+    .reference = "Meng et al., PiSSA, NeurIPS 2024 (arXiv:2404.02948)",
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),

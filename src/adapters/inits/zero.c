@@ -9,7 +9,7 @@ static int start(const void *params, const rsd_init_task *task, rsd_init_result 
 const rsd_init rsd_init_zero = {
     .name = "zero",
     .summary = "B = 0, A uniform: nothing is corrected before training",
-    .source = "Hu et al., LoRA, ICLR 2022; Dettmers et al., QLoRA, NeurIPS 2023",
+    .reference = "Hu et al., LoRA, ICLR 2022; Dettmers et al., QLoRA, NeurIPS 2023",
     .trains_only = true,
     .start = start,
 };

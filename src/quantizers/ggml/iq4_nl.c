@@ -72,7 +72,7 @@ static bool idempotent(const rsd_spec *spec)
 const rsd_quantizer rsd_quantizer_iq4_nl = {
     .name = "iq4_nl",
     .summary = "llama.cpp's uneven 4-bit levels, blocks of 32, 4.5 bits per weight",
-    .source = "ggml d99724f",
+    .reference = "ggml d99724f",
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),

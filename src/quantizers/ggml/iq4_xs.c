@@ -46,7 +46,7 @@ static const rsd_ggml_format format = { .type = "iq4_xs",
 const rsd_quantizer rsd_quantizer_iq4_xs = {
     .name = "iq4_xs",
     .summary = "llama.cpp's uneven 4-bit levels, 6-bit scales of 32, 4.25 bits per weight",
-    .source = "ggml d99724f",
+    .reference = "ggml d99724f",
     .options = rsd_ggml_options,
     .defaults = &rsd_ggml_defaults,
     .params_size = sizeof(rsd_ggml_params),

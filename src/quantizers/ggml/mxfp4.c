@@ -50,7 +50,7 @@ static const rsd_ggml_format format = { .type = "mxfp4",
 const rsd_quantizer rsd_quantizer_mxfp4 = {
     .name = "mxfp4",
     .summary = "llama.cpp's MXFP4: E2M1 numbers times a power of two, blocks of 32, 4.25 bits",
-    .source = "ggml d99724f; OCP Microscaling Formats 1.0",
+    .reference = "ggml d99724f; OCP Microscaling Formats 1.0",
     .idempotent = rsd_idempotent_always,
     .data = &format,
     .pack = rsd_ggml_pack,

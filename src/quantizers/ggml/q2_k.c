@@ -27,7 +27,7 @@ const rsd_quantizer rsd_quantizer_q2_k = {
     .name = "q2_k",
     .summary =
         "llama.cpp's K type: 2-bit codes, 4-bit scales and minima of 16, 2.625 bits per weight",
-    .source = "ggml d99724f",
+    .reference = "ggml d99724f",
     .options = rsd_ggml_options,
     .defaults = &rsd_ggml_defaults,
     .params_size = sizeof(rsd_ggml_params),

@@ -67,7 +67,7 @@ static const rsd_ggml_format format = { .type = "q3_K",
 const rsd_quantizer rsd_quantizer_q3_k = {
     .name = "q3_k",
     .summary = "llama.cpp's K type: 3-bit codes, 6-bit scales of 16, 3.4375 bits per weight",
-    .source = "ggml d99724f",
+    .reference = "ggml d99724f",
     .options = rsd_ggml_options,
     .defaults = &rsd_ggml_defaults,
     .params_size = sizeof(rsd_ggml_params),

@@ -26,7 +26,7 @@ const rsd_quantizer rsd_quantizer_q4_k = {
     .name = "q4_k",
     .summary =
         "llama.cpp's K type: 4-bit codes, 6-bit scales and minima of 32, 4.5 bits per weight",
-    .source = "ggml d99724f",
+    .reference = "ggml d99724f",
     .options = rsd_ggml_options,
     .defaults = &rsd_ggml_defaults,
     .params_size = sizeof(rsd_ggml_params),

@@ -27,7 +27,7 @@ const rsd_quantizer rsd_quantizer_q5_k = {
     .name = "q5_k",
     .summary =
         "llama.cpp's K type: 5-bit codes, 6-bit scales and minima of 32, 5.5 bits per weight",
-    .source = "ggml d99724f",
+    .reference = "ggml d99724f",
     .options = rsd_ggml_options,
     .defaults = &rsd_ggml_defaults,
     .params_size = sizeof(rsd_ggml_params),

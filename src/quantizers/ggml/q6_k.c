@@ -46,7 +46,7 @@ static const rsd_ggml_format format = { .type = "q6_K",
 const rsd_quantizer rsd_quantizer_q6_k = {
     .name = "q6_k",
     .summary = "llama.cpp's K type: 6-bit codes, 8-bit scales of 16, 6.5625 bits per weight",
-    .source = "ggml d99724f",
+    .reference = "ggml d99724f",
     .options = rsd_ggml_options,
     .defaults = &rsd_ggml_defaults,
     .params_size = sizeof(rsd_ggml_params),

@@ -44,7 +44,7 @@ static const rsd_ggml_format format = { .type = "q8_0", .limit = 0x1p32f, .encod
 const rsd_quantizer rsd_quantizer_q8_0 = {
     .name = "q8_0",
     .summary = "llama.cpp's blocks of 32: 8-bit codes times a scale, 8.5 bits per weight",
-    .source = "ggml d99724f",
+    .reference = "ggml d99724f",
     .idempotent = rsd_idempotent_always,
     .data = &format,
     .pack = rsd_ggml_pack,

@@ -30,7 +30,7 @@ static const rsd_ggml_format format = { .type = "tq2_0",
 const rsd_quantizer rsd_quantizer_tq2_0 = {
     .name = "tq2_0",
     .summary = "llama.cpp's ternary blocks of 256: -1, 0, 1 times a scale, 2.0625 bits per weight",
-    .source = "ggml d99724f",
+    .reference = "ggml d99724f",
     .idempotent = rsd_idempotent_always,
     .data = &format,
     .pack = rsd_ggml_pack,

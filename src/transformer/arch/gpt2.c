@@ -53,7 +53,7 @@ static int configure(rsd_config *c, rsd_shape *s)
 const rsd_arch rsd_arch_gpt2 = {
     .name = "gpt2",
     .summary = "LayerNorm, learned positions, tanh GELU, tied head",
-    .source = "Radford et al., Language models are unsupervised multitask learners, 2019",
+    .reference = "Radford et al., Language models are unsupervised multitask learners, 2019",
     .norm1 = "h.%.ln_1",
     .norm2 = "h.%.ln_2",
     .final_norm = "ln_f",

@@ -50,7 +50,7 @@ static int configure(rsd_config *c, rsd_shape *s)
 const rsd_arch rsd_arch_gpt_neo = {
     .name = "gpt_neo",
     .summary = "GPT-2 with alternating local attention, scores not scaled (TinyStories)",
-    .source = "Black et al., GPT-Neo, doi:10.5281/zenodo.5297715",
+    .reference = "Black et al., GPT-Neo, doi:10.5281/zenodo.5297715",
     .norm1 = "h.%.ln_1",
     .norm2 = "h.%.ln_2",
     .final_norm = "ln_f",

@@ -33,7 +33,7 @@ static int configure(rsd_config *c, rsd_shape *s)
 const rsd_arch rsd_arch_gpt_neox = {
     .name = "gpt_neox",
     .summary = "Pythia: parallel residual, partial rotary positions",
-    .source = "Black et al., arXiv:2204.06745; Biderman et al., arXiv:2304.01373",
+    .reference = "Black et al., arXiv:2204.06745; Biderman et al., arXiv:2304.01373",
     .norm1 = "layers.%.input_layernorm",
     .norm2 = "layers.%.post_attention_layernorm",
     .final_norm = "final_layer_norm",

@@ -42,7 +42,7 @@ static int configure(rsd_config *c, rsd_shape *s)
 const rsd_arch rsd_arch_llama = {
     .name = "llama",
     .summary = "RMSNorm, rotary positions, grouped-query attention, SwiGLU",
-    .source = "Touvron et al., arXiv:2302.13971; Llama 3: arXiv:2407.21783",
+    .reference = "Touvron et al., arXiv:2302.13971; Llama 3: arXiv:2407.21783",
     .norm1 = "layers.%.input_layernorm",
     .norm2 = "layers.%.post_attention_layernorm",
     .final_norm = "norm",

@@ -17,7 +17,7 @@ static int configure(rsd_config *c, rsd_shape *s)
 const rsd_arch rsd_arch_mistral = {
     .name = "mistral",
     .summary = "Llama; sliding window",
-    .source = "Jiang et al., arXiv:2310.06825",
+    .reference = "Jiang et al., arXiv:2310.06825",
     .norm1 = "layers.%.input_layernorm",
     .norm2 = "layers.%.post_attention_layernorm",
     .final_norm = "norm",

@@ -20,7 +20,7 @@ static int configure(rsd_config *c, rsd_shape *s)
 const rsd_arch rsd_arch_qwen2 = {
     .name = "qwen2",
     .summary = "Llama with biases on queries, keys and values; sliding window in its last layers",
-    .source = "Yang et al., arXiv:2407.10671",
+    .reference = "Yang et al., arXiv:2407.10671",
     .norm1 = "layers.%.input_layernorm",
     .norm2 = "layers.%.post_attention_layernorm",
     .final_norm = "norm",
