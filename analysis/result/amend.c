@@ -1,3 +1,4 @@
+/* Making a result file anew with additions. */
 #include "config.h"
 
 #include "result/amend.h"

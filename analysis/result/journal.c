@@ -1,3 +1,4 @@
+/* Parts of a run that is under way: begun, finished, found again. */
 #include "result/journal_parts.h"
 
 #include "cli/console.h"
