@@ -1,7 +1,7 @@
 /* The nearest level, and its scale, for iq4_nl and iq4_xs.  Their levels are whole numbers, not
- * evenly spaced.  Near a midpoint the reference's two differences x - level and level - x are exact,
- * so its choice is that of comparing x with the midpoint; counting the midpoints that are passed
- * needs no branch and no table. */
+ * evenly spaced.  Near a midpoint the reference's two differences x - level and level - x are
+ * exact, so its choice is that of comparing x with the midpoint; counting the midpoints that are
+ * passed needs no branch and no table. */
 #include "quantizers/ggml/search.h"
 
 static const float least = -127;
