@@ -44,6 +44,7 @@
 #include "linalg/lowrank.h"
 #include "linalg/product.h"
 #include "linalg/roots.h"
+#include "linalg/rounding.h"
 #include "linalg/spectrum.h"
 #include "linalg/subspace.h"
 #include "linalg/triangular.h"

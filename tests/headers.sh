@@ -70,6 +70,17 @@ xargs grep -l '^/\* Private to src/' <"$scratch/headers" | while read -r header;
 done >"$scratch/outside"
 none 'private headers are seen in their room alone' "$scratch/outside"
 
+# A .c begins with a comment that says what it is; in src its own header may say it: X.c that
+# includes "X.h" first (or "gguf_write.h", for gguf/write.c).
+find src analysis data examples tests -name '*.c' | LC_ALL=C sort | while read -r file; do
+    read -r line <"$file"
+    case $line in '/*'*) continue ;; esac
+    name=$(basename "$file" .c)
+    header=$(echo "$line" | sed -n 's,^#include ".*/\([^/]*\)\.h"$,\1,p; s,^#include "\([^/]*\)\.h"$,\1,p')
+    case $file:$header in src/*:"$name" | src/*:*_"$name") ;; *) echo "$file: $line" ;; esac
+done >"$scratch/unsaid"
+none 'every .c says first what it is' "$scratch/unsaid"
+
 # Types, functions and macros of one name, wherever they are declared (statics too).  A function is
 # taken where it is defined: at the margin, with a body.  A macro that its file undefines is no name.
 find src -name '*.[ch]' | LC_ALL=C sort | xargs awk '

@@ -1,3 +1,4 @@
+/* Small float formats: every code there and back, and rounding, against ml_dtypes. */
 #include "fp.h"
 #include "rng.h"
 

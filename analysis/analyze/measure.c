@@ -1,3 +1,4 @@
+/* One matrix: W, W_q and R, their spectra and what relates them. */
 #include "analyze/measured.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* R in the weightings of H and G. */
 #include "analyze/measure_moments.h"
 
 #include "linalg/roots.h"

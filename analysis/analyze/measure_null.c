@@ -1,3 +1,4 @@
+/* Null curves of one residual, and their band. */
 #include "analyze/measure_null.h"
 
 #include "mat.h"

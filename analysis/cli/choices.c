@@ -1,3 +1,4 @@
+/* Lists of ranks and initialisations from the command line. */
 #include "cli/choices.h"
 
 #include "alloc.h"

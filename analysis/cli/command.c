@@ -1,3 +1,4 @@
+/* The registry of commands. */
 #include "cli/command.h"
 
 #define ENTRY(name) extern const rsd_command rsd_command_##name;

@@ -1,3 +1,4 @@
+/* Notes, errors and the progress line. */
 #include "cli/console.h"
 
 #include "cli/printable.h"

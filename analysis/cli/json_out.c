@@ -1,3 +1,4 @@
+/* Building a tree of JSON and printing it whole. */
 #include "cli/json_out.h"
 
 #include "utf8.h"

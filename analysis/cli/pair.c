@@ -1,3 +1,4 @@
+/* Pairing the tensors of two checkpoints by their names. */
 #include "cli/pair.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Printing texts that come out of files. */
 #include "cli/printable.h"
 
 #include "alloc.h"

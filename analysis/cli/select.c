@@ -1,3 +1,4 @@
+/* Choosing matrices and their quantizers. */
 #include "cli/select.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* Signals that ask for an end. */
 #include "cli/stop.h"
 
 #include <signal.h>

@@ -1,3 +1,4 @@
+/* Opening a token stream and the model that runs over it. */
 #include "cli/stream.h"
 
 #include "cli/console.h"

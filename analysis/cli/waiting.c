@@ -1,3 +1,4 @@
+/* Starting again with threads that wait asleep. */
 #include "cli/waiting.h"
 
 #include <stdlib.h>

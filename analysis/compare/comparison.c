@@ -1,3 +1,4 @@
+/* Predictions held against measurements, and the verdict. */
 #include "compare/comparison.h"
 
 #include "boot.h"

@@ -1,3 +1,4 @@
+/* A comparison printed: tables, words, JSON. */
 #include "compare/comparison_text.h"
 
 #include "quantizers/label.h"

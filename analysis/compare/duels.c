@@ -1,3 +1,4 @@
+/* Pairs of starts on the same windows. */
 #include "compare/duels.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* What result files hold, gathered by model and quantizer. */
 #include "compare/evidence.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* Predictions beside measurements, point by point. */
 #include "compare/points.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* What spectra predict for layers that are corrected. */
 #include "compare/predicted.h"
 
 #include "spectra/forecast.h"

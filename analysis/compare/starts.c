@@ -1,3 +1,4 @@
+/* Starts one by one. */
 #include "compare/starts.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* eval --one-at-a-time: options, the file, and one line per matrix. */
 #include "eval/one_at_a_time.h"
 #include "alloc.h"
 

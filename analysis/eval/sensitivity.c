@@ -1,3 +1,4 @@
+/* Measuring one changed matrix after another. */
 #include "eval/sensitivity.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* Ends of axes. */
 #include "figures/axis.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Texts that fit: shortened, measured, made names of files. */
 #include "figures/caption.h"
 
 #include "utf8.h"

@@ -1,3 +1,4 @@
+/* Figure `cumulative`: running sums of singular values. */
 #include "figures/curve_pages.h"
 
 static int pages(const view *v, const figure_options *options, const page_sink *sink)

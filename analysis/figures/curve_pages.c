@@ -1,3 +1,4 @@
+/* Pages of curves along rank, a panel per layer. */
 #include "figures/curve_pages.h"
 
 #include "figures/axis.h"

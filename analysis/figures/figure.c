@@ -1,3 +1,4 @@
+/* The registry of figures. */
 #include "figures/figure.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* Running gnuplot, several at a time: a page in, a picture out, what it says as an error. */
 #include "figures/gnuplot.h"
 
 #include "alloc.h"

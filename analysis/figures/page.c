@@ -1,3 +1,4 @@
+/* Pages: tables and variables, as text that gnuplot reads. */
 #include "figures/page.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* Files of pictures: is one whole? */
 #include "figures/picture.h"
 
 #include "io/file.h"

@@ -1,3 +1,4 @@
+/* Runs of recover, sorted for figures. */
 #include "figures/runs.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* A result file, sorted for figures. */
 #include "figures/view.h"
 
 #include "alloc.h"

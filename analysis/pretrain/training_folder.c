@@ -1,3 +1,4 @@
+/* The folder of a training: begun, found again, kept up to date. */
 #include "pretrain/training_folder.h"
 
 #include "io/file.h"

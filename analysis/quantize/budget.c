@@ -1,3 +1,4 @@
+/* --target-bpw: the quantizers to choose from, what each would cost, and the choice. */
 #include "quantize/budget.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* Changing a config.json where it must be and nowhere else. */
 #include "quantize/config_text.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* Writing a model folder that other programs load. */
 #include "quantize/dense_folder.h"
 
 #include "alloc.h"

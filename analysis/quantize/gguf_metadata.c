@@ -1,3 +1,4 @@
+/* The numbers of a configuration under llama.cpp's names. */
 #include "quantize/gguf_metadata.h"
 
 #include <stdio.h>

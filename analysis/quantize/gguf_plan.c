@@ -1,3 +1,4 @@
+/* A GGUF file's tensors and types, before any data are read. */
 #include "quantize/gguf_plan.h"
 
 #include "cli/console.h"

@@ -1,3 +1,4 @@
+/* What a quantizer packs as a number type of GGUF. */
 #include "quantize/gguf_types.h"
 
 #include <stdio.h>

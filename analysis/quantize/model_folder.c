@@ -1,3 +1,4 @@
+/* Writing a quantized model, tensor by tensor: its numbers, and the bytes they stand for. */
 #include "quantize/model_folder.h"
 
 #include "alloc.h"

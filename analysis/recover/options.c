@@ -1,3 +1,4 @@
+/* recover's options: the table, their defaults, and what they refuse. */
 #include "recover/options.h"
 
 #include "result/calibration_file.h"

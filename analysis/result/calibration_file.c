@@ -1,3 +1,4 @@
+/* Reading a calibration: from a result file, or from an importance matrix. */
 #include "result/calibration_file.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* Counting what a calibration did not reach, and saying it once. */
 #include "result/calibration_tally.h"
 
 #include "alloc.h"

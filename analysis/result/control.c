@@ -1,3 +1,4 @@
+/* The control: a matrix of known rank beside the user's models. */
 #include "result/control.h"
 
 #include "result/result.h"

@@ -1,3 +1,4 @@
+/* The groups H and G, written and read. */
 #include "result/moment_group.h"
 
 #include "mat.h"

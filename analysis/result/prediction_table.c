@@ -1,3 +1,4 @@
+/* /prediction, row by row. */
 #include "result/prediction_table.h"
 
 #include "result/tables.h"

@@ -1,3 +1,4 @@
+/* /recovery: its tables and the groups of its runs. */
 #include "result/recovery_table.h"
 
 #include "alloc.h"

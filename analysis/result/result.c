@@ -1,3 +1,4 @@
+/* Spectra into the groups where they belong. */
 #include "result/result.h"
 
 #include "alloc.h"

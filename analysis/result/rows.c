@@ -1,3 +1,4 @@
+/* Structs to tables and back, by a list of their fields. */
 #include "result/rows.h"
 
 #include "alloc.h"

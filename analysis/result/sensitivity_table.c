@@ -1,3 +1,4 @@
+/* /sensitivity, row by row. */
 #include "result/sensitivity_table.h"
 
 #include "result/tables.h"

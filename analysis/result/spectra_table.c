@@ -1,3 +1,4 @@
+/* /spectra, row by row. */
 #include "result/spectra_table.h"
 
 #include "result/tables.h"

@@ -1,3 +1,4 @@
+/* A result file on one screen: a line per model and quantizer. */
 #include "result/summary.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* Tables for export and figures, stored ones and those made of arrays. */
 #include "result/tables.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* What a result file holds, in words and as JSON. */
 #include "show/inspect_result.h"
 
 #include "alloc.h"

@@ -14,8 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Eigenvectors of a second moment: the dear part of a metric (n^3), for those who start many
- * adapters of one layer.  lambda[n] nonincreasing; axis[n][n], one vector per row. */
+/* Eigenvectors of a second moment.  They cost n^3, far more than what follows, and are computed
+ * once where several adapters of one layer start from them.  lambda[n] nonincreasing; axis[n][n],
+ * one vector per row. */
 typedef struct {
     size_t n;
     double *lambda, *axis;

@@ -1,3 +1,4 @@
+/* Adapters into a folder of PEFT's format. */
 #include "adapters/peft_folder.h"
 
 #include "io/file.h"

@@ -1,11 +1,10 @@
+/* Decoding ggml's types.  Blocks of 32 (and 64, 128) weights.  Products and sums as ggml's
+ * reference has them: a code times the scale, plus the minimum, each rounded. */
 #include "ggml/block_layout.h"
 #include "ggml/decode.h"
 #include "ggml/fields.h"
 
 #include <string.h>
-
-/* Blocks of 32 (and 64, 128) weights.  Products and sums as ggml's reference has them: a code times
- * the scale, plus the minimum, each rounded. */
 
 const int8_t rsd_iq4_levels[16] = { -127, -104, -83, -65, -49, -35, -22, -10,
                                     1,    13,   25,  38,  53,  69,  89,  113 };

@@ -1,11 +1,10 @@
+/* Decoding ggml's K types.  Super-blocks of 256 weights.  d times a sub-block's scale is rounded,
+ * that times a code is rounded, and so is its difference to dmin times the sub-block's minimum. */
 #include "ggml/block_layout.h"
 #include "ggml/decode.h"
 #include "ggml/fields.h"
 
 #include <string.h>
-
-/* Super-blocks of 256 weights.  d times a sub-block's scale is rounded, that times a code is
- * rounded, and so is its difference to dmin times the sub-block's minimum. */
 
 enum { SUPER = RSD_GGML_SUPER };
 

@@ -36,8 +36,8 @@ RSD_CHECK int rsd_config_group(rsd_config *c, const char *key, bool *there);
 RSD_CHECK int rsd_config_texts(rsd_config *c, const char *key, size_t count, const char **texts,
                                bool *found);
 
-/* After everything was read: RSD_EFORMAT naming the first key, or member of an object that was asked
- * for, that nobody read and that is not known to change nothing (model/config_keys.h). */
+/* After everything was read: RSD_EFORMAT naming the first key, or member of an object that was
+ * asked for, that nobody read and that is not known to change nothing (model/config_keys.h). */
 RSD_CHECK int rsd_config_finish(const rsd_config *c);
 
 #endif

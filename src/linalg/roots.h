@@ -1,4 +1,4 @@
-/* Square roots of second moments, and a residual seen through them. */
+/* Square roots of second moments, and residuals that are weighted by them. */
 #ifndef RSD_LINALG_ROOTS_H
 #define RSD_LINALG_ROOTS_H
 

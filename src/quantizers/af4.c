@@ -1,8 +1,8 @@
-#include "quantizers/codebook.h"
-
 /* AbnormalFloat: the 16 levels, 1, 0 and -1 among them, whose expected absolute error is least for
  * normal weights in blocks of 64.  NF4's would be, were the largest of a block not one of them.
  * Codes descend, as bitsandbytes numbers them. */
+#include "quantizers/codebook.h"
+
 static const rsd_codebook book = {
     4,
     { 1, 0.72424865f, 0.55496234f, 0.42563882f, 0.31675667f, 0.21961275f, 0.12934484f, 0.04273164f,

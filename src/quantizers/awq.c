@@ -1,15 +1,6 @@
-#include "quantizers/blocks.h"
-#include "quantizers/grid.h"
-#include "quantizers/importance.h"
-#include "quantizers/quantizer.h"
-
-#include <cblas.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* Activation-aware rounding: inputs that are large on average get a finer share of their group's
- * grid, W diag(s) is rounded and 1/s multiplied back (in deployment, into the layer before).
+/* AWQ.  Activation-aware rounding: inputs that are large on average get a finer share of their
+ * group's grid, W diag(s) is rounded and 1/s multiplied back (in deployment, into the layer
+ * before).
  *
  *   s_j = mean|x_j|^alpha, alpha = 0, 1/20, ... 19/20, the one with the least output error
  *         E||R x||^2 = tr(R H R')
@@ -19,6 +10,15 @@
  * Both expectations are exact in H, where the method's own code samples tokens.  An input that the
  * data never reached would get the smallest share there is, and its weights become 0: it counts as
  * a typical one of its group (importance.h), correlated with none. */
+#include "quantizers/blocks.h"
+#include "quantizers/grid.h"
+#include "quantizers/importance.h"
+#include "quantizers/quantizer.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 typedef struct {
     size_t bits, group;

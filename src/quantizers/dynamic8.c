@@ -1,11 +1,3 @@
-#include "quantizers/blocks.h"
-#include "quantizers/codebook.h"
-#include "quantizers/double_quant.h"
-#include "quantizers/quantizer.h"
-
-#include <math.h>
-#include <stdlib.h>
-
 /* bitsandbytes' 8-bit blockwise quantization: each block of the flat matrix is divided by its
  * largest magnitude, and every weight becomes the code of the nearest of 256 levels:
  *
@@ -15,6 +7,13 @@
  *   fp8      1 sign, 4 exponent and 3 mantissa bits, divided by the largest of them
  *
  * Blocks divide as those of codebook.h do. */
+#include "quantizers/blocks.h"
+#include "quantizers/codebook.h"
+#include "quantizers/double_quant.h"
+#include "quantizers/quantizer.h"
+
+#include <math.h>
+#include <stdlib.h>
 
 typedef struct {
     size_t block;

@@ -1,12 +1,11 @@
+/* Casts to a small float format, halves to even; what lies beyond the format's largest number
+ * becomes that number (other casts answer Inf, or NaN above 464 for e4m3).  An eight-bit format has
+ * so little range that weights are first divided by scale = max|w| / format's max. */
 #include "fp.h"
 #include "quantizers/blocks.h"
 #include "quantizers/quantizer.h"
 
 #include <stdlib.h>
-
-/* Casts to a small float format, halves to even; what lies beyond the format's largest number
- * becomes that number (other casts answer Inf, or NaN above 464 for e4m3).  An eight-bit format
- * has so little range that weights are first divided by scale = max|w| / format's max. */
 
 typedef struct {
     int format, scale;

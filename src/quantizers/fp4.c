@@ -1,7 +1,7 @@
+/* bitsandbytes' FP4: a sign, then eight magnitudes over 12 in the order of their bit patterns. It
+ * is not OCP's E2M1, whose smallest step is 1/12 = .0833 instead of .0052. */
 #include "quantizers/codebook.h"
 
-/* bitsandbytes' FP4: a sign, then eight magnitudes over 12 in the order of their bit patterns.
- * It is not OCP's E2M1, whose smallest step is 1/12 = .0833 instead of .0052. */
 static const rsd_codebook book = { 4,
                                    { 0, 0.0625f / 12, 8.0f / 12, 1, 4.0f / 12, 6.0f / 12, 2.0f / 12,
                                      3.0f / 12, 0, -0.0625f / 12, -8.0f / 12, -1, -4.0f / 12,

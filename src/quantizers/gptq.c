@@ -1,14 +1,5 @@
-#include "linalg/triangular.h"
-#include "quantizers/grid.h"
-#include "quantizers/quantizer.h"
-
-#include <cblas.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* Rounding with feedback: columns are rounded one after the other, and what each loses is made
- * good, as far as the inputs' second moment H lets it, by those that are still to come.
+/* GPTQ.  Rounding with feedback: columns are rounded one after the other, and what each loses is
+ * made good, as far as the inputs' second moment H lets it, by those that are still to come.
  *
  *   H = V V',  U = V^-1 (upper):  e_j = (w_j - q_j) / U_jj,  w_k -= e_j U_jk for k > j
  *
@@ -19,6 +10,14 @@
  * Columns are taken in blocks, as GPTQ's code does: inside one the feedback is applied at once, to
  * those behind it by one product.  A group's grid is fitted to the weights as they stand when its
  * block begins, which is that code's answer too; block <= group has no stale ones. */
+#include "linalg/triangular.h"
+#include "quantizers/grid.h"
+#include "quantizers/quantizer.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 typedef struct {
     size_t bits, group, block;

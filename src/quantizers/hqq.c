@@ -1,13 +1,12 @@
+/* Half-quadratic quantization (half_quadratic.h) and the bytes in which it is stored.
+ *
+ * Groups are rows of the flat matrix cut into `group` columns (axis=1), or columns of it cut into
+ * `group` rows (axis=0): then a group's members lie far apart.  The last row may be short. */
 #include "quantizers/blocks.h"
 #include "quantizers/half_quadratic.h"
 #include "quantizers/quantizer.h"
 
 #include <stdlib.h>
-
-/* Half-quadratic quantization (half_quadratic.h) and the bytes in which it is stored.
- *
- * Groups are rows of the flat matrix cut into `group` columns (axis=1), or columns of it cut into
- * `group` rows (axis=0): then a group's members lie far apart.  The last row may be short. */
 
 typedef struct {
     size_t bits, group;

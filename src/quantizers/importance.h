@@ -1,9 +1,9 @@
 /* Importances of a layer's inputs where the data never reached some of them.
  *
  * An input that calibration saw as 0, a neuron that never fired or a channel that pads, has no
- * weight in any error that is measured on the data.  Taken by that word, whole blocks of its
- * weights may become anything: a search that minimises 0 ends with a scale of 0.  So its importance
- * counts as not known, and is that of a typical input of the same block. */
+ * weight in any error that is measured on the data.  Were that 0 used as it is, whole blocks of its
+ * weights could become anything: a search that minimises 0 ends with a scale of 0.  So its
+ * importance counts as not known, and is that of a typical input of the same block. */
 #ifndef RSD_QUANTIZERS_IMPORTANCE_H
 #define RSD_QUANTIZERS_IMPORTANCE_H
 

@@ -1,10 +1,3 @@
-#include "quantizers/blocks.h"
-#include "quantizers/quantizer.h"
-
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
 /* Round to nearest on evenly spaced levels: w is stored as a code c with w ~ s (c - z).
  *
  *   symmetric  s = max|w| / K, K = 2^(bits-1) - 1; z = 2^(bits-1), so one code is never used
@@ -16,6 +9,12 @@
  *
  * Groups run along the inputs inside a row; a row's last group may be shorter.  Codes are computed
  * with the scale as it is stored, so rounding it to 16 bits moves the grid but biases nothing. */
+#include "quantizers/blocks.h"
+#include "quantizers/quantizer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 typedef struct {
     size_t bits, group;

@@ -1,11 +1,10 @@
+/* bitsandbytes' 8-bit rows, the weights' side of LLM.int8(): w ~ code * absmax / 127, halves to
+ * even.  Codes are computed from the float32 product w * (127/absmax), as upstream's are; where the
+ * quotient overflows, or absmax is 0, from the double one. */
 #include "quantizers/blocks.h"
 #include "quantizers/quantizer.h"
 
 #include <math.h>
-
-/* bitsandbytes' 8-bit rows, the weights' side of LLM.int8(): w ~ code * absmax / 127, halves to
- * even.  Codes are computed from the float32 product w * (127/absmax), as upstream's are; where the
- * quotient overflows, or absmax is 0, from the double one. */
 
 static void encode_row(const float *x, size_t n, float absmax, int8_t *codes)
 {

@@ -1,3 +1,8 @@
+/* Palettes: groups of rows share 2^bits values, which are the centres of a k-means clustering of
+ * their weights.  With calibration, column j counts with E[x_j^2], so that it is the diagonal part
+ * of the output's error that is least; one that the data never reached, as a typical one does.
+ * Sections: codes U8, `bits` each, rows starting at a byte; palette F16, BF16 or F32
+ * [groups][2^bits], ascending. */
 #include "quantizers/blocks.h"
 #include "quantizers/cluster.h"
 #include "quantizers/codebook.h"
@@ -5,12 +10,6 @@
 #include "quantizers/quantizer.h"
 
 #include <stdlib.h>
-
-/* Palettes: groups of rows share 2^bits values, which are the centres of a k-means clustering of
- * their weights.  With calibration, column j counts with E[x_j^2], so that it is the diagonal part
- * of the output's error that is least; one that the data never reached, as a typical one does.
- * Sections: codes U8, `bits` each, rows starting at a byte; palette F16, BF16 or F32
- * [groups][2^bits], ascending. */
 
 typedef struct {
     size_t bits, group;

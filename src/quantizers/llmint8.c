@@ -1,13 +1,12 @@
+/* LLM.int8().  Columns whose inputs reach the threshold stay in 16 bits; the others are rounded to
+ * 8 bits on a scale per row, c = round(127 w / max|w|).  Without calibration no column is known to
+ * stand out. (The method's activations are rounded to 8 bits as well; that is no property of W.) */
 #include "quantizers/blocks.h"
 #include "quantizers/quantizer.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Columns whose inputs reach the threshold stay in 16 bits; the others are rounded to 8 bits on a
- * scale per row, c = round(127 w / max|w|).  Without calibration no column is known to stand out.
- * (The method's activations are rounded to 8 bits as well; that is no property of W.) */
 
 typedef struct {
     double threshold;

@@ -1,12 +1,11 @@
-#include "fp.h"
-#include "quantizers/microscale.h"
-
-#include <math.h>
-
 /* The Open Compute Project's microscaling formats: blocks of 32 share a power of two, which brings
  * the largest weight to the element format's largest exponent.  A weight whose mantissa lies beyond
  * the format's largest number becomes that number: for e2m1 all between 6 and 8, where the scale
  * could as well have been twice as large; the specification has it so. */
+#include "fp.h"
+#include "quantizers/microscale.h"
+
+#include <math.h>
 
 typedef struct {
     int format, rounding;

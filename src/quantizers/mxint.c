@@ -1,7 +1,6 @@
-#include "quantizers/microscale.h"
-
 /* Sign and magnitude in blocks that share the exponent of their largest weight: what QERA and the
  * papers before it call MXINT.  bits=8,block=32 gives the numbers of mx:format=int8. */
+#include "quantizers/microscale.h"
 
 typedef struct {
     size_t bits, block;

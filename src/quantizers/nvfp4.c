@@ -1,12 +1,5 @@
-#include "fp.h"
-#include "quantizers/blocks.h"
-#include "quantizers/quantizer.h"
-
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* Blocks of 16 E2M1 numbers along a row, with a scale in E4M3 of max|w|/6.  Two stores exist:
+/* NVFP4.  Blocks of 16 E2M1 numbers along a row, with a scale in E4M3 of max|w|/6.  Two stores
+ * exist:
  *
  *   tensor  as checkpoints have it: block scales are relative to one float32 scale of the tensor,
  *           max|W| / (6 * 448), so that the largest is 448 whatever W's size; everything is rounded
@@ -17,6 +10,13 @@
  *           up to the least normal number stay below it; element halves go to the smaller.
  *           blocks U8, 36 bytes for 64 elements of a row padded with zeros: 4 scales, then 8 bytes
  *           for each 16, element j in the low nibble and j + 8 in the high one */
+#include "fp.h"
+#include "quantizers/blocks.h"
+#include "quantizers/quantizer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 typedef struct {
     int scale;

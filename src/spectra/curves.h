@@ -25,7 +25,7 @@ size_t rsd_rank_at_share(const double *curve, size_t n, double share);
  * 0 for a share above 1 by roundoff. */
 double rsd_rank_error(double energy_share);
 
-/* Mean of the curve over its n points: the knee-free summary, in (0,1]. */
+/* Mean of the curve over its n points: a summary that names no rank, in (0,1]. */
 double rsd_curve_mean(const double *curve, size_t n);
 
 /* What the first `rank` directions leave of a curve whose last value is known to be 1 at `full`,

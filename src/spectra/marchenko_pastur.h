@@ -2,7 +2,7 @@
  *
  * A is m x n, iid entries of mean 0 and variance v; D = max(m,n), d = min(m,n), gamma = d/D.
  * The d eigenvalues x of A A'/(v D) have density sqrt((b-x)(x-a)) / (2 pi gamma x) on [a,b],
- * a, b = (1 -+ sqrt gamma)^2.  Source: Marchenko & Pastur 1967; methods.md section 3. */
+ * a, b = (1 -+ sqrt gamma)^2.  Source: Marchenko & Pastur 1967. */
 #ifndef RSD_SPECTRA_MARCHENKO_PASTUR_H
 #define RSD_SPECTRA_MARCHENKO_PASTUR_H
 

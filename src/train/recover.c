@@ -1,3 +1,4 @@
+/* Training adapters: what is made once, the objectives, and a step. */
 #include "train/recover_trainer.h"
 
 #include "alloc.h"

@@ -1,10 +1,11 @@
+/* A training of adapters in one file, from which it goes on bit for bit:
+ *
+ *   adapters [count]   moments [2, count]   progress F64 [1]: steps   identity U8 [64]
+ *   sensitivity [2, count], kept U8 [triplets]: AdaLoRA */
 #include "train/recover_trainer.h"
 #include "train/state.h"
 
 #include <string.h>
-
-/*   adapters [count]   moments [2, count]   progress F64 [1]: steps   identity U8 [64]
- *   sensitivity [2, count], kept U8 [triplets]: AdaLoRA */
 
 static int declare(rsd_st_writer *file, const rsd_recover *r, size_t triplets)
 {

@@ -1,8 +1,7 @@
+/* CALDERA.  min || (W - Q - C) H^(1/2) || over both, in turn; the best pair is kept.  Q is the
+ * quantizer's: one that rounds with H, as LDLQ, is what the paper has.  Its Hadamard rotations and
+ * quantized factors are not done. */
 #include "adapters/known_metric.h"
-
-/* min || (W - Q - C) H^(1/2) || over both, in turn; the best pair is kept.  Q is the quantizer's:
- * one that rounds with H, as LDLQ, is what the paper has.  Its Hadamard rotations and quantized
- * factors are not done. */
 
 typedef struct {
     size_t rounds;

@@ -1,8 +1,7 @@
+/* CorDA.  SVD(W H) = U S V', C = (r of its terms) H^-1, and W - C is quantized: the adapter is a
+ * part of W, chosen by the data, not a correction.  The metric's half is H itself, not its root. */
 #include "adapters/alternate.h"
 #include "adapters/known_metric.h"
-
-/* SVD(W H) = U S V', C = (r of its terms) H^-1, and W - C is quantized: the adapter is a part of W,
- * chosen by the data, not a correction.  The metric's half is H itself, not its root. */
 
 typedef struct {
     int keep;

@@ -1,13 +1,12 @@
+/* EoRA.  H = V L V', C = SVD_r(R V L^(1/2)) L^(-1/2) V': qera_exact's C, where H is regular.  Where
+ * it is not, qera_exact damps; here the eigenvalues below n eps_float of the largest are cut and
+ * inverted to 0: the correction has no part outside the span of the data. */
 #include "adapters/alternate.h"
 #include "adapters/known_metric.h"
 
 #include <cblas.h>
 #include <float.h>
 #include <stdlib.h>
-
-/* H = V L V', C = SVD_r(R V L^(1/2)) L^(-1/2) V': qera_exact's C, where H is regular.  Where it is
- * not, qera_exact damps; here the eigenvalues below n eps_float of the largest are cut and inverted
- * to 0: the correction has no part outside the span of the data. */
 
 /* A = A V V', V the axes that are left.  p is work space of n numbers. */
 static void project(const rsd_side *H, rsd_mat A, double *row, double *p)

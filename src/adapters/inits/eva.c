@@ -1,11 +1,10 @@
+/* EVA.  A's rows are the leading eigenvectors of H, the right singular vectors of the layer's
+ * inputs; the paper finds them batch by batch.  Its sharing out of ranks among layers is not an
+ * initialisation's. */
 #include "adapters/alternate.h"
 #include "adapters/known_metric.h"
 
 #include <string.h>
-
-/* A's rows are the leading eigenvectors of H, the right singular vectors of the layer's inputs; the
- * paper finds them batch by batch.  Its sharing out of ranks among layers is not an
- * initialisation's. */
 
 static int start(const void *params, const rsd_init_task *task, rsd_init_result *out)
 {

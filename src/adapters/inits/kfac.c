@@ -1,8 +1,7 @@
+/* KFAC.  To second order a residual R of one layer raises the loss by 1/2 tr(G R H R'), with the
+ * layer's block of the Fisher matrix for the Hessian, factored as G x H.  The best rank-r
+ * correction of that is C = G^(-1/2) SVD_r(G^(1/2) R H^(1/2)) H^(-1/2). */
 #include "adapters/known_metric.h"
-
-/* To second order a residual R of one layer raises the loss by 1/2 tr(G R H R'), with the layer's
- * block of the Fisher matrix for the Hessian, factored as G x H.  The best rank-r correction of
- * that is C = G^(-1/2) SVD_r(G^(1/2) R H^(1/2)) H^(-1/2). */
 
 typedef struct {
     size_t steps;

@@ -1,6 +1,5 @@
+/* LoftQ.  The base is the one from before the last decomposition: (Q_T, SVD_r(W - Q_T)). */
 #include "adapters/alternate.h"
-
-/* The base is the one from before the last decomposition: (Q_T, SVD_r(W - Q_T)). */
 
 typedef struct {
     size_t steps;

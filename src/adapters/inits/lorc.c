@@ -1,3 +1,4 @@
+/* LoRC: the best correction of R itself, C = SVD_r(W - W_q). */
 #include "adapters/alternate.h"
 
 static int start(const void *params, const rsd_init_task *task, rsd_init_result *out)

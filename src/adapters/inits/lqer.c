@@ -1,14 +1,13 @@
+/* LQER.  S = diag(s), s_j = mean |x_j|, C = SVD_r(R S) S^-1.
+ *
+ * s is kept above 1e-4 of its largest, so that a silent input has a say.  The published code takes
+ * the largest of the batches' means, and 1e-4 itself whatever the inputs' size; then it divides by
+ * a number that cancels. */
 #include "adapters/alternate.h"
 #include "adapters/known_metric.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-/* S = diag(s), s_j = mean |x_j|, C = SVD_r(R S) S^-1.
- *
- * s is kept above 1e-4 of its largest, so that a silent input has a say.  The published code takes
- * the largest of the batches' means, and 1e-4 itself whatever the inputs' size; then it divides by
- * a number that cancels. */
 
 static const double least_share = 1e-4;
 

@@ -1,9 +1,8 @@
-#include "adapters/known_metric.h"
-
-/* W ~ Q + C in the norm || D_r (.) D_c ||, where D_r and D_c are roots of row and column means of
- * the Fisher information F = E[g_W^2].  With the gradient of a weight g_i x_j, and g and x
+/* LQ-LoRA.  W ~ Q + C in the norm || D_r (.) D_c ||, where D_r and D_c are roots of row and column
+ * means of the Fisher information F = E[g_W^2].  With the gradient of a weight g_i x_j, and g and x
  * independent, F is diag(G) diag(H)', and its means are those diagonals.  Starts from Q = 0, and
  * ends with the first step whose error is not lower. */
+#include "adapters/known_metric.h"
 
 typedef struct {
     size_t steps;

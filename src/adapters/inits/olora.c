@@ -1,3 +1,5 @@
+/* OLoRA.  W = Q R without pivoting: B = the first r columns of Q, A = the first r rows of R.  Those
+ * columns span the first r columns of W, so only they are factored, and A = B' W. */
 #include "adapters/alternate.h"
 #include "linalg/apply.h"
 #include "linalg/lowrank.h"
@@ -5,9 +7,6 @@
 #include <cblas.h>
 #include <lapacke.h>
 #include <stdlib.h>
-
-/* W = Q R without pivoting: B = the first r columns of Q, A = the first r rows of R.  Those columns
- * span the first r columns of W, so only they are factored, and A = B' W. */
 
 /* q, column-major m x r: W's first r columns, orthonormalized. */
 static int orthonormalize(rsd_mat W, size_t r, double *q)

@@ -1,7 +1,6 @@
+/* QERA-approx.  S = diag(E[x^2])^(1/2), C = SVD_r(R S) S^-1: the least output error where inputs do
+ * not correlate. */
 #include "adapters/known_metric.h"
-
-/* S = diag(E[x^2])^(1/2), C = SVD_r(R S) S^-1: the least output error where inputs do not
- * correlate. */
 
 static int start(const void *params, const rsd_init_task *task, rsd_init_result *out)
 {

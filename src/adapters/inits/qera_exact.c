@@ -1,3 +1,4 @@
+/* QERA-exact: the best correction for the output, C = SVD_r(R H^(1/2)) H^(-1/2). */
 #include "adapters/known_metric.h"
 
 static int start(const void *params, const rsd_init_task *task, rsd_init_result *out)

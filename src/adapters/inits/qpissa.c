@@ -1,7 +1,6 @@
+/* QPiSSA.  The principal part of W trains, and its rest is quantized: W_q = q(W - C), where C is
+ * that of W itself and not a correction of W_q.  Without quantizer this is PiSSA. */
 #include "adapters/alternate.h"
-
-/* The principal part of W trains, and its rest is quantized: W_q = q(W - C), where C is that of W
- * itself and not a correction of W_q.  Without quantizer this is PiSSA. */
 
 typedef struct {
     size_t steps;

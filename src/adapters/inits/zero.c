@@ -1,3 +1,4 @@
+/* Where QLoRA starts: B = 0, A uniform, W quantized as it is. */
 #include "adapters/untrained.h"
 
 static int start(const void *params, const rsd_init_task *task, rsd_init_result *out)

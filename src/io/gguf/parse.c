@@ -1,3 +1,4 @@
+/* The header of a GGUF file: metadata and directory, every length checked against the file. */
 #include "io/gguf.h"
 
 #include "io/gguf/cursor.h"

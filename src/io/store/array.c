@@ -1,3 +1,4 @@
+/* Arrays: datasets of doubles, written and read. */
 #include "io/store/handle.h"
 
 #include "mat.h"

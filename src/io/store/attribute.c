@@ -1,3 +1,4 @@
+/* Attributes of groups and datasets, written and read. */
 #include "io/store/handle.h"
 
 #include <math.h>

@@ -1,12 +1,3 @@
-#include "io/store/handle.h"
-
-#include "mat.h"
-
-#include <hdf5_hl.h>
-
-#include <stdlib.h>
-#include <string.h>
-
 /* Dimension scales.  A dataset names its scales in the attribute DIMENSION_LIST, and each scale its
  * datasets in REFERENCE_LIST.  H5DSattach_scale rewrites the whole of the latter for every dataset:
  * quadratic time on a scale that thousands share, and failure when it is longer than an object
@@ -16,6 +7,14 @@
  *
  * Only H5DSis_attached and H5DSdetach_scale read REFERENCE_LIST; who looks for a dataset's axes
  * reads the other.  On an axis with more uses than fit the header it is left out. */
+#include "io/store/handle.h"
+
+#include "mat.h"
+
+#include <hdf5_hl.h>
+
+#include <stdlib.h>
+#include <string.h>
 
 enum { USES_MAX = 5000 }; /* 12 bytes each, 64 KiB in all with the other attributes */
 

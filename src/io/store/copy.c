@@ -1,3 +1,10 @@
+/* Copying from file to file.  Not H5Ocopy: it copies references as addresses in the old file, and
+ * HDF5 1.10.8 crashes in it when the old file cannot be read, or keeps texts among attributes that
+ * are in a heap.
+ *
+ * Groups and datasets are made anew in the order of their creation, arrays chunk by chunk as they
+ * are packed.  The attributes that hold references are left out: DIMENSION_LIST is written at the
+ * end from the paths of the axes, REFERENCE_LIST of every axis when the file is closed. */
 #include "io/store/handle.h"
 
 #include <hdf5_hl.h>
@@ -5,13 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Not H5Ocopy: it copies references as addresses in the old file, and HDF5 1.10.8 crashes in it
- * when the old file cannot be read, or keeps texts among attributes that are in a heap.
- *
- * Groups and datasets are made anew in the order of their creation, arrays chunk by chunk as they
- * are packed.  The attributes that hold references are left out: DIMENSION_LIST is written at the
- * end from the paths of the axes, REFERENCE_LIST of every axis when the file is closed. */
 
 enum { DEPTH_MAX = 64 }; /* a group that contains itself would not end */
 

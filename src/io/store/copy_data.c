@@ -1,9 +1,8 @@
+/* What is in the objects that copy.c makes: attributes and values. */
 #include "io/store/handle.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* What is in the objects that copy.c makes: attributes and values. */
 
 /* References mean nothing in another file. */
 static int check_type(const rsd_copying *c, const char *path, hid_t type)

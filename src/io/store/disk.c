@@ -1,3 +1,14 @@
+/* HDF5's view of a file, through plain system calls.  It replaces HDF5's own driver for three
+ * reasons.
+ *
+ * 1. A write that fails is remembered, and HDF5 is told that it succeeded.  HDF5 cannot close a
+ *    file whose flush fails: the file stays half open, and the library crashes when it
+ *    ends.  Here it always closes cleanly; the store then reports the first failure, so nothing
+ *    that went missing is taken for written.
+ * 2. The system's reason survives as an errno, and fsync makes network disks and quotas say at
+ *    close what they would otherwise say to nobody.
+ * 3. No file is locked.  Locks fail on many network disks, and protect nothing here: a result is
+ *    written under another name and renamed when it is whole. */
 #include "io/store/handle.h"
 
 #if H5_VERSION_GE(1, 13, 0)
@@ -10,18 +21,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* HDF5's view of a file, through plain system calls.  It replaces HDF5's own driver for three
- * reasons.
- *
- * 1. A write that fails is remembered, and HDF5 is told that it succeeded.  HDF5 cannot close a
- *    file whose flush fails: the file stays half open, and the library crashes when it
- *    ends.  Here it always closes cleanly; the store then reports the first failure, so nothing
- *    that went missing is taken for written.
- * 2. The system's reason survives as an errno, and fsync makes network disks and quotas say at
- *    close what they would otherwise say to nobody.
- * 3. No file is locked.  Locks fail on many network disks, and protect nothing here: a result is
- *    written under another name and renamed when it is whole. */
 
 typedef struct {
     H5FD_t common; /* first: HDF5 keeps its own fields there */

@@ -1,3 +1,4 @@
+/* Files: opened, closed, and how a failure is told. */
 #include "io/store/handle.h"
 
 #include <assert.h>

@@ -1,11 +1,10 @@
+/* Writing tables.  A row in memory is rsd_value[columns], which HDF5 can read and write as it
+ * stands: a text column is a string of variable length, whose memory form is a pointer. */
 #include "io/store/handle.h"
 
 #include "mat.h"
 
 #include <stdlib.h>
-
-/* A row in memory is rsd_value[columns], which HDF5 can read and write as it stands: a text column
- * is a string of variable length, whose memory form is a pointer. */
 
 hid_t rsd_table_memory_type(const rsd_store *s, rsd_column_type type)
 {

@@ -1,9 +1,9 @@
+/* Reading tables.  Tables of ours, and of others: texts of fixed width, numbers of any width,
+ * missing notes. */
 #include "io/store/handle.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Tables of ours, and of others: texts of fixed width, numbers of any width, missing notes. */
 
 /* Memory that is freed at once: a list of blocks.  HDF5 takes the strings it reads from here. */
 typedef struct block {

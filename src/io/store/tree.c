@@ -1,3 +1,4 @@
+/* Groups, their members, and names as components of paths. */
 #include "io/store/handle.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* A pre-tokenizer from the JSON that describes it. */
 #include "alloc.h"
 #include "io/json.h"
 #include "io/tokens/pattern.h"

@@ -1,3 +1,7 @@
+/* Oniguruma's syntax as PCRE2's.  Facts about Oniguruma were read off its answers for every code
+ * point: \s is White_Space (PCRE2's also has U+180E), \w is Alphabetic, M, Nd, Pc and, outside of
+ * classes only, the superscripts and fractions of Latin-1; \p{Han} is the script (PCRE2's: script
+ * extensions).  Without brackets. */
 #include "alloc.h"
 #include "io/tokens/regex.h"
 #include "utf8.h"
@@ -5,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Facts about Oniguruma were read off its answers for every code point: \s is White_Space (PCRE2's
- * also has U+180E), \w is Alphabetic, M, Nd, Pc and, outside of classes only, the superscripts and
- * fractions of Latin-1; \p{Han} is the script (PCRE2's: script extensions).  Without brackets. */
 #define SPACES                                                                                     \
     "\\t-\\r\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}"   \
     "\\x{3000}"

@@ -1,3 +1,4 @@
+/* The post-processor of a tokenizer.json: ids before and after every text. */
 #include "alloc.h"
 #include "io/json.h"
 #include "io/tokens/tokenizer_parts.h"

@@ -1,11 +1,11 @@
+/* ggml's IQ4_NL.  The levels follow what normal weights divided by a block's largest look like:
+ * dense near 0.  ggml has two ways to the scale of a block: its quantize function tries fifteen
+ * around the first guess, its reference for a row takes the first, with the largest weight on the
+ * other end (trials=0). */
 #include "ggml/block_layout.h"
 #include "ggml/fields.h"
 #include "quantizers/ggml/ggml.h"
 #include "quantizers/ggml/search.h"
-
-/* The levels follow what normal weights divided by a block's largest look like: dense near 0.  ggml
- * has two ways to the scale of a block: its quantize function tries fifteen around the first guess,
- * its reference for a row takes the first, with the largest weight on the other end (trials=0). */
 
 enum { N = RSD_GGML_BLOCK };
 

@@ -1,3 +1,4 @@
+/* ggml's IQ4_XS: iq4_nl's levels in super-blocks of 256, whose eight scales have 6 bits. */
 #include "ggml/fields.h"
 #include "quantizers/ggml/ggml.h"
 #include "quantizers/ggml/super.h"

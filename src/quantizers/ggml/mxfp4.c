@@ -1,3 +1,6 @@
+/* ggml's MXFP4: E2M1 numbers times a power of two, 2^e with e = floor(log2 max|x|) - 2.  Halfway
+ * between two numbers the one nearer to 0 is taken, where OCP's specification rounds to even; and
+ * there is no code for -0.  In units of half the scale the numbers are whole: 0 1 2 3 4 6 8 12. */
 #include "ggml/block_layout.h"
 #include "ggml/fields.h"
 #include "quantizers/ggml/ggml.h"
@@ -6,9 +9,6 @@
 #include <float.h>
 #include <math.h>
 
-/* ggml's MXFP4: E2M1 numbers times a power of two, 2^e with e = floor(log2 max|x|) - 2.  Halfway
- * between two numbers the one nearer to 0 is taken, where OCP's specification rounds to even; and
- * there is no code for -0.  In units of half the scale the numbers are whole: 0 1 2 3 4 6 8 12. */
 static const float midpoints[7] = { 0.5f, 1.5f, 2.5f, 3.5f, 5, 7, 10 };
 
 enum { N = RSD_GGML_BLOCK, BIAS = 127, EXPONENT_MAX = 125 /* 6 2^e is finite */ };

@@ -1,3 +1,4 @@
+/* ggml's Q2_K: sixteen sub-blocks of 16, 2 bits, scales and minima of 4 bits. */
 #include "ggml/fields.h"
 #include "quantizers/ggml/ggml.h"
 #include "quantizers/ggml/super.h"

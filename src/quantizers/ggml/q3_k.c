@@ -1,3 +1,4 @@
+/* ggml's Q3_K: sixteen sub-blocks of 16, 3 bits, scales of 6 bits. */
 #include "ggml/fields.h"
 #include "quantizers/ggml/ggml.h"
 #include "quantizers/ggml/super.h"

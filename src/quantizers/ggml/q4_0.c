@@ -1,3 +1,4 @@
+/* ggml's Q4_0: blocks of 32, 4 bits, a scale. */
 #include "quantizers/ggml/ggml.h"
 #include "quantizers/ggml/ggml_blocks.h"
 

@@ -1,3 +1,4 @@
+/* ggml's Q4_K: eight sub-blocks of 32, 4 bits, scales and minima of 6 bits. */
 #include "ggml/fields.h"
 #include "quantizers/ggml/ggml.h"
 #include "quantizers/ggml/super.h"

@@ -1,3 +1,4 @@
+/* ggml's Q5_1: blocks of 32, 5 bits, a scale and a minimum. */
 #include "quantizers/ggml/ggml.h"
 #include "quantizers/ggml/ggml_blocks.h"
 

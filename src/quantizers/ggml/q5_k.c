@@ -1,3 +1,4 @@
+/* ggml's Q5_K: eight sub-blocks of 32, 5 bits, scales and minima of 6 bits. */
 #include "ggml/fields.h"
 #include "quantizers/ggml/ggml.h"
 #include "quantizers/ggml/super.h"

@@ -1,3 +1,4 @@
+/* ggml's Q6_K: sixteen sub-blocks of 16, 6 bits, scales of 8 bits. */
 #include "ggml/fields.h"
 #include "quantizers/ggml/ggml.h"
 #include "quantizers/ggml/super.h"

@@ -1,3 +1,4 @@
+/* ggml's Q8_0: blocks of 32, 8 bits, a scale of max|w| / 127. */
 #include "ggml/block_layout.h"
 #include "quantizers/ggml/ggml.h"
 #include "quantizers/ggml/ggml_blocks.h"

@@ -1,8 +1,9 @@
+/* The nearest level, and its scale, for iq4_nl and iq4_xs.  Their levels are whole numbers, not
+ * evenly spaced.  Near a midpoint the reference's two differences x - level and level - x are
+ * exact, so its choice is that of comparing x with the midpoint; counting the midpoints that are
+ * passed needs no branch and no table. */
 #include "quantizers/ggml/search.h"
 
-/* iq4's levels are whole numbers, not evenly spaced.  Near a midpoint the reference's two
- * differences x - level and level - x are exact, so its choice is that of comparing x with the
- * midpoint; counting the midpoints that are passed needs no branch and no table. */
 static const float least = -127;
 static const float midpoints[15] = { -115.5f, -93.5f, -74,   -57,   -42, -28.5f, -16, -4.5f,
                                      7,       19,     31.5f, 45.5f, 61,  79,     101 };

@@ -1,3 +1,5 @@
+/* ggml's TQ2_0.  Meant for models trained to be ternary: the scale is the largest weight, and what
+ * is less than half of it becomes 0. */
 #include "ggml/block_layout.h"
 #include "ggml/fields.h"
 #include "quantizers/blocks.h"
@@ -5,8 +7,6 @@
 
 #include <math.h>
 
-/* Meant for models trained to be ternary: the scale is the largest weight, and what is less than
- * half of it becomes 0. */
 static void encode_block(const float *x, const float *weight, void *block)
 {
     (void)weight;

@@ -1,3 +1,4 @@
+/* GPT-2: learned positions, one matrix for q, k and v, stored in x out. */
 #include "transformer/arch.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* GPT-Neo: learned positions, no scale in attention, layers that see a window. */
 #include "transformer/arch.h"
 
 #include <string.h>

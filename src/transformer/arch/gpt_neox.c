@@ -1,3 +1,4 @@
+/* GPT-NeoX (Pythia): rotary in a part of each head, attention and MLP side by side. */
 #include "transformer/arch.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Llama, and what several architectures read as it does. */
 #include "transformer/arch.h"
 
 #include <math.h>

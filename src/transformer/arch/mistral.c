@@ -1,3 +1,4 @@
+/* Mistral: Llama, for contexts that its sliding window does not cut. */
 #include "transformer/arch.h"
 
 static int configure(rsd_config *c, rsd_shape *s)

@@ -1,3 +1,4 @@
+/* Qwen2: Llama with biases of q, k and v. */
 #include "transformer/arch.h"
 
 static int configure(rsd_config *c, rsd_shape *s)
