@@ -201,31 +201,6 @@ static int check_model(const recover_params *p, const rsd_model *model, const re
     return p->targets ? select_check_glob("--targets", p->targets, models, 1) : RSD_OK;
 }
 
-/* A rank that no layer can have is called what it comes to. */
-static void cap_ranks(const recover_params *p, const rsd_model *model, recover_plan *plan)
-{
-    size_t most = 0, count = 0;
-    for (size_t i = 0; i < rsd_model_count(model); i++) {
-        const rsd_tensor *t = rsd_model_tensor(model, i);
-        const size_t least = t->rows < t->cols ? t->rows : t->cols;
-        if (t->role.linear && least > most && (!p->targets || !fnmatch(p->targets, t->name, 0)))
-            most = least;
-    }
-    for (size_t i = 0; i < plan->of.ranks; i++) {
-        size_t rank = plan->of.rank[i], k = 0;
-        if (most && rank > most) {
-            console_note("--rank %zu: no layer takes more than %zu, which is what it is", rank,
-                         most);
-            rank = most;
-        }
-        while (k < count && plan->of.rank[k] != rank)
-            k++;
-        plan->of.rank[k] = rank;
-        count += k == count;
-    }
-    plan->of.ranks = count;
-}
-
 /* --target-bpw: several quantizers become a rule for each matrix. */
 static int choose_quantizers(const recover_params *p, const rsd_model *model,
                              const calibration *data, recover_plan *plan)
@@ -244,9 +219,8 @@ int recover_plan_make(const recover_params *params, const rsd_model *model, cons
     *out = (recover_plan){ 0 };
     RSD_TRY(parse_lists(params, out));
     RSD_TRY(check(params, out));
-    cap_ranks(params, model, &out->of);
     RSD_TRY(check_model(params, model, out));
-    cap_ranks(params, model, out);
+    cap_ranks(params, model, &out->of);
     RSD_TRY(choose_quantizers(params, model, data, out));
     if (!params->no_control && params->numbers.steps)
         RSD_TRY(cross(params, out, true, name));
