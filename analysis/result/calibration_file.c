@@ -16,8 +16,7 @@
 static int group_of(const rsd_store *store, const char *matrix, const char *what, char **out)
 {
     char *path, *shared;
-    if (asprintf(&path, "%s/%s", matrix, what) < 0)
-        return RSD_FAIL(RSD_ENOMEM, "path of %s", what);
+    RSD_TRY(rsd_format(&path, "%s/%s", matrix, what));
     *out = path;
     if (!rsd_store_exists(store, path) || !rsd_store_has(store, path, "shared_with"))
         return RSD_OK;
@@ -32,12 +31,9 @@ static int array_path(const rsd_store *store, const char *matrix, const char *wh
 {
     char *group = NULL;
     RSD_TRY(group_of(store, matrix, what, &group));
-    const bool fine = asprintf(out, "%s/%s", group, name) >= 0;
+    const int err = rsd_format(out, "%s/%s", group, name);
     free(group);
-    if (fine)
-        return RSD_OK;
-    *out = NULL;
-    return RSD_FAIL(RSD_ENOMEM, "path of %s", name);
+    return err;
 }
 
 bool calibration_has_moment(const rsd_store *store, const char *matrix, const char *what)

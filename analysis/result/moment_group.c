@@ -1,5 +1,6 @@
 /* The groups H and G, written and read. */
 #include "result/moment_group.h"
+#include "alloc.h"
 
 #include "mat.h"
 #include "result/result.h"
@@ -56,8 +57,7 @@ static int put_array(rsd_store *store, const char *path, const char *name, const
                      size_t n, bool square, const char *units, const char *description)
 {
     char *full;
-    if (asprintf(&full, "%s/%s", path, name) < 0)
-        return RSD_FAIL(RSD_ENOMEM, "path of %s", name);
+    RSD_TRY(rsd_format(&full, "%s/%s", path, name));
     const rsd_array_info info = { .units = units,
                                   .description = description,
                                   .ndim = square ? 2 : 1,

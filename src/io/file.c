@@ -1,5 +1,7 @@
 #include "io/file.h"
 
+#include "alloc.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <nettle/sha2.h>
@@ -91,11 +93,13 @@ int rsd_map_check(const rsd_map *map)
 
 int rsd_writer_open(const char *path, rsd_writer *out)
 {
-    rsd_writer w = { NULL, strdup(path), NULL };
-    *out = (rsd_writer){ 0 };
-    if (!w.path || asprintf(&w.temporary, "%s.tmp", path) < 0) {
+    rsd_writer w = { 0 };
+    *out = w;
+    RSD_TRY(rsd_copy_text(path, &w.path));
+    const int named = rsd_format(&w.temporary, "%s.tmp", path);
+    if (named) {
         free(w.path);
-        return RSD_FAIL(RSD_ENOMEM, "%s: path", path);
+        return named;
     }
     w.stream = fopen(w.temporary, "wbe");
     if (!w.stream) {
@@ -191,7 +195,7 @@ char *rsd_path_join(const char *folder, const char *name)
     const size_t n = strlen(folder);
     char *path;
     const char *slash = n && folder[n - 1] == '/' ? "" : "/";
-    return asprintf(&path, "%s%s%s", folder, slash, name) < 0 ? NULL : path;
+    return rsd_format(&path, "%s%s%s", folder, slash, name) ? NULL : path;
 }
 
 bool rsd_path_ends(const char *path, const char *end)

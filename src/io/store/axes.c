@@ -7,6 +7,7 @@
  *
  * Only H5DSis_attached and H5DSdetach_scale read REFERENCE_LIST; who looks for a dataset's axes
  * reads the other.  On an axis with more uses than fit the header it is left out. */
+#include "alloc.h"
 #include "io/store/handle.h"
 
 #include "mat.h"
@@ -22,7 +23,7 @@ static int add(const rsd_store *s, const char *path, hobj_ref_t reference, size_
                rsd_axis **out)
 {
     rsd_axes *axes = s->axes;
-    RSD_TRY(rsd_store_grow(&axes->item, axes->count, &axes->room, sizeof *axes->item));
+    RSD_TRY(rsd_room(&axes->item, axes->count, 1, sizeof *axes->item));
     rsd_axis *axis = &axes->item[axes->count];
     *axis = (rsd_axis){ .path = strdup(path), .reference = reference, .length = length };
     if (!axis->path)
@@ -93,7 +94,7 @@ int rsd_axes_resolve(const rsd_store *s, hobj_ref_t reference, const char **path
 /* Remember that dimension d of a dataset uses the axis. */
 static int use(rsd_axis *axis, hobj_ref_t dataset, size_t d)
 {
-    RSD_TRY(rsd_store_grow(&axis->use, axis->uses, &axis->room, sizeof *axis->use));
+    RSD_TRY(rsd_room(&axis->use, axis->uses, 1, sizeof *axis->use));
     axis->use[axis->uses++] = (rsd_axis_use){ dataset, (unsigned)d };
     return RSD_OK;
 }

@@ -5,6 +5,7 @@
  * Groups and datasets are made anew in the order of their creation, arrays chunk by chunk as they
  * are packed.  The attributes that hold references are left out: DIMENSION_LIST is written at the
  * end from the paths of the axes, REFERENCE_LIST of every axis when the file is closed. */
+#include "alloc.h"
 #include "io/store/handle.h"
 
 #include <hdf5_hl.h>
@@ -19,7 +20,7 @@ static char *join(const char *base, const char *rest)
 {
     char *out = NULL;
     const bool slash = *rest && *rest != '/';
-    return asprintf(&out, "%s%s%s", strcmp(base, "/") == 0 ? "" : base, slash ? "/" : "", rest) < 0
+    return rsd_format(&out, "%s%s%s", strcmp(base, "/") == 0 ? "" : base, slash ? "/" : "", rest)
                ? NULL
                : out;
 }
@@ -40,7 +41,7 @@ static int note_axes(rsd_copying *c, const char *path, hid_t dataset)
         RSD_TRY(rsd_axes_find(c->from, path, &axis));
     if (!has_axes)
         return RSD_OK;
-    RSD_TRY(rsd_store_grow(&c->users.name, c->users.count, &c->room, sizeof *c->users.name));
+    RSD_TRY(rsd_room(&c->users.name, c->users.count, 1, sizeof *c->users.name));
     const size_t above = strcmp(c->path, "/") == 0 ? 0 : strlen(c->path);
     if (!(c->users.name[c->users.count] = strdup(path + above)))
         return rsd_copy_no_memory(c);

@@ -35,12 +35,12 @@ typedef struct {
     hobj_ref_t reference;
     size_t length;
     rsd_axis_use *use; /* written when the file is closed */
-    size_t uses, room;
+    size_t uses;
 } rsd_axis;
 
 typedef struct {
     rsd_axis *item;
-    size_t count, room;
+    size_t count;
 } rsd_axes;
 
 struct rsd_store {
@@ -133,7 +133,6 @@ typedef struct {
     rsd_store *to;
     const char *path, *to_path;
     rsd_names users; /* datasets that have axes, relative to path */
-    size_t room;
 } rsd_copying;
 RSD_CHECK int rsd_copy_attributes(const rsd_copying *c, const char *path, hid_t old,
                                   const char *to_path, hid_t new);
@@ -143,8 +142,5 @@ int rsd_copy_no_memory(const rsd_copying *c);
 
 /* What a column is in memory. */
 hid_t rsd_table_memory_type(const rsd_store *s, rsd_column_type type);
-
-/* Room for one more element in a growing array; *room is its capacity. */
-RSD_CHECK int rsd_store_grow(void *array, size_t count, size_t *room, size_t size);
 
 #endif

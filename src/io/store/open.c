@@ -47,21 +47,6 @@ int rsd_store_drop(const rsd_store *s, const char *path, int err, const hid_t *i
     return err;
 }
 
-int rsd_store_grow(void *array, size_t count, size_t *room, size_t size)
-{
-    size_t bytes, more = *room ? 2 * *room : 16;
-    if (count < *room)
-        return RSD_OK;
-    if (__builtin_mul_overflow(more, size, &bytes))
-        return RSD_FAIL(RSD_ENOMEM, "%zu elements of %zu bytes", more, size);
-    void *moved = realloc(*(void **)array, bytes);
-    if (!moved)
-        return RSD_FAIL(RSD_ENOMEM, "%zu bytes", bytes);
-    *(void **)array = moved;
-    *room = more;
-    return RSD_OK;
-}
-
 int rsd_store_need_writable(const rsd_store *s)
 {
     return s->writable ? RSD_OK : RSD_FAIL(RSD_EARG, "%s: was opened for reading", s->path);

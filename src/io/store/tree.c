@@ -1,4 +1,5 @@
 /* Groups, their members, and names as components of paths. */
+#include "alloc.h"
 #include "io/store/handle.h"
 
 #include <assert.h>
@@ -176,9 +177,8 @@ static char *name_at(hid_t group, H5_index_t order, hsize_t i)
 static int list(const rsd_store *s, const char *path, hid_t group, H5_index_t order, hsize_t count,
                 rsd_names *out)
 {
-    size_t room = 0;
     for (hsize_t i = 0; i < count; i++) {
-        RSD_TRY(rsd_store_grow(&out->name, out->count, &room, sizeof *out->name));
+        RSD_TRY(rsd_room(&out->name, out->count, 1, sizeof *out->name));
         if (!(out->name[out->count] = name_at(group, order, i)))
             return STORE_FAIL(s, "list", path);
         out->count++;
