@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALGORITHM = 1 }; /* raised when the same options give other numbers */
+enum { ALGORITHM = 2 }; /* raised when the same options give other numbers */
 
 static const analyze_params defaults = {
     .numbers = { .method = RSD_METHOD_AUTO,

@@ -142,7 +142,8 @@ static int read_terms(const reading *r, const rsd_store *store)
     const finished_terms *t = r->terms;
     bool found;
     RSD_TRY(provenance_agree_at(store, "/", "analyze_options", r->path, t->options));
-    RSD_TRY(provenance_agree_at(store, "/", "analyze_inputs", r->path, t->inputs));
+    if (rsd_store_has(store, "/", "analyze_options"))
+        RSD_TRY(provenance_agree_at(store, "/", "analyze_inputs", r->path, t->inputs));
     for (size_t i = 0; i < t->models; i++)
         RSD_TRY(result_model_find(store, t->model[i], &found));
     return RSD_OK;

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALGORITHM = 1 }; /* raised when the same options give other numbers */
+enum { ALGORITHM = 2 }; /* raised when the same options give other numbers */
 
 /* Everything that is open. */
 typedef struct {
@@ -62,9 +62,22 @@ static int name_inputs(single *e)
                       (unsigned long long)job->seed);
 }
 
+/* Are there rows of this model over these windows? */
+static bool has_rows(const single *e)
+{
+    bool has = false;
+    for (size_t i = 0; i < e->olds && !has; i++)
+        has = (size_t)e->old[i].windows == e->job.stream->windows &&
+              (size_t)e->old[i].context == e->job.stream->context &&
+              strcmp(e->old[i].model, e->job.name) == 0;
+    return has;
+}
+
 static int check_inputs(const single *e, const rsd_store *store, const char *path)
 {
     const char *where = e->o->output;
+    if (!has_rows(e))
+        return RSD_OK;
     RSD_TRY(provenance_agree_at(store, path, e->attribute, where, e->inputs));
     if (e->job.inits)
         RSD_TRY(provenance_agree_at(store, path, "sensitivity_inits", where, e->corrections));
@@ -94,9 +107,13 @@ static int read_file(const rsd_store *store, bool part, void *context)
     single *e = context;
     char *path = result_model_path(e->job.name);
     (void)part;
-    int err = path ? check_inputs(e, store, path) : RSD_FAIL(RSD_ENOMEM, "path of a model");
+    int err = path ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of a model");
+    if (!err)
+        err = rows_read(&sensitivity_schema, store, &e->old, &e->olds);
+    if (!err)
+        err = check_inputs(e, store, path);
     free(path);
-    return err ? err : rows_read(&sensitivity_schema, store, &e->old, &e->olds);
+    return err;
 }
 
 static int open_file(single *e)

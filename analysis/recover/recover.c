@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum { PASS_TOKENS = 4096 };
-enum { ALGORITHM = 1 }; /* raised when the same options give other numbers */
+enum { ALGORITHM = 2 }; /* raised when the same options give other numbers */
 
 /* ---- opening ---- */
 

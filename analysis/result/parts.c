@@ -258,12 +258,12 @@ int parts_each(parts *p, int (*read)(const rsd_store *store, bool part, void *co
     return RSD_OK;
 }
 
-int parts_write(const parts *p, const char *path, int (*fill)(rsd_store *store, void *context),
+int parts_write(const char *path, const char *scope, int (*fill)(rsd_store *store, void *context),
                 void *context)
 {
     rsd_store *store;
     RSD_TRY(rsd_store_open(path, RSD_STORE_CREATE, &store));
-    int err = p->scope ? rsd_store_set_text(store, "/", scope_attribute, p->scope) : RSD_OK;
+    int err = scope ? rsd_store_set_text(store, "/", scope_attribute, scope) : RSD_OK;
     if (!err)
         err = fill(store, context);
     const int closed = rsd_store_close(store);
@@ -281,7 +281,7 @@ static int put(parts *p, const char *name, int (*fill)(rsd_store *store, void *c
         RSD_TRY_DONE(rsd_format(&path, "%s/%s%s.h5", p->folder, p->kind->prefix, name));
     else
         RSD_TRY_DONE(rsd_format(&path, "%s/%s%06lu.h5", p->folder, p->kind->prefix, p->next));
-    err = parts_write(p, temporary, fill, context);
+    err = parts_write(temporary, p->scope, fill, context);
     if (!err && rename(temporary, path) != 0)
         err = RSD_FAIL(RSD_EIO, "%s: %s", path, strerror(errno));
     if (err) {

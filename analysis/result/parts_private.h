@@ -28,8 +28,9 @@ RSD_CHECK int parts_file(const parts *p, const char *name, char **out);
 /* Before the first part, and publication: the parts that --force forgets go. */
 RSD_CHECK int parts_begin(parts *p);
 
-/* Write a store at path: fill, and close it with its status checked. */
-RSD_CHECK int parts_write(const parts *p, const char *path,
+/* Write a store at path: fill, and close it with its status checked.  scope: said in its "/", where
+ * it is a part of one. */
+RSD_CHECK int parts_write(const char *path, const char *scope,
                           int (*fill)(rsd_store *store, void *context), void *context);
 
 #endif

@@ -35,7 +35,8 @@ RSD_CHECK int provenance_write(rsd_store *store, const char *path, const char *c
  * Errors: RSD_EUSAGE with the first item that differs, in either text, behind `where`. */
 RSD_CHECK int provenance_agree(const char *where, const char *held, const char *wanted);
 
-/* The same of a text attribute; a file that lacks it is of a program that did not write it. */
+/* The same of a text attribute.  Version 0.1.0 did not write all of them: where one is missing, all
+ * that is asked is whether its algorithms, number 1, are wanted. */
 RSD_CHECK int provenance_agree_at(const rsd_store *store, const char *path, const char *name,
                                   const char *where, const char *wanted);
 

@@ -37,7 +37,7 @@ static int write_last(publishing *b, const char *path)
         RSD_TRY(rsd_store_open(b->p->path, RSD_STORE_READ, &old));
     b->old = old;
     b->is_new = !old;
-    const int err = parts_write(b->p, path, fill_last, b), closed = rsd_store_close(old);
+    const int err = parts_write(path, NULL, fill_last, b), closed = rsd_store_close(old);
     return err ? err : closed;
 }
 
