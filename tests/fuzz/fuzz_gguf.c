@@ -6,8 +6,8 @@
 #include "err.h"
 #include "io/gguf.h"
 #include "io/gguf/gguf_config.h"
-#include "io/gguf/parts.h"
 #include "io/gguf/scale.h"
+#include "io/gguf/split.h"
 #include "io/tokens/tokenizer_parts.h"
 #include "mat.h"
 

@@ -132,7 +132,8 @@ types()
 llama("llama.gguf", LLAMA, every_type)
 llama("split-00001-of-00002.gguf", LLAMA[:5], part(0))
 llama("split-00002-of-00002.gguf", LLAMA[5:], part(1))
-llama("qwen2.gguf", [(k, count(*a.shape)) for k, a in LLAMA] + [("output.weight", count(10, 16))], arch="qwen2")
+llama("qwen2.gguf", [(k, count(*a.shape)) for k, a in LLAMA] +
+      [("blk.0.attn_k.bias", count(8)), ("blk.0.attn_v.bias", count(8)), ("output.weight", count(10, 16))], arch="qwen2")
 llama("mixtral.gguf", [t for t in LLAMA if "ffn_" not in t[0]] +
       [("blk.0.ffn_gate_inp.weight", count(2, 16)), ("blk.0.ffn_gate_exps.weight", count(2, 24, 16)),
        ("blk.0.ffn_up_exps.weight", count(2, 24, 16)), ("blk.0.ffn_down_exps.weight", count(2, 16, 24))],

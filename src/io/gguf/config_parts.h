@@ -6,7 +6,7 @@
 #include "err.h"
 #include "io/gguf/config_json.h"
 #include "io/gguf/keys.h"
-#include "io/gguf/parts.h"
+#include "io/gguf/split.h"
 
 typedef struct {
     const rsd_gguf_parts *parts;

@@ -5,7 +5,7 @@
 
 #include "err.h"
 #include "io/gguf/names.h"
-#include "io/gguf/parts.h"
+#include "io/gguf/split.h"
 
 /* JSON text, which the caller frees.  Complete for the architectures that are run (Llama, Mistral,
  * Qwen2, GPT-2, GPT-NeoX), only model_type for the others.  What the metadata ask for, and no key

@@ -1,6 +1,6 @@
 #include "io/gguf/metadata.h"
 
-#include "io/gguf/parts.h"
+#include "io/gguf/split.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #define RSD_IO_GGUF_SCALE_H
 
 #include "err.h"
-#include "io/gguf/parts.h"
+#include "io/gguf/split.h"
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
 #include "alloc.h"
 #include "io/gguf/gguf_config.h"
 #include "io/gguf/names.h"
-#include "io/gguf/parts.h"
 #include "io/gguf/scale.h"
+#include "io/gguf/split.h"
 #include "io/model/gguf_rows.h"
 #include "io/model/sources.h"
 

@@ -2,8 +2,8 @@
  * tensors is asked of all parts.  The metadata are the first part's; the others only number
  * themselves (split.no, split.count, split.tensors.count).
  * Source: llama.cpp, llama_model_loader and tools/gguf-split. */
-#ifndef RSD_IO_GGUF_PARTS_H
-#define RSD_IO_GGUF_PARTS_H
+#ifndef RSD_IO_GGUF_SPLIT_H
+#define RSD_IO_GGUF_SPLIT_H
 
 #include "err.h"
 #include "io/gguf.h"

@@ -1,4 +1,4 @@
-#include "io/gguf/parts.h"
+#include "io/gguf/split.h"
 
 #include "alloc.h"
 #include "io/file.h"
