@@ -33,6 +33,7 @@ static bool holds_one_of(const char *name, const char *const *list)
 static const char *const scales[] = { "weight_scale",  "weight_scale_inv", "scale_weight",
                                       "qscale_weight", "scales",           "scale",
                                       "qscale",        "weight.scale",     NULL };
+static const char *const activations[] = { "input", "output", "_act", "activation", NULL };
 static const char *const zeros[] = { "weight_zero_point", "zero_point", NULL };
 /* of FP4, beside its weight_scale */
 static const char *const factors[] = { "weight_scale_2", "weight_global_scale", NULL };
@@ -41,7 +42,6 @@ static const char *const factors[] = { "weight_scale_2", "weight_global_scale", 
  * keys and values, are for kernels that compute in few bits. */
 static companion kind_of(const char *name)
 {
-    static const char *const activations[] = { "input", "output", "act", NULL };
     static const char *const notes[] = { "comfy_quant", "weight_format", "k_scale",
                                          "v_scale",     "q_scale",       NULL };
     static const char *const bnb[] = { "weight.absmax", "weight.quant_map", "weight.nested_absmax",
@@ -107,7 +107,6 @@ int rsd_scale_beside(const rsd_arrays *all, const rsd_entry *weight, const char 
 
 int rsd_scale_beside_bare(const rsd_arrays *all, rsd_entry *weight)
 {
-    static const char *const activations[] = { "input", "output", "act", NULL };
     const char *stem = weight->tensor.name;
     const size_t n = strlen(stem), count = all->model->count;
     for (size_t i = rsd_entries_find(all->sorted, count, stem); i < count; i++) {
