@@ -142,6 +142,8 @@ static void what_is_not_understood_is_refused(void **state)
     REFUSED("a global scale without weight_scale", W8, S1("weight_scale_2"));
     REFUSED("its scale is I32, not a float", W8, { Q ".weight_scale", "I32", 0, { 0 }, NULL });
     REFUSED("neither NVFP4", U8, S1("weight_scale")); /* BitNet's packed ternaries */
+    REFUSED("what 'weights_scaling_factor'", W8, S1("weights_scaling_factor"));
+    REFUSED("whether one number or two lie in a byte", U8, S1("weight_scale"), S1("zero_point"));
     REFUSED("an array of AQLM", { Q ".codebooks", "F16", 1, { 4 }, NULL });
     REFUSED("an array of HQQ", { Q ".W_q", "U8", 2, { 2, 4 }, NULL });
     REFUSED("an array of MXFP4",
@@ -195,6 +197,21 @@ static void a_weight_without_its_scale_is_not_read(void **state)
         assert_true(x[0] == 0x1p-71f);
         rsd_model_close(model);
     }
+    /* no name of a weight, but a scale beside it; whole numbers that are words of codes */
+    rsd_model *other;
+    float y[8];
+    PUT(LLAMA, { "blocks.0.qkv", "F8_E4M3", 2, { 2, 4 }, NULL },
+        { "blocks.0.qkv_scale", "F32", 0, { 0 }, NULL });
+    CHECK_OK(rsd_model_open(in_scratch("stored"), &other));
+    CHECK_FAILS(
+        rsd_model_read(other, rsd_model_find(other, "blocks.0.qkv"), (rsd_mat){ y, 2, 4, 4 }),
+        RSD_EFORMAT, "what 'blocks.0.qkv_scale' beside it does is not known");
+    rsd_model_close(other);
+    PUT(LLAMA, { Q ".weight", "I32", 2, { 2, 4 }, NULL }, S1("weight_scale"));
+    CHECK_OK(rsd_model_open(in_scratch("stored"), &other));
+    CHECK_FAILS(rsd_model_read(other, rsd_model_tensor(other, 0), (rsd_mat){ y, 2, 4, 4 }),
+                RSD_EFORMAT, "packed codes, in a layout that is not known");
+    rsd_model_close(other);
     /* a plain cast, nothing said: numbers as they are */
     rsd_model *model;
     float x[8];

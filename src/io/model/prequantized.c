@@ -120,14 +120,16 @@ static int fold_scaled(const rsd_arrays *all, const rsd_quantized_config *config
 {
     const rsd_model *model = all->model;
     for (size_t i = 0; i < model->count; i++) {
-        const rsd_entry *s = &model->entry[i];
+        rsd_entry *s = &model->entry[i];
         char *module;
         bool found = false;
         if (all->used[i] || !may_be_scaled(&s->tensor))
             continue;
         RSD_TRY(module_of(&s->tensor, &module));
-        if (!module)
+        if (!module) {
+            RSD_TRY(rsd_scale_beside_bare(all, s));
             continue;
+        }
         int err = rsd_scale_beside(all, s, module, &found);
         if (!err && found)
             err = fold_layer(all, module, rsd_layout_scaled, config, &folded[*count]);

@@ -54,6 +54,10 @@ RSD_CHECK rsd_layout rsd_layout_scaled;     /* a weight that rsd_scale_beside fo
 RSD_CHECK int rsd_scale_beside(const rsd_arrays *all, const rsd_entry *weight, const char *module,
                                bool *found);
 
+/* A weight whose name does not end in .weight: where an array of its name and "scale" is beside it,
+ * it is listed, and reading it says so. */
+RSD_CHECK int rsd_scale_beside_bare(const rsd_arrays *all, rsd_entry *weight);
+
 /* RSD_EFORMAT naming the method, where an array that nobody took is one of a known method's. */
 RSD_CHECK int rsd_foreign_check(const rsd_arrays *all, const rsd_quantized_config *c);
 

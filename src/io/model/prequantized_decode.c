@@ -43,6 +43,21 @@ static unsigned packed(const uint8_t *row, size_t bits, size_t k, size_t stride)
     return v >> k % per_word * bits & ((1u << bits) - 1);
 }
 
+/* Numbers that no float32 holds are words of packed codes. */
+static int check_whole(const rsd_decode *d, const uint8_t *row)
+{
+    for (size_t j = 0; j < d->cols && d->type == RSD_I32; j++) {
+        const int64_t v = whole(d->type, row + 4 * j);
+        if (v > 1 << 24 || v < -(1 << 24))
+            return RSD_FAIL(
+                RSD_EFORMAT,
+                "I32 numbers as large as %lld beside a scale: packed codes, in a layout "
+                "that is not known",
+                (long long)v);
+    }
+    return RSD_OK;
+}
+
 static void decode_row(const rsd_decode *d, const uint8_t *row, float *x)
 {
     static const float e2m1[16] = { 0,     0.5f,  1,  1.5f,  2,  3,  4,  6,
@@ -150,6 +165,8 @@ int rsd_decode_read(const rsd_packing *self, const rsd_map *file, rsd_mat W)
     if (!err)
         err = rsd_map_check(map);
     for (size_t i = 0; i < W.m && !err; i++) {
+        if (d->code == RSD_CODE_WHOLE && (err = check_whole(d, map->data + at)))
+            break;
         decode_row(d, map->data + at, W.x + i * W.ld);
         scale_row(d, &t, i, W.x + i * W.ld);
         at += d->row_bytes;

@@ -33,21 +33,22 @@ static bool holds_one_of(const char *name, const char *const *list)
 static const char *const scales[] = { "weight_scale",  "weight_scale_inv", "scale_weight",
                                       "qscale_weight", "scales",           "scale",
                                       "qscale",        "weight.scale",     NULL };
+static const char *const activations[] = { "input", "output", "_act", "activation", NULL };
 static const char *const zeros[] = { "weight_zero_point", "zero_point", NULL };
 /* of FP4, beside its weight_scale */
 static const char *const factors[] = { "weight_scale_2", "weight_global_scale", NULL };
 
-/* What an array does that is called so beside a weight.  Scales of activations are for kernels that
- * compute in few bits. */
+/* What an array does that is called so beside a weight.  Scales of activations, and of the cache of
+ * keys and values, are for kernels that compute in few bits. */
 static companion kind_of(const char *name)
 {
-    static const char *const activations[] = { "input", "output", "act", NULL };
-    static const char *const notes[] = { "comfy_quant", "weight_format", NULL };
+    static const char *const notes[] = { "comfy_quant", "weight_format", "k_scale",
+                                         "v_scale",     "q_scale",       NULL };
     static const char *const bnb[] = { "weight.absmax", "weight.quant_map", "weight.nested_absmax",
                                        "weight.nested_quant_map", NULL }; /* without a state */
-    static const char *const strange[] = { "scale", "zero_point", "absmax",   "scb",
-                                           "amax",  "quant",      "codebook", "smooth",
-                                           "lut",   "shift",      NULL };
+    static const char *const strange[] = { "scale",  "scaling", "zero_point", "absmax",
+                                           "scb",    "amax",    "quant",      "codebook",
+                                           "smooth", "lut",     "shift",      NULL };
     if (is_one_of(name, scales) || is_one_of(name, factors))
         return SCALE;
     if (is_one_of(name, zeros))
@@ -101,6 +102,23 @@ int rsd_scale_beside(const rsd_arrays *all, const rsd_entry *weight, const char 
     question q = { .module = module, .weight = weight };
     RSD_TRY(each_companion(all, weight, module, ask, &q));
     *found = q.found;
+    return RSD_OK;
+}
+
+int rsd_scale_beside_bare(const rsd_arrays *all, rsd_entry *weight)
+{
+    const char *stem = weight->tensor.name;
+    const size_t n = strlen(stem), count = all->model->count;
+    for (size_t i = rsd_entries_find(all->sorted, count, stem); i < count; i++) {
+        const char *name = all->sorted[i]->tensor.name;
+        if (strncmp(name, stem, n) != 0)
+            break;
+        if ((name[n] == '_' || name[n] == '.') && strstr(name + n, "scale") &&
+            !holds_one_of(name + n, activations))
+            return rsd_unread_alloc(&weight->packing,
+                                    "stored as %s, and what '%s' beside it does is not known",
+                                    weight->tensor.stored, name);
+    }
     return RSD_OK;
 }
 
@@ -287,8 +305,15 @@ int rsd_layout_scaled(rsd_layer *l, const rsd_quantized_config *c, rsd_entry *ou
     if (!scale)
         return rsd_layer_lacks(l, "a global scale", "weight_scale");
     const rsd_tensor *t = &weight->tensor;
-    if (t->dtype == RSD_U8 && !zero)
-        return layout_fp4(l, weight, scale, factor, out);
+    if (t->dtype == RSD_U8 && !(zero && c->bits == 8))
+        return zero ? RSD_FAIL(RSD_EFORMAT,
+                               "%s: weight is U8 with zero points, and whether one number or two "
+                               "lie in a byte is not said",
+                               l->module)
+                    : layout_fp4(l, weight, scale, factor, out);
+    if (c->bits && c->bits != 8 && !c->mixed)
+        return RSD_FAIL(RSD_EFORMAT, "%s: weight is %s, quantization_config says %zu bits",
+                        l->module, t->stored, c->bits);
     if (factor)
         return RSD_FAIL(RSD_EFORMAT, "%s: weight is %s with a second scale, which only FP4 has",
                         l->module, t->stored);
