@@ -1,6 +1,7 @@
 /* What a trained correction looks like: its spectrum, and what its subspaces share with those of
  * its start, of the residual and of the weight. */
 #include "recover/layers.h"
+#include "alloc.h"
 #include "cli/stop.h"
 #include "linalg/product.h"
 #include "linalg/spectrum.h"
@@ -235,12 +236,10 @@ static int measure_layer(const student *s, size_t layer, rsd_slot slot, measured
 {
     const rsd_tensor *t = s->weights->block[layer].tensor[slot];
     *l = (measured_layer){ .row = recovery_no_layer };
-    l->row.run = strdup(s->run->name);
-    l->row.model = strdup(s->sweep->name);
-    l->row.tensor = strdup(t->name);
-    l->row.role = strdup(t->role.role);
-    if (!l->row.run || !l->row.model || !l->row.tensor || !l->row.role)
-        return RSD_FAIL(RSD_ENOMEM, "names of a layer");
+    RSD_TRY(rsd_copy_text(s->run->name, &l->row.run));
+    RSD_TRY(rsd_copy_text(s->sweep->name, &l->row.model));
+    RSD_TRY(rsd_copy_text(t->name, &l->row.tensor));
+    RSD_TRY(rsd_copy_text(t->role.role, &l->row.role));
     l->row.layer = (int64_t)layer;
     l->row.rows = (int64_t)t->rows;
     l->row.cols = (int64_t)t->cols;
@@ -284,8 +283,7 @@ static int write_vectors(rsd_store *store, const char *path, const char *name, c
     char axis[64], *full = NULL;
     snprintf(axis, sizeof axis, "/axes/rank_%zu", count);
     RSD_TRY(rsd_store_axis(store, axis, count, "rank", "rank r, or number of the singular value"));
-    if (asprintf(&full, "%s/%s", path, name) < 0)
-        return RSD_FAIL(RSD_ENOMEM, "path of %s", name);
+    RSD_TRY(rsd_format(&full, "%s/%s", path, name));
     const rsd_array_info info = { .units = "1",
                                   .description = "singular vectors, one a row",
                                   .ndim = 2,
@@ -301,11 +299,8 @@ static int write_layer(rsd_store *store, const char *run_path, const measured_la
 {
     char *tensor = rsd_store_escape(l->row.tensor), *path = NULL;
     int err = RSD_OK;
-    if (!tensor || asprintf(&path, "%s/layers/%s", run_path, tensor) < 0) {
-        path = NULL;
-        err = RSD_FAIL(RSD_ENOMEM, "path of %s", l->row.tensor);
-        goto done;
-    }
+    RSD_TRY_DONE(tensor ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of %s", l->row.tensor));
+    RSD_TRY_DONE(rsd_format(&path, "%s/layers/%s", run_path, tensor));
     RSD_TRY_DONE(rsd_store_group(store, path));
     if (l->start_rank)
         RSD_TRY_DONE(recovery_write_array(store, path, "start_singular_values", l->start,

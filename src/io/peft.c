@@ -1,5 +1,6 @@
 #include "io/peft.h"
 
+#include "alloc.h"
 #include "io/file.h"
 #include "io/json.h"
 #include "io/tokens/regex.h"
@@ -29,31 +30,19 @@ void rsd_peft_config_free(rsd_peft_config *c)
     *c = (rsd_peft_config){ 0 };
 }
 
-static int copy(const char *text, char **out)
-{
-    *out = strdup(text);
-    return *out ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "'%s'", text);
-}
-
 int rsd_peft_config_target(rsd_peft_config *c, const char *module)
 {
-    char **grown = realloc(c->target, (c->targets + 1) * sizeof *grown);
-    if (!grown)
-        return RSD_FAIL(RSD_ENOMEM, "list of %zu modules", c->targets + 1);
-    c->target = grown;
-    RSD_TRY(copy(module, &c->target[c->targets]));
+    RSD_TRY(rsd_room(&c->target, c->targets, 1, sizeof *c->target));
+    RSD_TRY(rsd_copy_text(module, &c->target[c->targets]));
     c->targets++;
     return RSD_OK;
 }
 
 static int add_pattern(rsd_peft_pattern **list, size_t *count, const char *module, double value)
 {
-    rsd_peft_pattern *grown = realloc(*list, (*count + 1) * sizeof *grown);
-    if (!grown)
-        return RSD_FAIL(RSD_ENOMEM, "list of %zu modules", *count + 1);
-    *list = grown;
-    RSD_TRY(copy(module, &grown[*count].module));
-    grown[(*count)++].value = value;
+    RSD_TRY(rsd_room(list, *count, 1, sizeof **list));
+    RSD_TRY(rsd_copy_text(module, &(*list)[*count].module));
+    (*list)[(*count)++].value = value;
     return RSD_OK;
 }
 
@@ -68,10 +57,8 @@ static int matches(const char *pattern, const char *module, bool *found)
     char *text;
     rsd_regex *re = NULL;
     size_t begin, end;
-    const int n = asprintf(&text, "^(?:.*\\.)?(?:%s)$", pattern);
-    if (n < 0)
-        return RSD_FAIL(RSD_ENOMEM, "'%s'", pattern);
-    int err = rsd_regex_compile(RSD_REGEX_PCRE2, text, (size_t)n, &re);
+    RSD_TRY(rsd_format(&text, "^(?:.*\\.)?(?:%s)$", pattern));
+    int err = rsd_regex_compile(RSD_REGEX_PCRE2, text, strlen(text), &re);
     if (!err)
         err = rsd_regex_find(re, (const uint8_t *)module, strlen(module), 0, found, &begin, &end);
     rsd_regex_free(re);
@@ -140,16 +127,8 @@ int rsd_peft_config_write(const rsd_peft_config *c, const char *path)
 {
     json_t *json = config_json(c);
     char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
-    rsd_writer file = { 0 };
-    int err = text ? rsd_writer_open(path, &file)
-                   : RSD_FAIL(RSD_EARG, "%s: a name is not UTF-8, or memory is out", path);
-    if (!err)
-        err = rsd_writer_put(&file, text, strlen(text));
-    if (!err)
-        err = rsd_writer_put(&file, "\n", 1);
-    if (!err)
-        err = rsd_writer_commit(&file);
-    rsd_writer_abandon(&file);
+    const int err = text ? rsd_file_write(path, text, strlen(text))
+                         : RSD_FAIL(RSD_EARG, "%s: a name is not UTF-8, or memory is out", path);
     free(text);
     json_decref(json);
     return err;
@@ -254,7 +233,7 @@ static int read_json(json_t *json, rsd_peft_config *out)
     RSD_TRY(read_patterns(json, "rank_pattern", 1, &out->rank_of, &out->ranks));
     RSD_TRY(read_patterns(json, "alpha_pattern", -INFINITY, &out->alpha_of, &out->alphas));
     const json_t *base = json_object_get(json, "base_model_name_or_path");
-    return json_is_string(base) ? copy(json_string_value(base), &out->base) : RSD_OK;
+    return json_is_string(base) ? rsd_copy_text(json_string_value(base), &out->base) : RSD_OK;
 }
 
 int rsd_peft_config_read(const char *path, rsd_peft_config *out)
