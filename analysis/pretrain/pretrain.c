@@ -1,29 +1,15 @@
 /* residuum pretrain: a model from a configuration and tokens. */
-#include "boot.h"
-#include "cli/command.h"
 #include "cli/console.h"
 #include "cli/stop.h"
-#include "cli/stream.h"
 #include "io/file.h"
 #include "mat.h"
-#include "pretrain/training_folder.h"
+#include "pretrain/training.h"
 #include "transformer/evaluate.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct {
-    rsd_common common;
-    stream_options stream;
-    const char *eval_tokens;
-    size_t steps, batch, warmup, eval_every, checkpoint_every;
-    double lr, min_lr, decay, clip, beta1, beta2;
-    int store;
-    bool recompute;
-} pretrain_params;
 
 static const pretrain_params defaults = {
     .steps = 1000,
@@ -65,24 +51,6 @@ static const rsd_opt options[] = {
     { 0 },
 };
 /* clang-format on */
-
-/* Everything that is open. */
-typedef struct {
-    const pretrain_params *params;
-    pretrain_folder folder;
-    char *config; /* text of config.json */
-    rsd_tokenizer *tokenizer;
-    rsd_shape shape;
-    rsd_model *initial;
-    rsd_weights *weights;
-    rsd_tokens *tokens, *eval_tokens;
-    rsd_pretrain pretrain;
-    rsd_progress progress;
-    rsd_step last;
-    double eval_loss;             /* NaN: none yet */
-    size_t eval_step, first_step; /* of the last evaluation; where this process began */
-    double seconds;
-} training;
 
 static int open_stream(training *t, const char *source, const char *path, size_t limit,
                        rsd_tokens **out)
@@ -209,160 +177,6 @@ static int open_all(training *t, const char *source)
     return RSD_OK;
 }
 
-/* ---- training ---- */
-
-/* The model as it is now on the evaluation tokens; the best is kept. */
-static int evaluate(training *t)
-{
-    const rsd_pretrain *p = &t->pretrain;
-    const size_t T = p->options.context;
-    rsd_evaluation result;
-    const rsd_evaluate_job job = { .model = p->model,
-                                   .tokens = t->eval_tokens,
-                                   .context = T,
-                                   .windows = rsd_windows(rsd_tokens_count(t->eval_tokens), T),
-                                   .batch = p->options.pass,
-                                   .stop = stop_callback };
-    RSD_TRY(rsd_evaluate(&job, &result));
-    if (result.windows < job.windows) { /* done again when the training goes on */
-        rsd_evaluation_free(&result);
-        return RSD_FAIL(RSD_ESTOPPED, "stopped in the evaluation after step %zu", p->adamw.step);
-    }
-    t->eval_loss = rsd_mean(result.loss, result.windows);
-    t->eval_step = p->adamw.step;
-    rsd_evaluation_free(&result);
-    console_detail("step %zu: loss %.5f, on evaluation tokens %.5f", t->eval_step, t->last.loss,
-                   t->eval_loss);
-    if (!(t->eval_loss < t->progress.best))
-        return RSD_OK;
-    t->progress.best = t->eval_loss;
-    t->progress.best_step = t->eval_step;
-    return pretrain_folder_best(&t->folder, p);
-}
-
-static bool due(size_t step, size_t every, size_t last)
-{
-    return step == last || (every && step % every == 0);
-}
-
-/* One step, and the evaluation that is due after it. */
-static int take_step(training *t, double started)
-{
-    rsd_pretrain *p = &t->pretrain;
-    const pretrain_params *params = t->params;
-    const double tokens = (double)params->batch * (double)p->options.context;
-    char text[64];
-    RSD_TRY(rsd_pretrain_step(p, &t->last));
-    const size_t step = p->adamw.step;
-    t->seconds = console_seconds() - started;
-    snprintf(text, sizeof text, "loss %.4f, %.1fk tokens/s", t->last.loss,
-             1e-3 * (double)(step - t->first_step) * tokens / t->seconds);
-    console_progress_step(text, 1);
-    if (t->eval_tokens && due(step, params->eval_every, params->steps))
-        RSD_TRY(evaluate(t));
-    return RSD_OK;
-}
-
-/* A signal ends it with the state of the last whole step. */
-static int run_steps(training *t)
-{
-    rsd_pretrain *p = &t->pretrain;
-    const pretrain_params *params = t->params;
-    const double started = console_seconds();
-    size_t kept = p->adamw.step;
-    while (p->adamw.step < params->steps && !stop_requested()) {
-        const int err = take_step(t, started);
-        const size_t step = p->adamw.step;
-        if (err && err != RSD_ESTOPPED)
-            return err;
-        if (step > kept && (due(step, params->checkpoint_every, params->steps) || err)) {
-            RSD_TRY(pretrain_folder_checkpoint(&t->folder, p, &t->progress));
-            kept = step;
-        }
-        if (err)
-            return RSD_OK;
-    }
-    return p->adamw.step > kept ? pretrain_folder_checkpoint(&t->folder, p, &t->progress) : RSD_OK;
-}
-
-/* What a process that was ended between the two last writes has left undone. */
-static int catch_up(training *t)
-{
-    const rsd_pretrain *p = &t->pretrain;
-    if (t->eval_tokens && due(p->adamw.step, t->params->eval_every, t->params->steps)) {
-        const int err = evaluate(t);
-        if (err)
-            return err == RSD_ESTOPPED ? RSD_OK : err;
-    }
-    return p->adamw.step == t->params->steps
-               ? pretrain_folder_checkpoint(&t->folder, p, &t->progress)
-               : RSD_OK;
-}
-
-static int train(training *t)
-{
-    const rsd_pretrain *p = &t->pretrain;
-    const size_t left = t->params->steps - p->adamw.step;
-    if (t->first_step)
-        console_note("%s: going on after step %zu of %zu", t->folder.path, t->first_step,
-                     t->params->steps);
-    console_detail("%zu parameters, %zu windows of %zu tokens, %.2f epochs, %zu MB of activations",
-                   rsd_model_parameters(t->initial), p->windows, p->options.context,
-                   (double)t->params->steps * (double)t->params->batch / (double)p->windows,
-                   rsd_transformer_bytes(p->model) / 1000000);
-    if (t->first_step)
-        RSD_TRY(catch_up(t));
-    console_progress_begin("step", left, (double)left);
-    const int err = run_steps(t);
-    console_progress_end();
-    return err;
-}
-
-static void put(json_t *json, const char *key, double value)
-{
-    json_object_set_new(json, key, isfinite(value) ? json_real(value) : json_null());
-}
-
-static int report(const training *t)
-{
-    const rsd_pretrain *p = &t->pretrain;
-    if (stop_requested() && p->adamw.step == t->first_step) { /* nothing was done */
-        console_note("%s: stopped after %zu of %zu steps", t->folder.path, p->adamw.step,
-                     t->params->steps);
-        return RSD_OK;
-    }
-    const double window = (double)p->options.context * (double)p->options.batch;
-    const double rate = (double)(p->adamw.step - t->first_step) * window / t->seconds;
-    if (!t->params->common.json) {
-        if (p->adamw.step == t->first_step)
-            console_note("%s: %zu of %zu steps were done before", t->folder.path, p->adamw.step,
-                         t->params->steps);
-        else
-            console_note("%s: %zu of %zu steps, loss %.5f, %.0f tokens/s", t->folder.path,
-                         p->adamw.step, t->params->steps, t->last.loss, rate);
-        if (t->eval_tokens)
-            console_note("evaluation loss %.5f nats per token, best %.5f after step %zu",
-                         t->eval_loss, t->progress.best, t->progress.best_step);
-        return RSD_OK;
-    }
-    json_t *json = json_object();
-    json_object_set_new(json, "steps", json_integer((json_int_t)p->adamw.step));
-    json_object_set_new(json, "parameters",
-                        json_integer((json_int_t)rsd_model_parameters(t->initial)));
-    put(json, "tokens", (double)p->adamw.step * window);
-    put(json, "epochs", (double)p->adamw.step * (double)p->options.batch / (double)p->windows);
-    put(json, "loss", t->last.loss);
-    put(json, "eval_loss", t->eval_loss);
-    put(json, "best_eval_loss", t->progress.best);
-    json_object_set_new(json, "best_step", json_integer((json_int_t)t->progress.best_step));
-    put(json, "seconds", t->seconds);
-    put(json, "tokens_per_s", rate);
-    const int failed = json_dumpf(json, stdout, JSON_INDENT(1));
-    json_decref(json);
-    putchar('\n');
-    return failed ? RSD_FAIL(RSD_EIO, "could not print as JSON") : RSD_OK;
-}
-
 static int run(const void *params, const rsd_arguments *arguments)
 {
     static const rsd_dtype store[] = { RSD_F32, RSD_F16, RSD_BF16 };
@@ -377,9 +191,9 @@ static int run(const void *params, const rsd_arguments *arguments)
     if (!err)
         err = open_all(&t, source);
     if (!err)
-        err = train(&t);
+        err = training_run(&t);
     if (!err)
-        err = report(&t);
+        err = training_report(&t);
     rsd_pretrain_free(&t.pretrain);
     rsd_weights_free(t.weights);
     rsd_model_close(t.initial);

@@ -1,6 +1,7 @@
 /* The folder of a training: begun, found again, kept up to date. */
 #include "pretrain/training_folder.h"
 
+#include "alloc.h"
 #include "io/file.h"
 #include "mat.h"
 
@@ -43,10 +44,9 @@ char *pretrain_tokenizer(const char *source)
         return path;
     free(path);
     const char *slash = strrchr(source, '/'); /* ... or a file in one */
-    char *folder = slash ? strndup(source, (size_t)(slash - source + 1)) : strdup(".");
-    path = folder ? rsd_path_join(folder, "tokenizer.json") : NULL;
-    free(folder);
-    if (readable(path))
+    if (rsd_format(&path, "%.*stokenizer.json", slash ? (int)(slash - source + 1) : 0, source) ==
+            0 &&
+        readable(path))
         return path;
     free(path);
     return NULL;
@@ -65,13 +65,7 @@ static bool has(const pretrain_folder *f, const char *name)
 static int write_file(const pretrain_folder *f, const char *name, const void *data, size_t size)
 {
     char *path = rsd_path_join(f->path, name);
-    rsd_writer file = { 0 };
-    int err = path ? rsd_writer_open(path, &file) : missing_path();
-    if (!err)
-        err = rsd_writer_put(&file, data, size);
-    if (!err)
-        err = rsd_writer_commit(&file);
-    rsd_writer_abandon(&file);
+    const int err = path ? rsd_file_write(path, data, size) : missing_path();
     free(path);
     return err;
 }

@@ -1,6 +1,7 @@
 /* What a trained correction looks like: its spectrum, and what its subspaces share with those of
  * its start, of the residual and of the weight. */
 #include "recover/layers.h"
+#include "alloc.h"
 #include "cli/stop.h"
 #include "linalg/product.h"
 #include "linalg/spectrum.h"
@@ -235,12 +236,10 @@ static int measure_layer(const student *s, size_t layer, rsd_slot slot, measured
 {
     const rsd_tensor *t = s->weights->block[layer].tensor[slot];
     *l = (measured_layer){ .row = recovery_no_layer };
-    l->row.run = strdup(s->run->name);
-    l->row.model = strdup(s->sweep->name);
-    l->row.tensor = strdup(t->name);
-    l->row.role = strdup(t->role.role);
-    if (!l->row.run || !l->row.model || !l->row.tensor || !l->row.role)
-        return RSD_FAIL(RSD_ENOMEM, "names of a layer");
+    RSD_TRY(rsd_copy_text(s->run->name, &l->row.run));
+    RSD_TRY(rsd_copy_text(s->sweep->name, &l->row.model));
+    RSD_TRY(rsd_copy_text(t->name, &l->row.tensor));
+    RSD_TRY(rsd_copy_text(t->role.role, &l->row.role));
     l->row.layer = (int64_t)layer;
     l->row.rows = (int64_t)t->rows;
     l->row.cols = (int64_t)t->cols;
@@ -276,56 +275,4 @@ void measured_layers_free(measured_layers *l)
     }
     free(l->item);
     *l = (measured_layers){ 0 };
-}
-
-static int write_vectors(rsd_store *store, const char *path, const char *name, const double *x,
-                         size_t count, size_t length)
-{
-    char axis[64], *full = NULL;
-    snprintf(axis, sizeof axis, "/axes/rank_%zu", count);
-    RSD_TRY(rsd_store_axis(store, axis, count, "rank", "rank r, or number of the singular value"));
-    if (asprintf(&full, "%s/%s", path, name) < 0)
-        return RSD_FAIL(RSD_ENOMEM, "path of %s", name);
-    const rsd_array_info info = { .units = "1",
-                                  .description = "singular vectors, one a row",
-                                  .ndim = 2,
-                                  .shape = { count, length },
-                                  .axis = { axis, NULL },
-                                  .as_float = true };
-    const int err = rsd_store_array(store, full, x, &info);
-    free(full);
-    return err;
-}
-
-static int write_layer(rsd_store *store, const char *run_path, const measured_layer *l)
-{
-    char *tensor = rsd_store_escape(l->row.tensor), *path = NULL;
-    int err = RSD_OK;
-    if (!tensor || asprintf(&path, "%s/layers/%s", run_path, tensor) < 0) {
-        path = NULL;
-        err = RSD_FAIL(RSD_ENOMEM, "path of %s", l->row.tensor);
-        goto done;
-    }
-    RSD_TRY_DONE(rsd_store_group(store, path));
-    if (l->start_rank)
-        RSD_TRY_DONE(recovery_write_array(store, path, "start_singular_values", l->start,
-                                          l->start_rank, "rank", "weight",
-                                          "singular values of C = s B A before training"));
-    if (l->rank == 0)
-        goto done;
-    RSD_TRY_DONE(recovery_write_array(store, path, "singular_values", l->s, l->rank, "rank",
-                                      "weight", "singular values of C = s B A after training"));
-    RSD_TRY_DONE(write_vectors(store, path, "left_vectors", l->u, l->rank, (size_t)l->row.rows));
-    err = write_vectors(store, path, "right_vectors", l->v, l->rank, (size_t)l->row.cols);
-done:
-    free(path);
-    free(tensor);
-    return err;
-}
-
-int recover_write_layers(rsd_store *store, const char *run_path, const measured_layers *l)
-{
-    for (size_t i = 0; i < l->count; i++)
-        RSD_TRY(write_layer(store, run_path, &l->item[i]));
-    return RSD_OK;
 }

@@ -89,14 +89,14 @@ static void cap_ranks(const recover_params *p, const rsd_model *model, choices *
 
 static int name_run(recover_run *r, const char *model)
 {
-    char *label = r->spec ? rsd_spec_label(r->spec->text) : strdup(r->control ? "original" : "map");
-    const bool fine = label && asprintf(&r->name, "%s_%s_r%zu_%s_%s_s%zu", model, label, r->rank,
-                                        r->init->text, rsd_variant_name(r->variant), r->seed) >= 0;
+    char *label = r->spec ? rsd_spec_label(r->spec->text) : NULL;
+    if (r->spec && !label)
+        return RSD_FAIL(RSD_ENOMEM, "label of %s", r->spec->text);
+    const char *quantizer = label ? label : r->control ? "original" : "map";
+    const int err = rsd_format(&r->name, "%s_%s_r%zu_%s_%s_s%zu", model, quantizer, r->rank,
+                               r->init->text, rsd_variant_name(r->variant), r->seed);
     free(label);
-    if (fine)
-        return RSD_OK;
-    r->name = NULL;
-    return RSD_FAIL(RSD_ENOMEM, "name of a run");
+    return err;
 }
 
 static int add_run(recover_plan *plan, recover_run r, const char *model)
@@ -125,9 +125,8 @@ static int add_control(recover_plan *plan, recover_run r, const char *model)
     recover_run *added = &plan->run[plan->runs - 1];
     if (!r.spec)
         return RSD_OK;
-    char *name = NULL; /* not the name of the quantized run */
-    if (asprintf(&name, "%s_original", added->name) < 0)
-        return RSD_FAIL(RSD_ENOMEM, "name of a run");
+    char *name; /* not the name of the quantized run */
+    RSD_TRY(rsd_format(&name, "%s_original", added->name));
     free(added->name);
     added->name = name;
     return RSD_OK;

@@ -34,9 +34,8 @@ static int open_model(sweep *s, const char *argument)
     size_t len;
     const char *source = select_source(argument, &name, &len);
     RSD_TRY(rsd_model_open(source, &s->model));
-    s->name = name ? strndup(name, len) : strdup(rsd_model_name(s->model));
-    if (!s->name)
-        return RSD_FAIL(RSD_ENOMEM, "name of %s", source);
+    RSD_TRY(name ? rsd_format(&s->name, "%.*s", (int)len, name)
+                 : rsd_copy_text(rsd_model_name(s->model), &s->name));
     RSD_TRY(result_model_describe(s->model, s->name, &s->entry));
     return read_shape(s);
 }
@@ -133,10 +132,11 @@ static int finish_one(const sweep *s, parts *kept, const recover_run *run, int e
         console_error("%s: %s", run->name, rsd_errmsg());
         free(o->row.status);
         free(o->row.message);
-        o->row.status = strdup("failed");
-        o->row.message = strdup(rsd_errmsg());
-        if (!o->row.status || !o->row.message)
-            return RSD_FAIL(RSD_ENOMEM, "row of a run");
+        o->row.status = o->row.message = NULL;
+        char message[512];
+        snprintf(message, sizeof message, "%s", rsd_errmsg());
+        RSD_TRY(rsd_copy_text("failed", &o->row.status));
+        RSD_TRY(rsd_copy_text(message, &o->row.message));
     } else if (s->params->numbers.steps == 0)
         console_detail("%s: loss %.5f -> %.5f", run->name, o->row.loss_q, o->row.loss_init);
     else

@@ -1,5 +1,6 @@
 /* One run from its quantized model to its row: losses, sizes, memory, adapters. */
 #include "recover/run.h"
+#include "alloc.h"
 #include "boot.h"
 #include "cli/console.h"
 #include "mat.h"
@@ -75,18 +76,15 @@ int run_describe(const sweep *s, const recover_run *run, recovery_row *r)
     const recover_numbers *n = &p->numbers;
     static const char *const objectives[] = { "ce", "kl", "hidden" };
     *r = recovery_no_row;
-    r->run = strdup(run->name);
-    r->model = strdup(s->name);
-    r->spec = strdup(run->spec && !run->control ? run->spec->text : "");
-    r->init = strdup(run->init->text);
-    r->variant = strdup(rsd_variant_name(run->variant));
-    r->objective = strdup(objectives[n->objective]);
-    r->base = strdup(p->base == RECOVER_PACKED ? "packed" : "dense");
-    r->status = strdup("ok");
-    r->message = strdup("");
-    if (!r->run || !r->model || !r->spec || !r->init || !r->variant || !r->objective || !r->base ||
-        !r->status || !r->message)
-        return RSD_FAIL(RSD_ENOMEM, "row of a run");
+    RSD_TRY(rsd_copy_text(run->name, &r->run));
+    RSD_TRY(rsd_copy_text(s->name, &r->model));
+    RSD_TRY(rsd_copy_text(run->spec && !run->control ? run->spec->text : "", &r->spec));
+    RSD_TRY(rsd_copy_text(run->init->text, &r->init));
+    RSD_TRY(rsd_copy_text(rsd_variant_name(run->variant), &r->variant));
+    RSD_TRY(rsd_copy_text(objectives[n->objective], &r->objective));
+    RSD_TRY(rsd_copy_text(p->base == RECOVER_PACKED ? "packed" : "dense", &r->base));
+    RSD_TRY(rsd_copy_text("ok", &r->status));
+    RSD_TRY(rsd_copy_text("", &r->message));
     r->rank = (int64_t)run->rank;
     r->seed = (int64_t)run->seed;
     r->control = run->control;

@@ -1,6 +1,7 @@
 /* Adapters into a folder of PEFT's format. */
 #include "adapters/peft_folder.h"
 
+#include "alloc.h"
 #include "io/file.h"
 #include "io/peft.h"
 #include "io/safetensors.h"
@@ -115,8 +116,7 @@ static int write_config(const items *list, const rsd_peft_options *o, const char
                           .dora = list->adapters->variant == RSD_DORA,
                           .fan_in_fan_out = list->turned };
     int err = RSD_OK;
-    if (o->base && !(c.base = strdup(o->base)))
-        err = RSD_FAIL(RSD_ENOMEM, "'%s'", o->base);
+    err = rsd_copy_text(o->base, &c.base);
     if (!err)
         err = add_targets(list, &c);
     for (size_t i = 1; i < list->count && !err; i++) {

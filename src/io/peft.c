@@ -128,16 +128,8 @@ int rsd_peft_config_write(const rsd_peft_config *c, const char *path)
 {
     json_t *json = config_json(c);
     char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
-    rsd_writer file = { 0 };
-    int err = text ? rsd_writer_open(path, &file)
-                   : RSD_FAIL(RSD_EARG, "%s: a name is not UTF-8, or memory is out", path);
-    if (!err)
-        err = rsd_writer_put(&file, text, strlen(text));
-    if (!err)
-        err = rsd_writer_put(&file, "\n", 1);
-    if (!err)
-        err = rsd_writer_commit(&file);
-    rsd_writer_abandon(&file);
+    const int err = text ? rsd_file_write(path, text, strlen(text))
+                         : RSD_FAIL(RSD_EARG, "%s: a name is not UTF-8, or memory is out", path);
     free(text);
     json_decref(json);
     return err;
