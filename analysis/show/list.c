@@ -22,63 +22,83 @@ typedef struct {
 static const list_params defaults = { { 0 } };
 static const rsd_opt options[] = { { 0 } };
 
-/* The matrix whose bytes are counted, and a calibration for the quantizers that need one: moments
- * of uncorrelated inputs and gradients, which change no sizes. */
+/* Whatever a quantizer stores is so many bytes a matrix, a row, a column and a weight, where rows
+ * are whole blocks.  So what a layer of 768 x 768 takes, a language model's usual size, of the
+ * smallest, is counted on four small matrices, and costs next to nothing.
+ *
+ * Those that need a calibration get one of uncorrelated inputs and gradients of size 1: it changes
+ * no sizes. */
+enum { SIDE = 768, ROWS = 64, COLUMNS = 256 }; /* and twice as many of either */
+
 typedef struct {
-    rsd_mat W;
-    double *H, *G, *ones;
-    rsd_calibration calibration;
+    rsd_mat W;               /* 2 ROWS x 2 COLUMNS */
+    double *identity, *ones; /* [n*n] for the n at hand, [n] */
     char text[RSD_SPEC_MAX]; /* the spec that was counted for a quantizer's name, */
     double bits;             /* which one of its aliases often stands for as well */
 } typical;
 
-static int identity(size_t n, double **A)
-{
-    RSD_TRY(rsd_zeroed(n * n, sizeof **A, A));
-    for (size_t i = 0; i < n; i++)
-        (*A)[i * n + i] = 1;
-    return RSD_OK;
-}
-
 static int typical_alloc(typical *t)
 {
-    enum { SIDE = 768 }; /* a language model's usual size, of the smallest */
+    enum { MOST = 2 * COLUMNS };
     rsd_rng *rng = NULL;
     *t = (typical){ 0 };
-    RSD_TRY(rsd_mat_alloc(SIDE, SIDE, &t->W));
+    RSD_TRY(rsd_mat_alloc(2 * ROWS, MOST, &t->W));
     RSD_TRY(rsd_rng_alloc(0, "list", &rng));
     rsd_rng_normals(rng, t->W.x, t->W.m * t->W.n);
     rsd_rng_free(rng);
-    RSD_TRY(identity(SIDE, &t->H));
-    RSD_TRY(identity(SIDE, &t->G));
-    RSD_TRY(rsd_zeroed(SIDE, sizeof *t->ones, &t->ones));
-    for (int i = 0; i < SIDE; i++)
+    RSD_TRY(rsd_zeroed(MOST * MOST, sizeof *t->identity, &t->identity));
+    RSD_TRY(rsd_zeroed(MOST, sizeof *t->ones, &t->ones));
+    for (int i = 0; i < MOST; i++)
         t->ones[i] = 1;
-    t->calibration = (rsd_calibration){ SIDE, SIDE, t->H, t->G, t->ones, t->ones, t->ones, SIDE };
     return RSD_OK;
 }
 
 static void typical_free(typical *t)
 {
     rsd_mat_free(&t->W);
-    free(t->H);
-    free(t->G);
+    free(t->identity);
     free(t->ones);
 }
 
-/* What the typical matrix really takes: counted, never declared. */
+static int count_bytes(typical *t, const rsd_spec *spec, size_t m, size_t n, double *bytes)
+{
+    const double *I = t->identity, *ones = t->ones;
+    const rsd_calibration c = { m, n, I, NULL, ones, ones, ones, SIDE };
+    const bool needs = spec->quantizer->calibration == RSD_CALIBRATION_NEEDS;
+    rsd_packed packed;
+    memset(t->identity, 0, n * n * sizeof *t->identity);
+    for (size_t i = 0; i < n; i++)
+        t->identity[i * (n + 1)] = 1;
+    const rsd_mat W = { t->W.x, m, n, t->W.ld };
+    const int err = rsd_pack(spec, W, needs ? &c : NULL, &packed);
+    *bytes = (double)rsd_packed_bytes(&packed);
+    rsd_packed_free(&packed);
+    return err;
+}
+
+static int count_bits(typical *t, const rsd_spec *spec, double *bits)
+{
+    double bytes[2][2];
+    for (size_t i = 0; i < 2; i++)
+        for (size_t j = 0; j < 2; j++)
+            RSD_TRY(count_bytes(t, spec, ROWS << i, COLUMNS << j, &bytes[i][j]));
+    const double rows = (double)(SIDE - ROWS) / ROWS, columns = (double)(SIDE - COLUMNS) / COLUMNS;
+    const double few = bytes[0][0] + rows * (bytes[1][0] - bytes[0][0]);
+    const double more = bytes[0][1] + rows * (bytes[1][1] - bytes[0][1]);
+    *bits = 8 * (few + columns * (more - few)) / ((double)SIDE * SIDE);
+    return RSD_OK;
+}
+
+/* What the typical layer really takes: counted, never declared. */
 static int typical_bits(typical *t, const char *spec_text, double *bits)
 {
     rsd_spec spec;
-    rsd_packed packed;
+    *bits = NAN;
     RSD_TRY(rsd_spec_parse(spec_text, &spec));
     if (strcmp(spec.text, t->text) != 0) {
-        const bool needs = spec.quantizer->calibration == RSD_CALIBRATION_NEEDS;
-        const int err = rsd_pack(&spec, t->W, needs ? &t->calibration : NULL, &packed);
-        *bits = err ? NAN : rsd_packed_bits_per_weight(&packed);
-        rsd_packed_free(&packed);
-        if (err || strcmp(spec.quantizer->name, spec_text) != 0)
-            return err;
+        RSD_TRY(count_bits(t, &spec, bits));
+        if (strcmp(spec.quantizer->name, spec_text) != 0)
+            return RSD_OK;
         memcpy(t->text, spec.text, sizeof t->text);
         t->bits = *bits;
     }
@@ -172,8 +192,8 @@ static int print_quantizer(const rsd_quantizer *q, typical *t)
 {
     double bits;
     RSD_TRY(typical_bits(t, q->name, &bits));
-    printf("%s  %s\n  %.3f bits per weight at %zu x %zu%s; %s\n", q->name, q->summary, bits, t->W.m,
-           t->W.n, calibration_texts[q->calibration], q->reference);
+    printf("%s  %s\n  %.3f bits per weight at %d x %d%s; %s\n", q->name, q->summary, bits,
+           (int)SIDE, (int)SIDE, calibration_texts[q->calibration], q->reference);
     for (const rsd_alias *a = q->aliases; a && a->alias; a++) {
         RSD_TRY(typical_bits(t, a->alias, &bits));
         printf("  %-10s %s%s%s, %.3f bits\n", a->alias, q->name, *a->params ? ":" : "", a->params,

@@ -95,10 +95,7 @@ static void round_all(const work *w, const float *limit)
                 q[j] = x > most ? most : x < -most ? -most : x;
             }
             w->group[g] = rsd_grid_fit(&w->grid, q, count);
-            for (size_t j = 0; j < count; j++) {
-                w->codes[at + j] = rsd_grid_code(&w->grid, w->group[g], q[j]);
-                q[j] = rsd_grid_value(&w->grid, w->group[g], w->codes[at + j]);
-            }
+            rsd_grid_round(&w->grid, w->group[g], q, count, w->codes + at, q);
         }
 }
 
@@ -140,6 +137,8 @@ static int search_scales(const work *w)
     scales_of(w, 0, w->s); /* what stays where no error is a number */
     for (int k = 0; k < RATIOS; k++) {
         scales_of(w, (double)k / RATIOS, s);
+        if (k && memcmp(s, w->s, w->W.n * sizeof *s) == 0)
+            continue; /* inputs of one size: nothing to try */
         scale_columns(w, s);
         round_all(w, NULL);
         const double error = output_error(w, s);

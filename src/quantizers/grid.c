@@ -125,6 +125,35 @@ float rsd_grid_value(const rsd_grid *grid, rsd_grid_group g, uint8_t code)
     return rsd_finite(g.scale * level);
 }
 
+/* Sums with 1.5 2^23 leave no room for a fraction: the same codes as rintf's, as what lies beyond
+ * 2^22 is clamped in either case, and eight at a time. */
+static void round_even(const rsd_grid *grid, rsd_grid_group g, const float *x, size_t n,
+                       uint8_t *restrict code, float *value)
+{
+    const float top = top_code(grid), magic = 0x1.8p23f;
+    for (size_t i = 0; i < n; i++) {
+        float c = ((x[i] / g.scale + magic) - magic) + g.zero;
+        c = c < 0 ? 0 : c;
+        c = c > top ? top : c;
+        code[i] = (uint8_t)(int)c;
+        const float y = g.scale * (c - g.zero);
+        value[i] = rsd_finite(y);
+    }
+}
+
+void rsd_grid_round(const rsd_grid *grid, rsd_grid_group g, const float *x, size_t n, uint8_t *code,
+                    float *value)
+{
+    if (grid->kind != RSD_GRID_NF) {
+        round_even(grid, g, x, n, code, value);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        code[i] = rsd_grid_code(grid, g, x[i]);
+        value[i] = rsd_grid_value(grid, g, code[i]);
+    }
+}
+
 /* ---- bytes ---- */
 
 static int pack_scales(const rsd_grid *grid, size_t count, const rsd_grid_group *group,

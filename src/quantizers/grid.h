@@ -42,6 +42,10 @@ rsd_grid_group rsd_grid_range(const rsd_grid *grid, float low, float high);
 uint8_t rsd_grid_code(const rsd_grid *grid, rsd_grid_group g, float x);
 float rsd_grid_value(const rsd_grid *grid, rsd_grid_group g, uint8_t code);
 
+/* Both of x[n] at once; value may be x. */
+void rsd_grid_round(const rsd_grid *grid, rsd_grid_group g, const float *x, size_t n, uint8_t *code,
+                    float *value);
+
 /* Which group each column belongs to: consecutive runs of `length`, or by a list. */
 typedef struct {
     size_t length, groups;
