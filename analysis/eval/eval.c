@@ -1,24 +1,19 @@
 /* residuum eval: mean loss of a model over a token stream, and what quantizing does to it. */
 #include "adapters/adapted.h"
 #include "adapters/peft_folder.h"
-#include "boot.h"
 #include "cli/choices.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/select.h"
 #include "cli/stop.h"
 #include "cli/stream.h"
+#include "eval/loss_report.h"
 #include "eval/one_at_a_time.h"
 #include "mat.h"
-#include "par.h"
 #include "quantize/budget.h"
 #include "result/calibration_file.h"
-#include "spectra/serial.h"
 #include "transformer/evaluate.h"
 
-#include <jansson.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -190,125 +185,15 @@ static int run_windows(evaluation *e)
     return err;
 }
 
-/* Loss in bits over the bytes of text that the targets stand for; NaN where that is unknown. */
-static int bits_per_byte(const evaluation *e, double loss, double *bits)
+static int report(const evaluation *e)
 {
-    const size_t T = e->stream.context;
-    double all = 0;
-    *bits = NAN;
-    if (!rsd_tokens_has_bytes(e->stream.tokens))
-        return RSD_OK;
-    for (size_t w = 0; w < e->result.windows; w++) {
-        uint64_t bytes;
-        const size_t at = rsd_window_at(w, e->stream.windows, e->stream.of);
-        RSD_TRY(rsd_tokens_bytes(e->stream.tokens, at * T + 1, T, &bytes));
-        all += (double)bytes;
-    }
-    *bits = loss * (double)e->result.windows * (double)T / M_LN2 / all;
-    return RSD_OK;
-}
-
-static void put(json_t *json, const char *key, double value)
-{
-    json_object_set_new(json, key, isfinite(value) ? json_real(value) : json_null());
-}
-
-/* A mean over windows under its key, its error and the block that this was taken in beside it. */
-static void put_mean(json_t *json, const char *key, const double *x, size_t windows)
-{
-    const rsd_series_mean m = rsd_series_mean_of(x, windows);
-    char text[64];
-    put(json, key, m.mean);
-    snprintf(text, sizeof text, "%s_se", key);
-    put(json, text, m.se);
-    snprintf(text, sizeof text, "%s_block", key);
-    json_object_set_new(json, text, json_integer((json_int_t)m.block));
-}
-
-/* What is compared with the original. */
-static int compare(evaluation *e, json_t *json)
-{
-    rsd_evaluation *r = &e->result;
-    const size_t tokens = r->windows * r->context;
-    double *means;
-    RSD_TRY(rsd_array_alloc(r->windows, 1, sizeof *means, &means));
-    for (size_t w = 0; w < r->windows; w++)
-        means[w] = rsd_mean(r->kl + w * r->context, r->context);
-    put_mean(json, "kl", means, r->windows);
-    put(json, "kl_median", rsd_quantile(r->kl, tokens, 0.5));
-    put(json, "kl_p99", rsd_quantile(r->kl, tokens, 0.99));
-    put(json, "top1_agreement", (double)r->agree / (double)tokens);
-    put(json, "loss_original", rsd_mean(r->loss_original, r->windows));
-    for (size_t w = 0; w < r->windows; w++)
-        means[w] = r->loss[w] - r->loss_original[w];
-    put_mean(json, "loss_increase", means, r->windows);
-    const double numbers = e->hook ? (double)rsd_adapters_parameters(&e->adapters) : 0;
-    put(json, "bits_per_weight", 8 * e->bytes / e->weights);
-    put(json, "bits_per_weight_total", (8 * e->bytes + 16 * numbers) / e->weights);
-    if (e->hook)
-        json_object_set_new(json, "adapter_numbers", json_integer((json_int_t)numbers));
-    free(means);
-    return RSD_OK;
-}
-
-static void print_text(const json_t *json)
-{
-    /* clang-format off */
-    static const char *const units[][2] = {
-        { "loss", "nats per token" }, { "loss_se", "" },
-        { "loss_block", "windows that were taken together for the error" },
-        { "perplexity", "" }, { "tokens", "" }, { "windows", "" },
-        { "windows_of", "windows of the stream that these are spread over; 0: its first, or all" },
-        { "precision", "of matrix products" },
-        { "bits_per_byte", "" }, { "loss_original", "nats per token" },
-        { "loss_increase", "nats per token" }, { "loss_increase_se", "" },
-        { "loss_increase_block", "windows" }, { "kl", "nats per token" }, { "kl_se", "" },
-        { "kl_block", "windows" }, { "kl_median", "nats" }, { "kl_p99", "nats" },
-        { "top1_agreement", "share of tokens" }, { "bits_per_weight", "of what is quantized" },
-        { "bits_per_weight_total", "with adapters at 16 bits a number" }, { "adapter_numbers", "" },
-    };
-    /* clang-format on */
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        const json_t *v = json_object_get(json, units[i][0]);
-        if (json_is_integer(v))
-            printf("%-18s %" JSON_INTEGER_FORMAT " %s\n", units[i][0], json_integer_value(v),
-                   units[i][1]);
-        else if (json_is_real(v))
-            printf("%-18s %.7g %s\n", units[i][0], json_real_value(v), units[i][1]);
-        else if (json_is_string(v))
-            printf("%-18s %s %s\n", units[i][0], json_string_value(v), units[i][1]);
-    }
-}
-
-static int report(evaluation *e)
-{
-    const rsd_evaluation *r = &e->result;
-    const double loss = rsd_mean(r->loss, r->windows);
-    double bits;
-    RSD_TRY(bits_per_byte(e, loss, &bits));
-    json_t *json = json_object();
-    put_mean(json, "loss", r->loss, r->windows);
-    put(json, "perplexity", exp(loss));
-    put(json, "bits_per_byte", bits);
-    json_object_set_new(json, "tokens", json_integer((json_int_t)(r->windows * r->context)));
-    json_object_set_new(json, "context", json_integer((json_int_t)r->context));
-    json_object_set_new(json, "windows", json_integer((json_int_t)r->windows));
-    json_object_set_new(json, "windows_of", json_integer((json_int_t)e->stream.of));
-    json_object_set_new(
-        json, "precision",
-        json_string(rsd_matmul_precision(rsd_transformer_mm(e->pass)) == RSD_PRECISION_BF16
-                        ? "bf16"
-                        : "f32"));
-    int err = e->teacher ? compare(e, json) : RSD_OK;
-    if (!err && e->params->common.json) {
-        err = json_dumpf(json, stdout, JSON_INDENT(1))
-                  ? RSD_FAIL(RSD_EIO, "could not print as JSON")
-                  : RSD_OK;
-        putchar('\n');
-    } else if (!err)
-        print_text(json);
-    json_decref(json);
-    return err;
+    const loss_report o = { .result = &e->result,
+                            .stream = &e->stream,
+                            .weights = e->weights,
+                            .bytes = e->bytes,
+                            .adapted = e->hook != NULL,
+                            .numbers = e->hook ? rsd_adapters_parameters(&e->adapters) : 0 };
+    return loss_report_print(&o, e->params->common.json);
 }
 
 static int measure_singly(evaluation *e, const char *command_line)
