@@ -14,6 +14,8 @@ json_out json_begin_object(void) { return (json_out){ .open = { json_object() } 
 
 json_out json_begin_list(void) { return (json_out){ .open = { json_array() } }; }
 
+const json_t *json_whole(const json_out *j) { return j->open[0]; }
+
 void json_drop(json_out *j)
 {
     json_decref(j->open[0]);
@@ -109,11 +111,14 @@ void json_put_bool(json_out *j, const char *key, bool value)
 
 int json_print(json_out *j, FILE *f, json_style style)
 {
+    static const size_t flags[] = { [JSON_INDENTED] = JSON_INDENT(1),
+                                    [JSON_NINE_DIGITS] = JSON_INDENT(1) | JSON_REAL_PRECISION(9),
+                                    [JSON_ONE_LINE] = JSON_COMPACT };
     int err = RSD_OK;
     if (!j->open[0])
         err = RSD_FAIL(RSD_ENOMEM, "memory for what is printed as JSON");
-    else if (json_dumpf(j->open[0], f, style == JSON_INDENTED ? JSON_INDENT(1) : JSON_COMPACT) ||
-             (style == JSON_INDENTED && fputc('\n', f) == EOF))
+    else if (json_dumpf(j->open[0], f, flags[style]) ||
+             (style != JSON_ONE_LINE && fputc('\n', f) == EOF))
         err = RSD_FAIL(RSD_EIO, "cannot print as JSON: %s", strerror(errno));
     json_drop(j);
     return err;

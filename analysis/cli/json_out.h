@@ -35,12 +35,16 @@ void json_put_size(json_out *j, const char *key, size_t value);
 void json_put_real(json_out *j, const char *key, double value);
 void json_put_bool(json_out *j, const char *key, bool value);
 
+/* All of it, for who says the same in words; NULL after a failure.  It stays j's. */
+const json_t *json_whole(const json_out *j);
+
 /* The tree is taken over, NULL is a failure. */
 void json_put_tree(json_out *j, const char *key, json_t *value);
 
-/* Print all and free it: indented and with a line end, or as one line without.
+/* Print all and free it: indented and with a line end (real numbers to 17 digits, or to nine), or
+ * as one line without.
  * Errors: RSD_ENOMEM (something of it could not be made), RSD_EIO. */
-typedef enum { JSON_INDENTED, JSON_ONE_LINE } json_style;
+typedef enum { JSON_INDENTED, JSON_NINE_DIGITS, JSON_ONE_LINE } json_style;
 RSD_CHECK int json_print(json_out *j, FILE *f, json_style style);
 void json_drop(json_out *j);
 

@@ -142,15 +142,10 @@ static int add_file(evidence *e, const char *path)
 
 static int report(const evidence *e, const comparison *c, bool json)
 {
-    if (!json) {
-        comparison_print(e, c);
-        return RSD_OK;
-    }
-    json_t *o = comparison_json(e, c);
-    const int failed = !o || json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
-    putchar('\n');
-    json_decref(o);
-    return failed ? RSD_FAIL(RSD_EIO, "could not print as JSON") : RSD_OK;
+    if (json)
+        return comparison_print_json(e, c);
+    comparison_print(e, c);
+    return RSD_OK;
 }
 
 static int run(const void *params, const rsd_arguments *arguments)

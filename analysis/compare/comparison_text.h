@@ -4,13 +4,11 @@
 
 #include "compare/comparison.h"
 
-#include <jansson.h>
-
 /* On standard output: tables, then the verdict. */
 void comparison_print(const evidence *e, const comparison *c);
 
-/* Caller releases; NULL when memory is out (comparison_json.c). */
-json_t *comparison_json(const evidence *e, const comparison *c);
+/* The same as JSON (comparison_json.c).  Errors: RSD_ENOMEM, RSD_EIO. */
+RSD_CHECK int comparison_print_json(const evidence *e, const comparison *c);
 
 /* The verdict in plain words; caller frees, NULL when memory is out (comparison_words.c). */
 char *comparison_verdict(const comparison *c);

@@ -4,6 +4,7 @@
 #include "cli/choices.h"
 #include "cli/command.h"
 #include "cli/console.h"
+#include "cli/json_out.h"
 #include "cli/select.h"
 #include "cli/stop.h"
 #include "cli/stream.h"

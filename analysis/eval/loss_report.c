@@ -1,6 +1,7 @@
 #include "eval/loss_report.h"
 
 #include "boot.h"
+#include "cli/json_out.h"
 #include "mat.h"
 #include "spectra/serial.h"
 
@@ -27,25 +28,20 @@ static int bits_per_byte(const loss_report *o, double loss, double *bits)
     return RSD_OK;
 }
 
-static void put(json_t *json, const char *key, double value)
-{
-    json_object_set_new(json, key, isfinite(value) ? json_real(value) : json_null());
-}
-
 /* A mean over windows under its key, its error and the block that this was taken in beside it. */
-static void put_mean(json_t *json, const char *key, const double *x, size_t windows)
+static void put_mean(json_out *j, const char *key, const double *x, size_t windows)
 {
     const rsd_series_mean m = rsd_series_mean_of(x, windows);
     char text[64];
-    put(json, key, m.mean);
+    json_put_real(j, key, m.mean);
     snprintf(text, sizeof text, "%s_se", key);
-    put(json, text, m.se);
+    json_put_real(j, text, m.se);
     snprintf(text, sizeof text, "%s_block", key);
-    json_object_set_new(json, text, json_integer((json_int_t)m.block));
+    json_put_size(j, text, m.block);
 }
 
 /* What is compared with the original. */
-static int compare(const loss_report *o, json_t *json)
+static int compare(const loss_report *o, json_out *j)
 {
     const rsd_evaluation *r = o->result;
     const size_t tokens = r->windows * r->context;
@@ -53,18 +49,19 @@ static int compare(const loss_report *o, json_t *json)
     RSD_TRY(rsd_array_alloc(r->windows, 1, sizeof *means, &means));
     for (size_t w = 0; w < r->windows; w++)
         means[w] = rsd_mean(r->kl + w * r->context, r->context);
-    put_mean(json, "kl", means, r->windows);
-    put(json, "kl_median", rsd_quantile(r->kl, tokens, 0.5));
-    put(json, "kl_p99", rsd_quantile(r->kl, tokens, 0.99));
-    put(json, "top1_agreement", (double)r->agree / (double)tokens);
-    put(json, "loss_original", rsd_mean(r->loss_original, r->windows));
+    put_mean(j, "kl", means, r->windows);
+    json_put_real(j, "kl_median", rsd_quantile(r->kl, tokens, 0.5));
+    json_put_real(j, "kl_p99", rsd_quantile(r->kl, tokens, 0.99));
+    json_put_real(j, "top1_agreement", (double)r->agree / (double)tokens);
+    json_put_real(j, "loss_original", rsd_mean(r->loss_original, r->windows));
     for (size_t w = 0; w < r->windows; w++)
         means[w] = r->loss[w] - r->loss_original[w];
-    put_mean(json, "loss_increase", means, r->windows);
-    put(json, "bits_per_weight", 8 * o->bytes / o->weights);
-    put(json, "bits_per_weight_total", (8 * o->bytes + 16 * (double)o->numbers) / o->weights);
+    put_mean(j, "loss_increase", means, r->windows);
+    json_put_real(j, "bits_per_weight", 8 * o->bytes / o->weights);
+    json_put_real(j, "bits_per_weight_total",
+                  (8 * o->bytes + 16 * (double)o->numbers) / o->weights);
     if (o->adapted)
-        json_object_set_new(json, "adapter_numbers", json_integer((json_int_t)o->numbers));
+        json_put_size(j, "adapter_numbers", o->numbers);
     free(means);
     return RSD_OK;
 }
@@ -104,24 +101,20 @@ int loss_report_print(const loss_report *o, bool as_json)
     const double loss = rsd_mean(r->loss, r->windows);
     double bits;
     RSD_TRY(bits_per_byte(o, loss, &bits));
-    json_t *json = json_object();
-    put_mean(json, "loss", r->loss, r->windows);
-    put(json, "perplexity", exp(loss));
-    put(json, "bits_per_byte", bits);
-    json_object_set_new(json, "tokens", json_integer((json_int_t)(r->windows * r->context)));
-    json_object_set_new(json, "context", json_integer((json_int_t)r->context));
-    json_object_set_new(json, "windows", json_integer((json_int_t)r->windows));
-    json_object_set_new(json, "windows_of", json_integer((json_int_t)o->stream->of));
-    json_object_set_new(json, "precision",
-                        json_string(o->stream->precision == RSD_PRECISION_BF16 ? "bf16" : "f32"));
-    int err = r->loss_original ? compare(o, json) : RSD_OK;
-    if (!err && as_json) {
-        err = json_dumpf(json, stdout, JSON_INDENT(1))
-                  ? RSD_FAIL(RSD_EIO, "could not print as JSON")
-                  : RSD_OK;
-        putchar('\n');
-    } else if (!err)
-        print_text(json);
-    json_decref(json);
+    json_out j = json_begin_object();
+    put_mean(&j, "loss", r->loss, r->windows);
+    json_put_real(&j, "perplexity", exp(loss));
+    json_put_real(&j, "bits_per_byte", bits);
+    json_put_size(&j, "tokens", r->windows * r->context);
+    json_put_size(&j, "context", r->context);
+    json_put_size(&j, "windows", r->windows);
+    json_put_size(&j, "windows_of", o->stream->of);
+    json_put_text(&j, "precision", o->stream->precision == RSD_PRECISION_BF16 ? "bf16" : "f32");
+    int err = r->loss_original ? compare(o, &j) : RSD_OK;
+    if (!err && (as_json || !json_whole(&j)))
+        return json_print(&j, stdout, JSON_INDENTED);
+    if (!err)
+        print_text(json_whole(&j));
+    json_drop(&j);
     return err;
 }

@@ -3,6 +3,8 @@
 #include "alloc.h"
 
 #include "cli/console.h"
+#include "cli/json_out.h"
+#include "cli/printable.h"
 #include "cli/stop.h"
 #include "mat.h"
 #include "quantizers/label.h"
@@ -10,7 +12,6 @@
 #include "result/parts.h"
 #include "result/result.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,18 +158,26 @@ static void print_row(const sensitivity_row *s)
     char how[256] = "";
     if (s->rank)
         snprintf(how, sizeof how, "%s r%lld", s->init, (long long)s->rank);
-    printf("%-44s %-12s %-16s %+.5f ± %.5f   first order %+.5f\n", s->tensor,
-           label ? label : s->spec, how, s->increase, s->increase_se, s->first_order);
+    printable_put(stdout, s->tensor, 44);
+    printf(" %-12s %-16s %+.5f ± %.5f   first order %+.5f\n", label ? label : s->spec, how,
+           s->increase, s->increase_se, s->first_order);
     free(label);
 }
 
-static json_t *row_json(const sensitivity_row *s)
+static void put_row(json_out *j, const sensitivity_row *s)
 {
-    return json_pack("{s:s,s:s,s:I,s:s,s:s,s:I,s:f,s:o,s:I,s:f}", "tensor", s->tensor, "role",
-                     s->role, "layer", (json_int_t)s->layer, "spec", s->spec, "init", s->init,
-                     "rank", (json_int_t)s->rank, "increase", s->increase, "increase_se",
-                     isfinite(s->increase_se) ? json_real(s->increase_se) : json_null(), "block",
-                     (json_int_t)s->block, "first_order", s->first_order);
+    json_open_object(j, NULL);
+    json_put_text(j, "tensor", s->tensor);
+    json_put_text(j, "role", s->role);
+    json_put_int(j, "layer", s->layer);
+    json_put_text(j, "spec", s->spec);
+    json_put_text(j, "init", s->init);
+    json_put_int(j, "rank", s->rank);
+    json_put_real(j, "increase", s->increase);
+    json_put_real(j, "increase_se", s->increase_se);
+    json_put_int(j, "block", s->block);
+    json_put_real(j, "first_order", s->first_order);
+    json_close(j);
 }
 
 /* Whether layers add up is seen by setting these sums against the loss of all at once. */
@@ -207,27 +216,26 @@ static void print_windows(const sensitivity_row *rows, size_t count)
     printf("; errors take up to %lld that follow each other together\n", (long long)block);
 }
 
+static int print_json(const sensitivity_row *rows, size_t count)
+{
+    json_out j = json_begin_object();
+    json_put_real(&j, "loss_original", count ? rows[0].loss_fp : 0);
+    json_open_list(&j, "layers");
+    for (size_t i = 0; i < count; i++)
+        put_row(&j, &rows[i]);
+    json_close(&j);
+    return json_print(&j, stdout, JSON_INDENTED);
+}
+
 static int print(const sensitivity_row *rows, size_t count, bool json)
 {
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; i++) {
-        if (json)
-            json_array_append_new(list, row_json(&rows[i]));
-        else
-            print_row(&rows[i]);
-    }
-    json_t *all =
-        json_pack("{s:f,s:o}", "loss_original", count ? rows[0].loss_fp : 0.0, "layers", list);
-    int failed = 0;
-    if (json) {
-        failed = !all || json_dumpf(all, stdout, JSON_INDENT(1));
-        putchar('\n');
-    } else {
-        print_sums(rows, count);
-        print_windows(rows, count);
-    }
-    json_decref(all);
-    return failed ? RSD_FAIL(RSD_EIO, "could not print as JSON") : RSD_OK;
+    if (json)
+        return print_json(rows, count);
+    for (size_t i = 0; i < count; i++)
+        print_row(&rows[i]);
+    print_sums(rows, count);
+    print_windows(rows, count);
+    return RSD_OK;
 }
 
 /* ---- together ---- */

@@ -3,10 +3,10 @@
 
 #include "boot.h"
 #include "cli/console.h"
+#include "cli/json_out.h"
 #include "cli/stop.h"
 #include "transformer/evaluate.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -117,11 +117,6 @@ int training_run(training *t)
     return err;
 }
 
-static void put(json_t *json, const char *key, double value)
-{
-    json_object_set_new(json, key, isfinite(value) ? json_real(value) : json_null());
-}
-
 int training_report(const training *t)
 {
     const rsd_pretrain *p = &t->pretrain;
@@ -144,20 +139,17 @@ int training_report(const training *t)
                          t->eval_loss, t->progress.best, t->progress.best_step);
         return RSD_OK;
     }
-    json_t *json = json_object();
-    json_object_set_new(json, "steps", json_integer((json_int_t)p->adamw.step));
-    json_object_set_new(json, "parameters",
-                        json_integer((json_int_t)rsd_model_parameters(t->initial)));
-    put(json, "tokens", (double)p->adamw.step * window);
-    put(json, "epochs", (double)p->adamw.step * (double)p->options.batch / (double)p->windows);
-    put(json, "loss", t->last.loss);
-    put(json, "eval_loss", t->eval_loss);
-    put(json, "best_eval_loss", t->progress.best);
-    json_object_set_new(json, "best_step", json_integer((json_int_t)t->progress.best_step));
-    put(json, "seconds", t->seconds);
-    put(json, "tokens_per_s", rate);
-    const int failed = json_dumpf(json, stdout, JSON_INDENT(1));
-    json_decref(json);
-    putchar('\n');
-    return failed ? RSD_FAIL(RSD_EIO, "could not print as JSON") : RSD_OK;
+    json_out j = json_begin_object();
+    json_put_size(&j, "steps", p->adamw.step);
+    json_put_size(&j, "parameters", rsd_model_parameters(t->initial));
+    json_put_real(&j, "tokens", (double)p->adamw.step * window);
+    json_put_real(&j, "epochs",
+                  (double)p->adamw.step * (double)p->options.batch / (double)p->windows);
+    json_put_real(&j, "loss", t->last.loss);
+    json_put_real(&j, "eval_loss", t->eval_loss);
+    json_put_real(&j, "best_eval_loss", t->progress.best);
+    json_put_size(&j, "best_step", t->progress.best_step);
+    json_put_real(&j, "seconds", t->seconds);
+    json_put_real(&j, "tokens_per_s", rate);
+    return json_print(&j, stdout, JSON_INDENTED);
 }

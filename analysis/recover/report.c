@@ -1,10 +1,10 @@
 /* What a sweep says at its end, and how much memory the system says a run took. */
 #include "recover/report.h"
 #include "boot.h"
+#include "cli/json_out.h"
 #include "mat.h"
 #include "quantizers/label.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,37 +212,33 @@ void report_table(const sweep *s, const outcome *o)
             put_spread(s, o, i);
 }
 
-static json_t *number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
-
-static json_t *row_as_json(const recovery_row *r)
+static void put_json(json_out *j, const recovery_row *r)
 {
-    json_t *j = json_object();
-#define PUT(name, text) json_object_set_new(j, #name, json_string(r->name));
+    json_open_object(j, NULL);
+#define PUT(name, text) json_put_text(j, #name, r->name);
     RECOVERY_TEXTS(PUT)
 #undef PUT
-#define PUT(name, units, text) json_object_set_new(j, #name, json_integer((json_int_t)r->name));
+#define PUT(name, units, text) json_put_int(j, #name, r->name);
     RECOVERY_INTEGERS(PUT)
 #undef PUT
-#define PUT(name, units, text) json_object_set_new(j, #name, number(r->name));
+#define PUT(name, units, text) json_put_real(j, #name, r->name);
     RECOVERY_REALS(PUT)
 #undef PUT
-    return j;
+    json_close(j);
 }
 
 int report_json(const sweep *s, const outcome *o)
 {
-    json_t *json = json_object(), *runs = json_array();
     bool complete = true;
-    for (size_t i = 0; i < s->plan.runs; i++) {
+    for (size_t i = 0; i < s->plan.runs; i++)
         complete = complete && o[i].done;
+    json_out j = json_begin_object();
+    json_put_text(&j, "model", s->name);
+    json_put_bool(&j, "complete", complete);
+    json_open_list(&j, "runs");
+    for (size_t i = 0; i < s->plan.runs; i++)
         if (o[i].row.run)
-            json_array_append_new(runs, row_as_json(&o[i].row));
-    }
-    json_object_set_new(json, "model", json_string(s->name));
-    json_object_set_new(json, "complete", json_boolean(complete));
-    json_object_set_new(json, "runs", runs);
-    const int failed = json_dumpf(json, stdout, JSON_INDENT(1));
-    json_decref(json);
-    putchar('\n');
-    return failed ? RSD_FAIL(RSD_EIO, "could not print as JSON") : RSD_OK;
+            put_json(&j, &o[i].row);
+    json_close(&j);
+    return json_print(&j, stdout, JSON_INDENTED);
 }
