@@ -1,3 +1,4 @@
+/* What an analysis has already: read from the file and from the parts beside it. */
 #include "analyze/finished.h"
 
 #include "alloc.h"

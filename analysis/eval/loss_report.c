@@ -1,3 +1,4 @@
+/* Losses that eval measured, as text and as JSON. */
 #include "eval/loss_report.h"
 
 #include "boot.h"

@@ -1,3 +1,4 @@
+/* Hashing what a calibration measured. */
 #include "result/calibration_identity.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* Locks that one process at a time holds. */
 #include "result/file_lock.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* Parts of a run: begun, marked, found again, and made into the file. */
 #include "result/parts_private.h"
 
 #include "alloc.h"

@@ -1,3 +1,4 @@
+/* What results were made from: written, and compared with what a file says. */
 #include "config.h"
 
 #include "result/provenance.h"

@@ -1,3 +1,4 @@
+/* Rows made of a result file's arrays. */
 #include "result/table_arrays.h"
 
 #include "alloc.h"

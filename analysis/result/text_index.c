@@ -1,3 +1,4 @@
+/* Texts with a number each, in a search tree. */
 #include "config.h"
 
 #include "result/text_index.h"

@@ -1,3 +1,4 @@
+/* Joining files: groups by their paths, in an order that is given. */
 #include "result/union_private.h"
 
 #include "alloc.h"

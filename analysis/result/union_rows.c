@@ -1,3 +1,4 @@
+/* Joining tables: rows by their keys. */
 #include "result/union_rows.h"
 
 #include "alloc.h"

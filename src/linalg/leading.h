@@ -1,4 +1,4 @@
-/* Proof that singular triplets of a matrix are its leading ones.
+/* Private to src/linalg: proof that singular triplets of a matrix are its leading ones.
  *
  * Residuals alone say that each value found has one of the matrix near it, not that no larger one
  * was missed.  Let A Y' = Y S etc. hold on orthonormal X (short side) and Y (long side): A X = Y S

@@ -1,6 +1,6 @@
 #include "train/checkpoint.h"
 
-#include "train/state.h"
+#include "train/training_state.h"
 
 #include <math.h>
 #include <string.h>

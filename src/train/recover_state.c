@@ -3,7 +3,7 @@
  *   adapters [count]   moments [2, count]   progress F64 [1]: steps   identity U8 [64]
  *   sensitivity [2, count], kept U8 [triplets]: AdaLoRA */
 #include "train/recover_trainer.h"
-#include "train/state.h"
+#include "train/training_state.h"
 
 #include <string.h>
 

@@ -55,7 +55,7 @@ RSD_CHECK int rsd_scale_beside(const rsd_arrays *all, const rsd_entry *weight, c
                                bool *found);
 
 /* A weight whose name does not end in .weight: where an array of its name and "scale" is beside it,
- * it is listed, and reading it says so. */
+ * it is listed, and reading it says so.  Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_scale_beside_bare(const rsd_arrays *all, rsd_entry *weight);
 
 /* RSD_EFORMAT naming the method, where an array that nobody took is one of a known method's. */

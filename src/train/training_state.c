@@ -1,4 +1,4 @@
-#include "train/state.h"
+#include "train/training_state.h"
 
 #include "transformer/real.h"
 

@@ -1,7 +1,7 @@
 /* Private to src/train.  What the states of trainings (checkpoint.h, recover.h) share: tensors of
  * known size in a safetensors file, and the identity of the training that wrote it. */
-#ifndef RSD_TRAIN_STATE_H
-#define RSD_TRAIN_STATE_H
+#ifndef RSD_TRAIN_TRAINING_STATE_H
+#define RSD_TRAIN_TRAINING_STATE_H
 
 #include "io/file.h"
 #include "io/safetensors.h"
