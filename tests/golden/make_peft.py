@@ -80,7 +80,7 @@ def order(epoch):
 def rate(step):
     if step < WARMUP:
         return (step + 1) / WARMUP
-    share = (step - (WARMUP - 1)) / (STEPS - 1 - (WARMUP - 1))
+    share = (step - (WARMUP - 1)) / (STEPS - (WARMUP - 1))
     return (FLOOR + (PEAK - FLOOR) * 0.5 * (1 + np.cos(np.pi * share))) / PEAK
 
 
