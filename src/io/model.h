@@ -6,11 +6,12 @@
  * conversion; never executed.
  *
  * A model that is stored quantized is read as what its bytes stand for: GGUF's block types, and
- * GPTQ, AWQ and bitsandbytes layers of Hugging Face checkpoints, whose arrays appear as the one
- * matrix NAME.weight that they were made from.  Tensors of a GGUF file have the names, and the
- * order of rows, that they have in the Hugging Face checkpoint it was made from, where its
- * architecture is known (gguf/names.h); X.scale has multiplied X.weight; its configuration is made
- * from its metadata. */
+ * GPTQ, AWQ, bitsandbytes, compressed-tensors, float8 and FP4 layers of Hugging Face checkpoints
+ * (model/prequantized.h), whose arrays appear as the one matrix NAME.weight that they were made
+ * from.  A weight whose numbers are not known, for want of a scale, is listed, and fails to be
+ * read.  Tensors of a GGUF file have the names, and the order of rows, that they have in the
+ * Hugging Face checkpoint it was made from, where its architecture is known (gguf/names.h); X.scale
+ * has multiplied X.weight; its configuration is made from its metadata. */
 #ifndef RSD_IO_MODEL_H
 #define RSD_IO_MODEL_H
 
@@ -52,7 +53,7 @@ size_t rsd_model_count(const rsd_model *model);
 const rsd_tensor *rsd_model_tensor(const rsd_model *model, size_t i);
 const rsd_tensor *rsd_model_find(const rsd_model *model, const char *name); /* or NULL */
 
-/* W, out x in (Conv1D already turned), as float32; W has the tensor's rows x cols.  The file's
+/* W, out x in whichever way it is stored, as float32; W has the tensor's rows x cols.  The file's
  * pages are given back.  Threads may read different tensors at once.  NaN is not looked for here.
  * Errors: RSD_EIO (the file was cut meanwhile), RSD_EFORMAT (a block type that is not read, codes
  * that contradict themselves), RSD_ENOMEM. */

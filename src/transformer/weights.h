@@ -53,6 +53,9 @@ typedef struct {
  * differ, the stored head is the head, and shape.tied is false then. */
 RSD_CHECK int rsd_weights_load(const rsd_model *model, rsd_weights **out);
 
+/* The table of a role, "embedding", "position" or "head"; NULL where there is none. */
+const rsd_tensor *rsd_weights_table(const rsd_model *model, const char *role);
+
 /* The token table and the head among the model's tensors (NULL: none), and shape->tied as the
  * weights have it: see above.  Errors: those of reading, RSD_ENOMEM. */
 RSD_CHECK int rsd_weights_tables(const rsd_model *model, rsd_shape *shape,

@@ -49,14 +49,21 @@ RSD_CHECK rsd_layout rsd_layout_bnb8;
 RSD_CHECK rsd_layout rsd_layout_compressed; /* weight_packed: integers, or FP4 */
 RSD_CHECK rsd_layout rsd_layout_scaled;     /* a weight that rsd_scale_beside found a scale of */
 
+/* ---- what stands beside a weight ---- */
+
 /* Is a scale stored beside this 2-D weight of float8 or integers?  module: its name without
  * .weight.  Errors: RSD_EFORMAT where what is beside it is not understood. */
 RSD_CHECK int rsd_scale_beside(const rsd_arrays *all, const rsd_entry *weight, const char *module,
                                bool *found);
-
 /* A weight whose name does not end in .weight: where an array of its name and "scale" is beside it,
  * it is listed, and reading it says so.  Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_scale_beside_bare(const rsd_arrays *all, rsd_entry *weight);
+
+typedef enum { RSD_BESIDE_SCALE, RSD_BESIDE_ZERO, RSD_BESIDE_FACTOR } rsd_beside;
+/* The layer's array of that kind, under whichever of its names, or NULL.  RSD_EFORMAT: two. */
+RSD_CHECK int rsd_layer_take_beside(rsd_layer *l, rsd_beside what, const rsd_entry **out);
+/* Marks as used what is for activations only.  Errors: none in what rsd_scale_beside accepted. */
+RSD_CHECK int rsd_layer_set_aside(const rsd_layer *l, const rsd_entry *codes);
 
 /* RSD_EFORMAT naming the method, where an array that nobody took is one of a known method's. */
 RSD_CHECK int rsd_foreign_check(const rsd_arrays *all, const rsd_quantized_config *c);

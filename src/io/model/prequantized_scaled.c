@@ -1,5 +1,5 @@
-/* Numbers, or few bits, with scales beside them: which array is which, and whether shapes agree.
- * prequantized_decode.c reads them. */
+/* Numbers, or few bits, with scales beside them: whether their shapes agree, and how they are read
+ * (prequantized_decode.c). */
 #include "io/model/prequantized_arrays.h"
 #include "io/model/prequantized_decode.h"
 #include "io/read.h"
@@ -8,146 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-/* ---- what is beside a weight ---- */
-
-typedef enum { NOTHING, SCALE, ZERO, ASIDE, STRANGE } companion;
-
-static bool is_one_of(const char *name, const char *const *list)
-{
-    for (; *list; list++)
-        if (strcmp(name, *list) == 0)
-            return true;
-    return false;
-}
-
-static bool holds_one_of(const char *name, const char *const *list)
-{
-    for (; *list; list++)
-        if (strcasestr(name, *list))
-            return true;
-    return false;
-}
-
-static const char *const scales[] = { "weight_scale",  "weight_scale_inv", "scale_weight",
-                                      "qscale_weight", "scales",           "scale",
-                                      "qscale",        "weight.scale",     NULL };
-static const char *const activations[] = { "input", "output", "_act", "activation", NULL };
-static const char *const zeros[] = { "weight_zero_point", "zero_point", NULL };
-/* of FP4, beside its weight_scale */
-static const char *const factors[] = { "weight_scale_2", "weight_global_scale", NULL };
-
-/* What an array does that is called so beside a weight.  Scales of activations, and of the cache of
- * keys and values, are for kernels that compute in few bits. */
-static companion kind_of(const char *name)
-{
-    static const char *const notes[] = { "comfy_quant", "weight_format", "k_scale",
-                                         "v_scale",     "q_scale",       NULL };
-    static const char *const bnb[] = { "weight.absmax", "weight.quant_map", "weight.nested_absmax",
-                                       "weight.nested_quant_map", NULL }; /* without a state */
-    static const char *const strange[] = { "scale",  "scaling", "zero_point", "absmax",
-                                           "scb",    "amax",    "quant",      "codebook",
-                                           "smooth", "lut",     "shift",      NULL };
-    if (is_one_of(name, scales) || is_one_of(name, factors))
-        return SCALE;
-    if (is_one_of(name, zeros))
-        return ZERO;
-    if (is_one_of(name, notes))
-        return ASIDE;
-    if (is_one_of(name, bnb) || !holds_one_of(name, strange))
-        return NOTHING;
-    return holds_one_of(name, activations) && !strcasestr(name, "pre_quant") ? ASIDE : STRANGE;
-}
-
-/* Calls for every array module.NAME: its NAME, and what it is. */
-static int each_companion(const rsd_arrays *all, const rsd_entry *weight, const char *module,
-                          int (*call)(void *context, rsd_entry *s, const char *name,
-                                      companion kind),
-                          void *context)
-{
-    const size_t n = strlen(module), skip = n + (n > 0), count = all->model->count;
-    for (size_t i = rsd_entries_find(all->sorted, count, module); i < count; i++) {
-        const char *name = all->sorted[i]->tensor.name;
-        if (strncmp(name, module, n) != 0)
-            break;
-        if ((n && name[n] != '.') || all->sorted[i] == weight)
-            continue;
-        const companion kind = kind_of(name + skip);
-        if (kind != NOTHING && (n || !strchr(name, '.')))
-            RSD_TRY(call(context, all->sorted[i], name + skip, kind));
-    }
-    return RSD_OK;
-}
-
-typedef struct {
-    const char *module;
-    const rsd_entry *weight;
-    bool found;
-} question;
-
-static int ask(void *context, rsd_entry *s, const char *name, companion kind)
-{
-    question *q = context;
-    q->found = q->found || kind == SCALE;
-    if (kind != STRANGE)
-        return RSD_OK;
-    return RSD_FAIL(RSD_EFORMAT, "%s: weight is %s, and what '%s' (%s) beside it does is not known",
-                    q->module, q->weight->tensor.stored, name, s->tensor.stored);
-}
-
-int rsd_scale_beside(const rsd_arrays *all, const rsd_entry *weight, const char *module,
-                     bool *found)
-{
-    question q = { .module = module, .weight = weight };
-    RSD_TRY(each_companion(all, weight, module, ask, &q));
-    *found = q.found;
-    return RSD_OK;
-}
-
-int rsd_scale_beside_bare(const rsd_arrays *all, rsd_entry *weight)
-{
-    const char *stem = weight->tensor.name;
-    const size_t n = strlen(stem), count = all->model->count;
-    for (size_t i = rsd_entries_find(all->sorted, count, stem); i < count; i++) {
-        const char *name = all->sorted[i]->tensor.name;
-        if (strncmp(name, stem, n) != 0)
-            break;
-        if ((name[n] == '_' || name[n] == '.') && strstr(name + n, "scale") &&
-            !holds_one_of(name + n, activations))
-            return rsd_unread_alloc(&weight->packing,
-                                    "stored as %s, and what '%s' beside it does is not known",
-                                    weight->tensor.stored, name);
-    }
-    return RSD_OK;
-}
-
-static int set_aside(void *context, rsd_entry *s, const char *name, companion kind)
-{
-    const rsd_arrays *all = context;
-    (void)name;
-    if (kind == ASIDE)
-        all->used[s - all->model->entry] = true;
-    return RSD_OK;
-}
-
-/* The first of a list of names; RSD_EFORMAT where there are two. */
-static int take_one(rsd_layer *l, const char *const *list, const rsd_entry **out)
-{
-    const char *first = NULL;
-    *out = NULL;
-    for (; *list; list++) {
-        const rsd_entry *s = rsd_layer_take(l, *list);
-        if (s && *out)
-            return RSD_FAIL(RSD_EFORMAT, "%s: both %s and %s are beside the weight", l->module,
-                            first, *list);
-        if (s) {
-            *out = s;
-            first = *list;
-        }
-    }
-    return RSD_OK;
-}
 
 /* ---- shapes ---- */
 
@@ -298,10 +158,10 @@ static int layout_fp4(rsd_layer *l, const rsd_entry *codes, const rsd_entry *sca
 int rsd_layout_scaled(rsd_layer *l, const rsd_quantized_config *c, rsd_entry *out)
 {
     const rsd_entry *weight = rsd_layer_take(l, "weight"), *scale, *zero, *factor;
-    RSD_TRY(take_one(l, scales, &scale));
-    RSD_TRY(take_one(l, zeros, &zero));
-    RSD_TRY(take_one(l, factors, &factor));
-    RSD_TRY(each_companion(l->all, weight, l->module, set_aside, (void *)l->all));
+    RSD_TRY(rsd_layer_take_beside(l, RSD_BESIDE_SCALE, &scale));
+    RSD_TRY(rsd_layer_take_beside(l, RSD_BESIDE_ZERO, &zero));
+    RSD_TRY(rsd_layer_take_beside(l, RSD_BESIDE_FACTOR, &factor));
+    RSD_TRY(rsd_layer_set_aside(l, weight));
     if (!scale)
         return rsd_layer_lacks(l, "a global scale", "weight_scale");
     const rsd_tensor *t = &weight->tensor;
@@ -363,16 +223,15 @@ static size_t bits_of(size_t inputs, size_t words, size_t said)
 
 int rsd_layout_compressed(rsd_layer *l, const rsd_quantized_config *c, rsd_entry *out)
 {
-    static const char *const only[] = { "weight_scale", NULL };
-    const rsd_entry *codes = rsd_layer_take(l, "weight_packed"), *scale, *factor;
+    const rsd_entry *codes = rsd_layer_take(l, "weight_packed"), *factor;
+    const rsd_entry *scale = rsd_layer_take(l, "weight_scale");
     const rsd_entry *shape = rsd_layer_take(l, "weight_shape");
     const rsd_entry *zero = rsd_layer_take(l, "weight_zero_point");
     const rsd_entry *g_idx = rsd_layer_take(l, "weight_g_idx");
-    RSD_TRY(take_one(l, only, &scale));
-    RSD_TRY(take_one(l, factors, &factor));
+    RSD_TRY(rsd_layer_take_beside(l, RSD_BESIDE_FACTOR, &factor));
     if (!codes || !scale)
         return rsd_layer_lacks(l, "weight_packed", "weight_scale");
-    RSD_TRY(each_companion(l->all, codes, l->module, set_aside, (void *)l->all));
+    RSD_TRY(rsd_layer_set_aside(l, codes));
     const rsd_tensor *t = &codes->tensor;
     if (t->ndim == 2 && t->elements && t->dtype == RSD_U8 && !zero && !g_idx)
         return layout_fp4(l, codes, scale, factor, out);
