@@ -26,24 +26,17 @@ paste a b | awk '{ d = $1 - $2; exit !($1 > 0 && d * d < 1e-20) }'
 result $? 'quantize and analyze report the same error'
 
 # arrays
-python_free_npy() { # rows cols: float32 ones
-    head=$(printf "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }" $1 $2)
-    pad=$((118 - ${#head} - 1))
-    printf '\223NUMPY\001\000\166\000%s%*s\n' "$head" $pad ''
-    i=0
-    while [ $i -lt $(($1 * $2)) ]; do printf '\0\0\200\077'; i=$((i + 1)); done
-}
-python_free_npy 4 8 >w.npy
+{ npy 4 8 && repeat 32 $f32_1; } >w.npy
 ok '.npy in, .npy out' $RESIDUUM quantize w.npy -q int8 -o wq.npy
 ok 'which reads' $RESIDUUM inspect wq.npy
 says '4 x 8' 'with its shape'
 [ -s wq.packed.safetensors ]; result $? 'and the packed bytes beside it'
 
-fails 2 'is there already' 'an output that is there' $RESIDUUM quantize w.npy -q int8 -o wq.npy
+shows 'an output that is there' $RESIDUUM quantize w.npy -q int8 -o wq.npy
 ok '--force replaces it' $RESIDUUM quantize w.npy -q int8 -o wq.npy --force
-fails 2 'say how' 'no quantizer' $RESIDUUM quantize w.npy -o y.npy
-fails 2 'one -q' 'two quantizers' $RESIDUUM quantize w.npy -q int8 -q nf4 -o y.npy
-fails 2 'not one matrix' 'a model into one array' $RESIDUUM quantize $model -q int8 -o y.npy
+shows 'no quantizer' $RESIDUUM quantize w.npy -o y.npy
+shows 'two quantizers' $RESIDUUM quantize w.npy -q int8 -q nf4 -o y.npy
+shows 'a model into one array' $RESIDUUM quantize $model -q int8 -o y.npy
 ok 'a rule for some layers' $RESIDUUM quantize $model --map '*.1.*=int8' -o out4
 [ "$(grep -c layers out)" -eq 1 ]; result $? 'quantizes those alone'
 finish
