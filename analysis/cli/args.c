@@ -149,20 +149,16 @@ void args_free(const rsd_command *c, void *params, rsd_arguments *arguments)
 /* Print text from the help column on, broken between words. */
 static void wrap(int column, const char *text)
 {
-    while (*text) {
-        size_t len = strcspn(text, " ");
-        if (column + (int)len > HELP_WIDTH) {
+    for (const char *blank = ""; *text; blank = " ") {
+        const size_t len = strcspn(text, " ");
+        if (column + (int)(strlen(blank) + len) > HELP_WIDTH) {
             printf("\n%*s", HELP_COLUMN, "");
             column = HELP_COLUMN;
+            blank = "";
         }
-        printf("%.*s", (int)len, text);
-        column += (int)len;
+        column += printf("%s%.*s", blank, (int)len, text);
         text += len;
-        if (*text) {
-            text++;
-            putchar(' ');
-            column++;
-        }
+        text += strspn(text, " ");
     }
     putchar('\n');
 }

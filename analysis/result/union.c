@@ -33,7 +33,8 @@ static int cut_path(const char *path, size_t count, char **out)
     return rsd_format(out, "%.*s", (int)(end - path), path);
 }
 
-/* Groups above all items come first: the order is that of what they hold. */
+/* Groups above all items come first, a model with the first of its matrices: the order is that of
+ * what they hold. */
 static int rank_entry(const joining *j, union_entry *e)
 {
     char *item;
@@ -43,6 +44,18 @@ static int rank_entry(const joining *j, union_entry *e)
     e->rank = rank_of_item(j, item, j->first && e->oldest == 0);
     free(item);
     return RSD_OK;
+}
+
+static void rank_model(const joining *j, union_entry *e)
+{
+    if (e->container < 0 || union_containers[e->container].in_item ||
+        !union_is_below(e->path, "/models"))
+        return;
+    e->rank = 1 + j->order->count;
+    for (size_t i = 0; i < j->entries; i++)
+        if (j->entry[i].rank < e->rank && union_is_below(j->entry[i].path, e->path) &&
+            (j->entry[i].container < 0 || union_containers[j->entry[i].container].in_item))
+            e->rank = j->entry[i].rank;
 }
 
 static int by_rank(const void *a, const void *b)
@@ -120,6 +133,8 @@ static int write_entries(joining *j, rsd_store *to)
         sorted[i] = &j->entry[i];
         err = rank_entry(j, &j->entry[i]);
     }
+    for (size_t i = 0; !err && i < j->entries; i++)
+        rank_model(j, &j->entry[i]);
     if (!err && j->entries)
         qsort(sorted, j->entries, sizeof *sorted, by_rank);
     for (size_t i = 0; !err && i < j->entries; i++)

@@ -22,6 +22,8 @@ field() {
         }' table.csv
 }
 
+mask=$machine
+
 low=synthetic:rows=96,cols=160,rank=4
 ok 'a rank-4 control' $RESIDUUM analyze low=$low -q nf4 -o low.h5 --control 0
 ok 'exported' $RESIDUUM export low.h5 spectra
@@ -34,9 +36,8 @@ result $? 'exactly four singular values above 1e-12 of the largest'
 [ "$(field method W '')" = gesdd ]; result $? 'the Gram matrix was not trusted with it'
 
 noise=synthetic:rows=128,cols=256,noise=1
-ok 'noise, four quantizers and all nulls' $RESIDUUM analyze noise=$noise -q nf4 -q nf2 \
+shows 'noise, four quantizers and all nulls' $RESIDUUM analyze noise=$noise -q nf4 -q nf2 \
     -q int4:group=64 -q int3 --nulls sign_flip,permuted,marchenko_pastur -o noise.h5
-says 'eff.rank' 'a summary is printed'
 $RESIDUUM export noise.h5 spectra >table.csv
 awk -F, 'NR > 1' table.csv | wc -l >count
 [ "$(cat count)" -eq 18 ]; result $? 'W, and W_q and R of four quantizers, of the matrix and the control'
@@ -50,12 +51,10 @@ for null in sign_flip permuted marchenko_pastur; do
 done
 ok 'JSON' $RESIDUUM export noise.h5 matrices --format json
 says '"status":"ok"' 'status of each matrix'
-ok 'inspect the result' $RESIDUUM inspect noise.h5
-says 'residuum 0' 'provenance'
+shows 'inspect the result' $RESIDUUM inspect noise.h5
 ok 'inspect the result as JSON' $RESIDUUM inspect noise.h5 --json
 says '"complete": true' 'complete'
-ok 'inspect a model' $RESIDUUM inspect $noise
-says '128 x 256' 'its shape'
+shows 'inspect a model' $RESIDUUM inspect $noise
 
 # the same numbers whatever the number of threads
 two=synthetic:rows=96,cols=64,noise=1,count=6

@@ -5,8 +5,6 @@
 models=$srcdir/tests/golden/gguf_models
 E="--context 32 --precision f32 --json"
 
-value() { sed -n "s/.*\"$1\": \([-0-9.e]*\),*/\1/p" out; }
-near() { awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; exit !(a != "" && d < t && -d < t) }'; }
 loses() { # loses FILE LOSS TOKENS TOLERANCE
     ok "$(basename "$1")" "$RESIDUUM" eval "$1" --tokens "$3" $E
     near "$(value loss)" "$2" "$4"; result $? "$(basename "$1"): a loss of $2"

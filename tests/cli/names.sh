@@ -3,18 +3,15 @@
 # looks like one.  Terminals do not obey them, JSON holds them, no two become one.
 . "$srcdir/tests/cli/lib.sh"
 
-byte() { printf "\\$(printf %03o "$1")"; }
-u64() { byte $(($1 % 256)); byte $(($1 / 256)); printf '\0\0\0\0\0\0'; }
-u32() { byte "$1"; printf '\0\0\0'; }
-text() { u64 "$(printf %b "$1" | wc -c)"; printf %b "$1"; }
+text() { le64 "$(printf %b "$1" | wc -c)"; printf %b "$1"; }
 
 # gguf NAME...: a file with 4 x 8 matrices of these names, all of the same numbers but the first.
 gguf() {
-    printf GGUF; u32 3; u64 $#; u64 1
-    text general.architecture; u32 8; text llama
+    printf GGUF; le32 3; le64 $#; le64 1
+    text general.architecture; le32 8; text llama
     offset=0
     for name; do
-        text "$name"; u32 2; u64 8; u64 4; u32 0; u64 $offset
+        text "$name"; le32 2; le64 8; le64 4; le32 0; le64 $offset
         offset=$((offset + 128))
     done
 }

@@ -2,10 +2,7 @@
 # What is finished stays, whatever fails or is killed beside it: a quantizer, a control, calibrate.
 . "$srcdir/tests/cli/lib.sh"
 m=$srcdir/tests/golden/transformers/llama
-i=0
-while [ $i -lt 19 ]; do printf "\\$(printf %03o $((i * 7 % 19)))\0"; i=$((i + 1)); done >t
-for k in 1 2 3 4 5 6; do cat t t >tt; mv tt t; done
-mv t t.u16
+tokens 1216 t.u16
 quick="--nulls none --overlap 0 --quiet"
 one='--include *.0.*q_proj*'
 rows() { $RESIDUUM export "$1" spectra | grep -c -- "$2"; }
@@ -56,25 +53,17 @@ err_says '14 of 14 layers are calibrated already' 'and nothing of it is done aga
 # calibrate, killed and stopped: the same bits in the end
 numbers() { $RESIDUUM analyze $m -q nf4 $quick --control 0 --calibration $1 -o n.h5 --force &&
     $RESIDUUM export n.h5 spectra --format json | sed 's/"seconds":[^,]*,//' && $RESIDUUM export n.h5 curves; }
-i=0
-cp t.u16 long.u16
-while [ $i -lt 6 ]; do cat long.u16 long.u16 >l; mv l long.u16; i=$((i + 1)); done
+tokens 77824 long.u16
 run="$RESIDUUM calibrate $m --tokens long.u16 --context 4 --checkpoint-every 1 --memory 0.003 --quiet"
 ok 'uninterrupted' $run -o steady.h5
 numbers steady.h5 >steady
-begin() { # a run in the background, until it has kept a state or ended
-    touch mark
-    $run -o killed.h5 >out 2>err &
-    pid=$!
-    await newer '*.state' killed.h5.part
-}
 for kill in 1 2 3; do
-    begin
+    begin '*.state' killed.h5.part $run -o killed.h5
     kill -KILL $pid 2>/dev/null
     wait $pid 2>/dev/null
 done
 [ -d killed.h5.part ]; result $? 'a killed run leaves its moments'
-begin
+begin '*.state' killed.h5.part $run -o killed.h5
 kill -TERM $pid 2>/dev/null
 wait $pid
 [ $? -eq 143 ]; result $? 'SIGTERM exits 143'

@@ -37,8 +37,7 @@ fi
 
 # --- from GGUF ---
 tiny=$golden/transformers/llama
-i=0
-while [ $i -lt 200 ]; do printf "\\$(printf %03o $((1 + i * 7 % 18)))\\000"; i=$((i + 1)); done >t.u16
+tokens 200 t.u16
 ok 'a GGUF file' $RESIDUUM quantize "$tiny" -q fp16 -o llama.gguf
 ok 'a folder from it' $RESIDUUM quantize llama.gguf -q fp16 -o from.d
 has from.d/config.json '"model_type": "llama"' && has from.d/config.json '"torch_dtype": "float32"'

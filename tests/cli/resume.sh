@@ -31,25 +31,14 @@ numbers killed.h5 >killed
 ok 'the same numbers' cmp whole killed
 [ ! -e killed.h5.part ] && [ ! -e killed.h5.tmp ]; result $? 'nothing is left beside the file'
 
-# Wait until FILE's run has finished a matrix: however loaded the machine, there are others left.
-begun() {
-    while [ -z "$(ls $1.part 2>/dev/null | grep '^0')" ] && kill -0 $pid 2>/dev/null; do
-        sleep 0.01
-    done
-}
-
 # Ctrl-C: the file is closed, says that it is not complete, and resumes
-$run -o int.h5 2>/dev/null &
-pid=$!
-begun int.h5
+begin '0*.h5' int.h5.part $run -o int.h5
 kill -INT $pid
 wait $pid
 [ $? -eq 130 ]; result $? 'SIGINT exits 130'
 ok 'the file is readable at once' $RESIDUUM inspect int.h5 --json
 says '"complete": false' 'and says that it is not complete'
-$run -o int.h5 &
-pid=$!
-begun int.h5
+begin '0*.h5' int.h5.part $run -o int.h5
 kill -TERM $pid
 wait $pid
 [ $? -eq 143 ]; result $? 'SIGTERM exits 143'

@@ -5,10 +5,7 @@
 config=$srcdir/tests/golden/transformers/gpt_neox/config.json
 demo=$srcdir/data/demo
 
-# 80001 tokens below 19: 10000 windows of 8, of which 512 are a pass
-awk 'BEGIN { for (i = 0; i < 80001; i++) { y = (y * 37 + 11) % 10007; x += y % 6 ? 7 : y % 19
-                                           printf "\\%03o\\000", x % 19 } }' >octal
-printf "$(cat octal)" >t.u16
+learnable 80001 t.u16 # 10000 windows of 8, of which 512 are a pass
 head -c 2002 t.u16 >e.u16
 
 # stops EVENT COMMAND...: it is sent SIGTERM as soon as its -vv says a line like this, and exits 143.

@@ -3,17 +3,8 @@
 . "$srcdir/tests/cli/lib.sh"
 demo=$srcdir/data/demo
 
-le32() { printf "\\$(printf %o $(($1 % 256)))\\$(printf %o $(($1 / 256 % 256)))\\0\\0"; }
 entry() { # entry NAME INPUTS SEEN: the first SEEN of them have importance 1, the others 0
-    le32 ${#1}
-    printf %s "$1"
-    le32 1
-    le32 "$2"
-    i=0
-    while [ $i -lt "$2" ]; do
-        [ $i -lt "$3" ] && printf '\0\0\200\77' || printf '\0\0\0\0'
-        i=$((i + 1))
-    done
+    importance "$1" "$2" && repeat "$3" $f32_1 && repeat $(($2 - $3)) $f32_0
 }
 # error SPEC IMATRIX: of the first layer's output matrix
 error() {

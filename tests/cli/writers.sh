@@ -3,10 +3,7 @@
 # are refused say so and leave the others' work alone.
 . "$srcdir/tests/cli/lib.sh"
 m=$srcdir/tests/golden/transformers/llama
-i=0
-while [ $i -lt 19 ]; do printf "\\$(printf %03o $((i * 7 % 19)))\0"; i=$((i + 1)); done >t
-for k in 1 2 3 4 5 6; do cat t t >tt; mv tt t; done
-mv t t.u16
+tokens 1216 t.u16
 t="--tokens t.u16 --context 8"
 quick="--nulls none --overlap 0 --control 0 --quiet"
 
@@ -61,9 +58,7 @@ result $? 'nothing is left beside it'
 
 # The one that is refused does not touch the other's parts.
 big=m=synthetic:rows=192,cols=256,noise=1,count=16
-$RESIDUUM analyze $big -q nf4 -q int3 --quiet -o g.h5 2>first.err &
-pid=$!
-while [ -z "$(find g.h5.part -name '0*.h5' 2>/dev/null)" ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
+begin '0*.h5' g.h5.part $RESIDUUM analyze $big -q nf4 -q int3 --quiet -o g.h5
 kill -STOP $pid
 ls g.h5.part >before
 fails 1 "another run (pid $pid, residuum analyze) is writing it" 'a second analysis' \
@@ -78,9 +73,7 @@ wait $pid; result $? 'the first one ends well'
 [ "$($RESIDUUM export g.h5 sensitivity | wc -l)" -eq 15 ]; result $? 'beside what the other wrote'
 
 # A lock that a killed run left is none.
-$RESIDUUM analyze $big -q nf4 -q int3 --quiet -o h.h5 2>/dev/null &
-pid=$!
-while [ -z "$(find h.h5.part -name '0*.h5' 2>/dev/null)" ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
+begin '0*.h5' h.h5.part $RESIDUUM analyze $big -q nf4 -q int3 --quiet -o h.h5
 kill -KILL $pid
 wait $pid 2>/dev/null
 ok 'after a kill' $RESIDUUM analyze $big -q nf4 -q int3 --quiet -o h.h5
