@@ -22,7 +22,6 @@
 
 /* ENTRY(field, units, description) */
 /* clang-format off */
-/* clang-format off */
 #define RSD_METRIC_LIST(ENTRY)                                                                     \
     ENTRY(frobenius, "weight", "Frobenius norm sqrt(sum s^2), from the matrix itself")             \
     ENTRY(spectral, "weight", "spectral norm s_1")                                                 \
@@ -68,7 +67,6 @@
     ENTRY(matrix_entropy, "nat/nat", "-sum e ln e / ln rank, e = s^2 / sum s^2 (WeightWatcher)")   \
     ENTRY(detx_count, "count", "largest r whose s^2, over their mean, have a product >= 1")        \
     ENTRY(noise_level, "weight", "largest s that rounding could have made of 0; it counts as 0")
-/* clang-format on */
 /* clang-format on */
 
 typedef struct {

@@ -98,7 +98,7 @@ static int bench_calibrated(void)
     rsd_mat W = { 0 };
     rsd_rng *rng = NULL;
     double *H = calloc((size_t)N * N, sizeof *H), *G = calloc((size_t)M * M, sizeof *G);
-    static double ones[N];
+    static double mean[N];
     int err = H && G ? rsd_mat_alloc(M, N, &W) : RSD_FAIL(RSD_ENOMEM, "moments");
     if (!err)
         err = rsd_rng_alloc(2, "bench_quantize", &rng);
@@ -110,9 +110,9 @@ static int bench_calibrated(void)
             H[i * N + j] = pow(0.9, r);
             if (i < M && j < M)
                 G[i * M + j] = pow(0.8, r);
-            ones[i] = 1;
+            mean[i] = 1 + (double)(i * 7 % 11) / 5;
         }
-    const rsd_calibration c = { .m = M, .n = N, .H = H, .G = G, .mean_abs = ones };
+    const rsd_calibration c = { .m = M, .n = N, .H = H, .G = G, .mean_abs = mean };
     printf("\n%-44s %10s\n", "768 x 3072, one core", "seconds");
     for (size_t i = 0; !err && i < sizeof specs / sizeof *specs; i++) {
         rsd_spec spec;
