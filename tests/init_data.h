@@ -108,7 +108,7 @@ static inline rsd_init_result start(const char *text, rsd_mat W, const char *qua
         CHECK_OK(rsd_spec_parse(quantizer, &q));
     const rsd_init_task task = { .W = W,
                                  .quantizer = quantizer ? &q : NULL,
-                                 .known = c,
+                                 .calibration = c,
                                  .rank = rank,
                                  .damping = damping,
                                  .seed = 3 };

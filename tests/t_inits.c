@@ -139,7 +139,7 @@ static void every_entry_refuses(void **state)
         rsd_init_spec spec;
         CHECK_OK(rsd_init_parse((*t)->name, &spec));
         rsd_init_result out = result_alloc(6, 5, 2), small = result_alloc(6, 5, 1);
-        rsd_init_task task = { .W = W, .known = &k.view, .rank = 2, .damping = 0.01 };
+        rsd_init_task task = { .W = W, .calibration = &k.view, .rank = 2, .damping = 0.01 };
         rsd_calibration other = k.view;
         CHECK_FAILS(rsd_init_start(&spec, &task, &small), RSD_EARG, "6 x 1 for B");
         task.rank = 0;
@@ -160,9 +160,9 @@ static void every_entry_refuses(void **state)
         CHECK_FAILS(rsd_init_start(&spec, &task, &out), RSD_EARG, "0 x 0");
         task.W = W;
         other.n = 6;
-        task.known = &other;
+        task.calibration = &other;
         CHECK_FAILS(rsd_init_start(&spec, &task, &out), RSD_EARG, "calibration of one of 6 x 6");
-        task.known = NULL;
+        task.calibration = NULL;
         if ((*t)->calibration == RSD_CALIBRATION_NEEDS)
             CHECK_FAILS(rsd_init_start(&spec, &task, &out), RSD_EUSAGE, "needs a calibration");
         else

@@ -417,7 +417,7 @@ static void axes_can_be_shared(void **state)
     CHECK_OK(rsd_spec_parse("nf2", &q));
     rsd_init_task task = { .W = W,
                            .quantizer = &q,
-                           .known = &k.view,
+                           .calibration = &k.view,
                            .H = &H,
                            .G = &G,
                            .rank = RANK,
@@ -630,7 +630,7 @@ static void check_refusal(const char *init, const rsd_calibration *c, int code, 
     rsd_init_spec spec;
     rsd_mat W = make(NORMAL, 3, 4);
     rsd_init_result out = result_alloc(3, 4, 2);
-    const rsd_init_task task = { .W = W, .known = c, .rank = 2, .damping = 1e-3 };
+    const rsd_init_task task = { .W = W, .calibration = c, .rank = 2, .damping = 1e-3 };
     CHECK_OK(rsd_init_parse(init, &spec));
     CHECK_FAILS(rsd_init_start(&spec, &task, &out), code, text);
     result_free(&out);

@@ -20,7 +20,7 @@ static bool keeps_base(const char *start, rsd_mat W, const known *k)
     CHECK_OK(rsd_mat_alloc(RANK, N, &A));
     CHECK_OK(rsd_quantize(&nf2, W, &k->view, Wq, &stats, NULL));
     const rsd_init_task task = {
-        .W = W, .quantizer = &nf2, .known = &k->view, .rank = RANK, .damping = 1e-3, .seed = 1
+        .W = W, .quantizer = &nf2, .calibration = &k->view, .rank = RANK, .damping = 1e-3, .seed = 1
     };
     rsd_init_result result = { .Wq = kept, .B = B, .A = A };
     CHECK_OK(rsd_init_start(&init, &task, &result));

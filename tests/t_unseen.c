@@ -221,7 +221,7 @@ static void check_start(const rsd_init *init, rsd_mat W, pattern *unseen)
     CHECK_OK(rsd_spec_parse("int4", &quantizer));
     CHECK_OK(rsd_init_parse(init->name, &spec));
     const rsd_init_task task = {
-        .W = W, .quantizer = &quantizer, .known = &l.c, .rank = 4, .damping = 1e-3
+        .W = W, .quantizer = &quantizer, .calibration = &l.c, .rank = 4, .damping = 1e-3
     };
     rsd_init_result out = { .Wq = like(W) };
     CHECK_OK(rsd_mat_alloc(M, 4, &out.B));

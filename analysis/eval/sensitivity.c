@@ -139,7 +139,7 @@ static int replace(const run *r, const choice *c, rsd_mat W, rsd_mat Wq)
     RSD_TRY_DONE(rsd_mat_alloc(W.m, W.n, &C));
     const rsd_init_task task = { .W = W,
                                  .quantizer = c->spec,
-                                 .known = data,
+                                 .calibration = data,
                                  .rank = c->rank,
                                  .damping = r->job->damping,
                                  .seed = rsd_seed(r->job->seed, c->tensor->name) };

@@ -36,7 +36,7 @@ static rsd_init_task task_of(const layer_job *j, const layer_memory *w)
 {
     return (rsd_init_task){ .W = w->W,
                             .quantizer = j->spec,
-                            .known = w->any ? &w->calibration : NULL,
+                            .calibration = w->any ? &w->calibration : NULL,
                             .rank = w->B.n,
                             .damping = j->to->sweep->params->numbers.damping,
                             .seed = rsd_seed(j->to->run->seed, j->tensor->name) };

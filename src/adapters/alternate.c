@@ -8,7 +8,8 @@ int rsd_init_quantize(const rsd_init_task *task, rsd_mat X, rsd_init_result *out
 {
     rsd_packed_free(&out->packed);
     if (task->quantizer)
-        return rsd_quantize(task->quantizer, X, task->known, out->Wq, &out->stats, &out->packed);
+        return rsd_quantize(task->quantizer, X, task->calibration, out->Wq, &out->stats,
+                            &out->packed);
     rsd_mat_copy(X, out->Wq);
     out->stats = (rsd_quant_stats){ .bits_per_weight = 32, .sqnr_db = INFINITY };
     return RSD_OK;

@@ -61,7 +61,7 @@ static int check_shapes(const rsd_init_task *task, const rsd_init_result *out)
 
 static int check_calibration(const rsd_init_spec *spec, const rsd_init_task *task)
 {
-    const rsd_calibration *c = task->known;
+    const rsd_calibration *c = task->calibration;
     if (!c && spec->init->calibration == RSD_CALIBRATION_NEEDS)
         return RSD_FAIL(RSD_EUSAGE,
                         "%s needs a calibration: residuum calibrate, then "

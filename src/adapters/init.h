@@ -13,14 +13,14 @@
 #include <stdint.h>
 
 typedef struct {
-    rsd_mat W;                    /* m x n, the original; not changed */
-    const rsd_spec *quantizer;    /* NULL: not quantized, W_q = W (the control) */
-    const rsd_calibration *known; /* of this layer, or NULL */
-    const rsd_eigenaxes *H, *G;   /* of known's H and G, where many starts share them; NULL: are
-                                computed where needed */
-    size_t rank;                  /* 1 .. min(m,n) */
-    double damping;               /* of H and G, as a share of the mean eigenvalue */
-    uint64_t seed;                /* of this layer: rsd_seed(run's seed, tensor's name) */
+    rsd_mat W;                          /* m x n, the original; not changed */
+    const rsd_spec *quantizer;          /* NULL: not quantized, W_q = W (the control) */
+    const rsd_calibration *calibration; /* of this layer, or NULL */
+    const rsd_eigenaxes *H, *G; /* of the calibration's H and G, where many starts share them; NULL:
+                              are computed where needed */
+    size_t rank;                /* 1 .. min(m,n) */
+    double damping;             /* of H and G, as a share of the mean eigenvalue */
+    uint64_t seed;              /* of this layer: rsd_seed(run's seed, tensor's name) */
 } rsd_init_task;
 
 typedef struct {

@@ -148,13 +148,13 @@ static int correct_layer(run *r, size_t layer, rsd_slot slot, const double *fact
     const rsd_sequence_job *job = r->job;
     const rsd_mat W = weight_of(job->original, layer, slot);
     const rsd_moment *G = job->block ? job->block[layer].G[slot] : NULL;
-    const rsd_calibration known = { .m = W.m,
-                                    .n = W.n,
-                                    .H = r->H.second,
-                                    .G = G ? G->second : NULL,
-                                    .mean_abs = r->H.mean_abs,
-                                    .max_abs = r->H.max_abs,
-                                    .tokens = r->H.rows };
+    const rsd_calibration seen = { .m = W.m,
+                                   .n = W.n,
+                                   .H = r->H.second,
+                                   .G = G ? G->second : NULL,
+                                   .mean_abs = r->H.mean_abs,
+                                   .max_abs = r->H.max_abs,
+                                   .tokens = r->H.rows };
     int err = RSD_OK;
     rsd_mat target;
     RSD_TRY_DONE(rsd_mat_alloc(W.m, W.n, &target));
@@ -162,7 +162,7 @@ static int correct_layer(run *r, size_t layer, rsd_slot slot, const double *fact
         RSD_TRY_DONE(retarget(r, W, factor, target));
     else
         rsd_mat_copy(W, target);
-    RSD_TRY_DONE(job->correct(job->callback_context, layer, slot, target, &known,
+    RSD_TRY_DONE(job->correct(job->callback_context, layer, slot, target, &seen,
                               weight_of(job->current, layer, slot)));
 done:
     rsd_mat_free(&target);

@@ -25,11 +25,11 @@ typedef struct {
     size_t batch; /* windows a pass */
     double ridge; /* l as a share of the mean eigenvalue of E[x~ x~'], > 0 */
 
-    /* target: W', m x n.  known: H, mean_abs and max_abs of x~, G of the original where given.
-     * Puts the layer's corrected weight into W, the current model's own; leaves it where the layer
-     * is not to change. */
+    /* target: W', m x n.  calibration: H, mean_abs and max_abs of x~, G of the original where
+     * given. Puts the layer's corrected weight into W, the current model's own; leaves it where the
+     * layer is not to change. */
     int (*correct)(void *context, size_t layer, rsd_slot slot, rsd_mat target,
-                   const rsd_calibration *known, rsd_mat W);
+                   const rsd_calibration *calibration, rsd_mat W);
     bool (*stop)(void *context); /* asked before each pass; may be NULL */
     void *callback_context;
 } rsd_sequence_job;

@@ -1,7 +1,7 @@
 /* CALDERA.  min || (W - Q - C) H^(1/2) || over both, in turn; the best pair is kept.  Q is the
  * quantizer's: one that rounds with H, as LDLQ, is what the paper has.  Its Hadamard rotations and
  * quantized factors are not done. */
-#include "adapters/known_metric.h"
+#include "adapters/calibrated_weighting.h"
 
 typedef struct {
     size_t rounds;
@@ -23,7 +23,7 @@ static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 {
     const params *a = p;
     const rsd_alternation how = { .steps = a->rounds, .refit = true, .best = true };
-    return rsd_alternate_known(how, "caldera", RSD_VIEW_NONE, RSD_VIEW_FULL, task, out);
+    return rsd_alternate_calibrated(how, "caldera", RSD_VIEW_NONE, RSD_VIEW_FULL, task, out);
 }
 
 const rsd_init rsd_init_caldera = {

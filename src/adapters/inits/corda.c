@@ -1,7 +1,7 @@
 /* CorDA.  SVD(W H) = U S V', C = (r of its terms) H^-1, and W - C is quantized: the adapter is a
  * part of W, chosen by the data, not a correction.  The metric's half is H itself, not its root. */
 #include "adapters/alternate.h"
-#include "adapters/known_metric.h"
+#include "adapters/calibrated_weighting.h"
 
 typedef struct {
     int keep;
@@ -30,7 +30,8 @@ static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
     const params *a = p;
     int err = RSD_OK;
     rsd_alternation how = { .steps = 1, .from_weights = true };
-    RSD_TRY_DONE(rsd_known_metric(task, "corda", RSD_VIEW_NONE, RSD_VIEW_FULL, &how.metric));
+    RSD_TRY_DONE(
+        rsd_calibrated_weighting(task, "corda", RSD_VIEW_NONE, RSD_VIEW_FULL, &how.metric));
     for (size_t i = 0; i < how.metric.H.n && how.metric.H.root; i++)
         how.metric.H.root[i] *= how.metric.H.root[i];
     how.metric.bottom = a->keep == KEEP_BOTTOM;

@@ -2,7 +2,7 @@
  * it is not, qera_exact damps; here the eigenvalues below n eps_float of the largest are cut and
  * inverted to 0: the correction has no part outside the span of the data. */
 #include "adapters/alternate.h"
-#include "adapters/known_metric.h"
+#include "adapters/calibrated_weighting.h"
 
 #include <cblas.h>
 #include <float.h>
@@ -45,7 +45,8 @@ static int start(const void *params, const rsd_init_task *task, rsd_init_result 
     rsd_init_task undamped = *task;
     undamped.damping = 0;
     rsd_alternation how = { .steps = 1, .refit = true };
-    RSD_TRY_DONE(rsd_known_metric(&undamped, "eora", RSD_VIEW_NONE, RSD_VIEW_FULL, &how.metric));
+    RSD_TRY_DONE(
+        rsd_calibrated_weighting(&undamped, "eora", RSD_VIEW_NONE, RSD_VIEW_FULL, &how.metric));
     const bool singular = cut(&how.metric.H);
     RSD_TRY_DONE(rsd_alternate(&how, &undamped, out));
     if (singular) {

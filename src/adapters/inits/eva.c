@@ -2,7 +2,7 @@
  * inputs; the paper finds them batch by batch.  Its sharing out of ranks among layers is not an
  * initialisation's. */
 #include "adapters/alternate.h"
-#include "adapters/known_metric.h"
+#include "adapters/calibrated_weighting.h"
 
 #include <string.h>
 
@@ -11,7 +11,7 @@ static int start(const void *params, const rsd_init_task *task, rsd_init_result 
     (void)params;
     int err = RSD_OK;
     rsd_weighting metric;
-    RSD_TRY_DONE(rsd_known_metric(task, "eva", RSD_VIEW_NONE, RSD_VIEW_FULL, &metric));
+    RSD_TRY_DONE(rsd_calibrated_weighting(task, "eva", RSD_VIEW_NONE, RSD_VIEW_FULL, &metric));
     RSD_TRY_DONE(rsd_init_quantize(task, task->W, out));
     out->clamped = metric.H.clamped;
     for (size_t k = 0; k < out->A.m;

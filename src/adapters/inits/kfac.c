@@ -1,7 +1,7 @@
 /* KFAC.  To second order a residual R of one layer raises the loss by 1/2 tr(G R H R'), with the
  * layer's block of the Fisher matrix for the Hessian, factored as G x H.  The best rank-r
  * correction of that is C = G^(-1/2) SVD_r(G^(1/2) R H^(1/2)) H^(-1/2). */
-#include "adapters/known_metric.h"
+#include "adapters/calibrated_weighting.h"
 
 typedef struct {
     size_t steps;
@@ -23,7 +23,7 @@ static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 {
     const params *a = p;
     const rsd_alternation how = { .steps = a->steps, .refit = true, .best = a->steps > 1 };
-    return rsd_alternate_known(how, "kfac", RSD_VIEW_FULL, RSD_VIEW_FULL, task, out);
+    return rsd_alternate_calibrated(how, "kfac", RSD_VIEW_FULL, RSD_VIEW_FULL, task, out);
 }
 
 static const rsd_alias aliases[] = { { "k-fac", "" }, { 0 } };

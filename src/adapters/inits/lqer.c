@@ -4,7 +4,7 @@
  * the largest of the batches' means, and 1e-4 itself whatever the inputs' size; then it divides by
  * a number that cancels. */
 #include "adapters/alternate.h"
-#include "adapters/known_metric.h"
+#include "adapters/calibrated_weighting.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -35,10 +35,10 @@ static int start(const void *params, const rsd_init_task *task, rsd_init_result 
     (void)params;
     int err = RSD_OK;
     rsd_alternation how = { .steps = 1, .refit = true };
-    if (!task->known->mean_abs)
+    if (!task->calibration->mean_abs)
         return RSD_FAIL(RSD_EUSAGE, "lqer needs mean |x| of the layer's inputs, which the "
                                     "calibration does not hold");
-    RSD_TRY_DONE(scales(task->known, &how.metric.H));
+    RSD_TRY_DONE(scales(task->calibration, &how.metric.H));
     RSD_TRY_DONE(rsd_alternate(&how, task, out));
 done:
     rsd_metric_free(&how.metric);

@@ -2,7 +2,7 @@
  * means of the Fisher information F = E[g_W^2].  With the gradient of a weight g_i x_j, and g and x
  * independent, F is diag(G) diag(H)', and its means are those diagonals.  Starts from Q = 0, and
  * ends with the first step whose error is not lower. */
-#include "adapters/known_metric.h"
+#include "adapters/calibrated_weighting.h"
 
 typedef struct {
     size_t steps;
@@ -28,7 +28,7 @@ static int start(const void *p, const rsd_init_task *task, rsd_init_result *out)
 {
     const params *a = p;
     const rsd_alternation how = { .steps = a->steps, .from_weights = true, .stop = true };
-    return rsd_alternate_known(how, "lqlora", RSD_VIEW_DIAGONAL, RSD_VIEW_DIAGONAL, task, out);
+    return rsd_alternate_calibrated(how, "lqlora", RSD_VIEW_DIAGONAL, RSD_VIEW_DIAGONAL, task, out);
 }
 
 static const rsd_alias aliases[] = { { "lq-lora", "" }, { 0 } };

@@ -1,12 +1,13 @@
 /* QERA-approx.  S = diag(E[x^2])^(1/2), C = SVD_r(R S) S^-1: the least output error where inputs do
  * not correlate. */
-#include "adapters/known_metric.h"
+#include "adapters/calibrated_weighting.h"
 
 static int start(const void *params, const rsd_init_task *task, rsd_init_result *out)
 {
     (void)params;
     const rsd_alternation how = { .steps = 1, .refit = true };
-    return rsd_alternate_known(how, "qera_approx", RSD_VIEW_NONE, RSD_VIEW_DIAGONAL, task, out);
+    return rsd_alternate_calibrated(how, "qera_approx", RSD_VIEW_NONE, RSD_VIEW_DIAGONAL, task,
+                                    out);
 }
 
 static const rsd_alias aliases[] = { { "qera-approx", "" }, { 0 } };

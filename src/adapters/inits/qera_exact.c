@@ -1,11 +1,11 @@
 /* QERA-exact: the best correction for the output, C = SVD_r(R H^(1/2)) H^(-1/2). */
-#include "adapters/known_metric.h"
+#include "adapters/calibrated_weighting.h"
 
 static int start(const void *params, const rsd_init_task *task, rsd_init_result *out)
 {
     (void)params;
     const rsd_alternation how = { .steps = 1, .refit = true };
-    return rsd_alternate_known(how, "qera_exact", RSD_VIEW_NONE, RSD_VIEW_FULL, task, out);
+    return rsd_alternate_calibrated(how, "qera_exact", RSD_VIEW_NONE, RSD_VIEW_FULL, task, out);
 }
 
 static const rsd_alias aliases[] = { { "qera-exact", "" }, { 0 } };

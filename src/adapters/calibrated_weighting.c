@@ -1,4 +1,4 @@
-#include "adapters/known_metric.h"
+#include "adapters/calibrated_weighting.h"
 
 static int missing(const char *name, const char *what)
 {
@@ -14,10 +14,10 @@ static int side_of(const double *M, const rsd_eigenaxes *axes, rsd_view view, si
     return rsd_side_diagonal(M, n + 1, n, damping, out);
 }
 
-int rsd_known_metric(const rsd_init_task *task, const char *name, rsd_view G, rsd_view H,
-                     rsd_weighting *out)
+int rsd_calibrated_weighting(const rsd_init_task *task, const char *name, rsd_view G, rsd_view H,
+                             rsd_weighting *out)
 {
-    const rsd_calibration *c = task->known;
+    const rsd_calibration *c = task->calibration;
     *out = (rsd_weighting){ 0 };
     if (G != RSD_VIEW_NONE && !c->G)
         return missing(name, "G, the second moment of the outputs' gradients,");
@@ -31,11 +31,11 @@ int rsd_known_metric(const rsd_init_task *task, const char *name, rsd_view G, rs
     return H == RSD_VIEW_NONE ? RSD_OK : side_of(c->H, task->H, H, c->n, task->damping, &out->H);
 }
 
-int rsd_alternate_known(rsd_alternation how, const char *name, rsd_view G, rsd_view H,
-                        const rsd_init_task *task, rsd_init_result *out)
+int rsd_alternate_calibrated(rsd_alternation how, const char *name, rsd_view G, rsd_view H,
+                             const rsd_init_task *task, rsd_init_result *out)
 {
     int err = RSD_OK;
-    RSD_TRY_DONE(rsd_known_metric(task, name, G, H, &how.metric));
+    RSD_TRY_DONE(rsd_calibrated_weighting(task, name, G, H, &how.metric));
     RSD_TRY_DONE(rsd_alternate(&how, task, out));
 done:
     rsd_metric_free(&how.metric);
