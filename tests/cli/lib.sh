@@ -171,7 +171,7 @@ record() {
     {
         printf '%s\n' "== $section" "\$ $*"
         cat out
-        sed 's/^/! /' err
+        sed 's/^/! /; s/ $//' err
         echo "exit $status"
     } | sed "s|$RESIDUUM|residuum|g; s|$work|WORK|g; s|$srcdir|SRCDIR|g; $mask" >.shown
     cat .shown >>"$blessed"
