@@ -3,6 +3,7 @@
 . "$srcdir/tests/cli/lib.sh"
 tiny=$srcdir/tests/golden/transformers
 run="$RESIDUUM calibrate"
+mask="s/here; gpt_neox, .* have/here; ARCHITECTURES have/; $machine"
 
 tokens 38912 t.u16
 cat t.u16 t.u16 >tt.u16
@@ -15,15 +16,13 @@ ok 'a result file' $RESIDUUM export llama.h5 matrices
 says 'calibrated' 'matrices that analyze has not seen say so'
 [ ! -e llama.h5.part ] && [ ! -e llama.h5.tmp ]; result $? 'nothing is left beside it'
 
-ok 'before it starts' $run $tiny/gpt_neox --tokens t.u16 --context 8 --max-tokens 81 -o size.h5
-err_says 'MB in the file' 'it says the size of what is stored'
-err_says '8 layers, 16 moments' 'a fused layer has an H and a G of its own'
-ok 'shared inputs' $run $tiny/llama --tokens t.u16 --context 8 --max-tokens 81 -o size.h5
-err_says '14 layers, 22 moments' 'q k v share one H, and gate and up'
+shows 'a fused layer has an H and a G of its own' \
+    $run $tiny/gpt_neox --tokens t.u16 --context 8 --max-tokens 81 -o size.h5
+shows 'q k v share one H, and gate and up' \
+    $run $tiny/llama --tokens t.u16 --context 8 --max-tokens 81 -o size.h5
 
 cp llama.h5 before.h5
-ok 'the same again' $run $tiny/llama --tokens t.u16 --context 8 --max-tokens 81 -o llama.h5
-err_says '14 of 14 layers are calibrated already' 'is done already'
+shows 'the same again' $run $tiny/llama --tokens t.u16 --context 8 --max-tokens 81 -o llama.h5
 cmp -s llama.h5 before.h5; result $? 'and changes nothing'
 shows 'other options are refused' \
     $run $tiny/llama --tokens t.u16 --context 8 --max-tokens 161 -o llama.h5
@@ -37,12 +36,9 @@ shows 'another model of that name' \
 
 # some matrices first, the others after
 args="$tiny/llama --tokens t.u16 --context 8 --max-tokens 81 -o steps.h5"
-ok 'one matrix' $run $args --include '*.0.self_attn.k_proj.weight'
-err_says '1 layers, 2 moments' 'has its own H'
-ok 'the others' $run $args
-err_says '1 of 14 layers are calibrated already' 'leave it alone'
-ok 'none is missing then' $run $args
-err_says '14 of 14' 'all are there'
+shows 'one matrix' $run $args --include '*.0.self_attn.k_proj.weight'
+shows 'the others' $run $args
+shows 'none is missing then' $run $args
 
 # beside analyze: either may come first
 ok 'analyze after calibrate' $RESIDUUM analyze $tiny/llama -q int4:group=row --nulls none -o llama.h5
@@ -77,12 +73,10 @@ err_says '14 of 14 layers are calibrated already' 'is still there'
 $RESIDUUM export llama.h5 spectra >spectra.after
 cmp -s spectra.before spectra.after; result $? 'with its spectra'
 
-ok 'little memory' $run $tiny/llama --tokens t.u16 --context 8 --max-tokens 81 --precision f32 -o passes.h5 --memory 0.003
-err_says 'read 7 times' 'more passes over the tokens'
+shows 'little memory' $run $tiny/llama --tokens t.u16 --context 8 --max-tokens 81 --precision f32 -o passes.h5 --memory 0.003
 ok 'the empirical Fisher matrix' $run $tiny/llama --tokens t.u16 --context 8 --max-tokens 81 --empirical -o empirical.h5
 ok 'in bfloat16' $run $tiny/llama --tokens t.u16 --context 8 --max-tokens 81 --precision bf16 -o half.h5
-ok 'fewer tokens than channels' $run $tiny/llama --tokens t.u16 --context 8 --max-tokens 9 -o few.h5
-err_says 'some moments are singular' 'it says so'
+shows 'fewer tokens than channels' $run $tiny/llama --tokens t.u16 --context 8 --max-tokens 9 -o few.h5
 
 if [ -n "${RSD_SANITIZED-}" ]; then
     skip 'peak memory' 'sanitizers keep shadow memory'

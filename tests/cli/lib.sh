@@ -151,13 +151,13 @@ peak() { sed -n 's/^peak memory \([0-9]*\) MB.*/\1/p' err; }
 #     make check TESTS=tests/cli/SCRIPT.sh RSD_BLESS=1
 # writes the sections anew, and fails where they were others: read the difference.
 #
-# What a script hides by $mask: digits of sums whose order is the BLAS's, all digits but the first two
-# behind a point, memory, times.
-numbers='s/ *-\{0,1\}[0-9][0-9]*\.[0-9][0-9]*\(e[-+][0-9]*\)\{0,1\}/ #/g'
-digits='s/\(\.[0-9][0-9]\)[0-9]*/\1/g'
+# What a script hides by $mask: numbers whose last digits are the BLAS's, with their signs and columns;
+# of numbers with four digits or more all behind the second; times, memory, signs of rounding errors.
+numbers='s/ *[-+]\{0,1\} *[0-9][0-9]*\.[0-9][0-9]*\(e[-+][0-9]*\)\{0,1\}/ #/g; s/ *$//'
+digits='s/\(\.[0-9][0-9]\)[0-9][0-9][0-9]*/\1/g'
 machine='s/\(counts\|takes\|process\) [0-9.]* MB/\1 # MB/g; s/in [0-9.]* s\>/in # s/
     s/[0-9.]* tokens\/s/# tokens\/s/; s/residuum [0-9.]*, [-0-9]*T[0-9:]*Z/residuum VERSION, DATE/
-    s/sha256 [0-9a-f]*/sha256 #/'
+    s/sha256 [0-9a-f]*/sha256 #/; s/[0-9]* of \([0-9]* eigenvalues clamped\)/# of \1/'
 exact=$srcdir/tests/cli/$(basename "$0" .sh).exact
 blessed=$work/.blessed
 mask=
@@ -171,7 +171,7 @@ record() {
     {
         printf '%s\n' "== $section" "\$ $*"
         cat out
-        sed 's/^/! /' err
+        sed 's/^/! /; s/ $//' err
         echo "exit $status"
     } | sed "s|$RESIDUUM|residuum|g; s|$work|WORK|g; s|$srcdir|SRCDIR|g; $mask" >.shown
     cat .shown >>"$blessed"
