@@ -120,6 +120,17 @@ static void close_sweep(sweep *s)
 
 /* ---- the sweep ---- */
 
+/* A run that failed leaves its row and the curves so far; losses and layers may be half done. */
+static void drop_unfinished(outcome *o)
+{
+    double **const losses[] = { &o->init, &o->trained, &o->merged };
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+        free(*losses[i]);
+        *losses[i] = NULL;
+    }
+    measured_layers_free(&o->layers);
+}
+
 /* Record what came of it; only what concerns the whole sweep is an error. */
 static int finish_one(const sweep *s, parts *kept, const recover_run *run, int err, outcome *o)
 {
@@ -137,6 +148,7 @@ static int finish_one(const sweep *s, parts *kept, const recover_run *run, int e
         snprintf(message, sizeof message, "%s", rsd_errmsg());
         RSD_TRY(rsd_copy_text("failed", &o->row.status));
         RSD_TRY(rsd_copy_text(message, &o->row.message));
+        drop_unfinished(o);
     } else if (s->params->numbers.steps == 0)
         console_detail("%s: loss %.5f -> %.5f", run->name, o->row.loss_q, o->row.loss_init);
     else
