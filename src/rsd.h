@@ -1,7 +1,11 @@
 /* The library: every public header, in the order the data flow through them.
  *
  * A program that computes spectra calls gsl_set_error_handler_off() before anything else: GSL ends
- * the process at an error otherwise, and the library reports it. */
+ * the process at an error otherwise, and the library reports it.
+ *
+ * A program that handles signals blocks them in the threads that call the library, before the first
+ * call, so that threads which the library starts inherit that.  A thread in a product compiled by
+ * oneDNN may have its stack pointer on the heap, where a handler's frame overwrites numbers. */
 #ifndef RSD_H
 #define RSD_H
 

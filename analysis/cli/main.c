@@ -61,11 +61,11 @@ static int exit_status(const rsd_command *c, int err)
 
 static int start(const rsd_command *c, rsd_common *params, const rsd_arguments *arguments)
 {
+    RSD_TRY(stop_install());
     console_init(params->quiet ? -1 : (int)params->verbose);
     rsd_par_init(params->threads);
     if (c->common & RSD_TAKES_THREADS)
         console_detail("threads: %zu", rsd_par_threads());
-    stop_install();
     return c->run(params, arguments);
 }
 

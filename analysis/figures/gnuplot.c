@@ -215,20 +215,37 @@ static int put_input(const gnuplot_pool *pool, const page *p, job *j)
     return RSD_OK;
 }
 
+/* Its three files, and signals as if it were started by hand. */
+static int arrange(const job *j, posix_spawn_file_actions_t *files, posix_spawnattr_t *how)
+{
+    sigset_t blocked;
+    stop_child_mask(&blocked);
+    int bad = posix_spawnattr_setsigmask(how, &blocked);
+    if (!bad)
+        bad = posix_spawnattr_setflags(how, POSIX_SPAWN_SETSIGMASK);
+    if (!bad)
+        bad = posix_spawn_file_actions_adddup2(files, fileno(j->input), STDIN_FILENO);
+    if (!bad)
+        bad = posix_spawn_file_actions_adddup2(files, fileno(j->picture.stream), STDOUT_FILENO);
+    if (!bad)
+        bad = posix_spawn_file_actions_adddup2(files, fileno(j->messages), STDERR_FILENO);
+    return bad;
+}
+
 static int spawn(char *script, job *j)
 {
     posix_spawn_file_actions_t files;
+    posix_spawnattr_t how;
     char *argv[] = { "gnuplot", "--default-settings", "/dev/stdin", script, NULL };
     int bad = posix_spawn_file_actions_init(&files);
     if (!bad) {
-        bad = posix_spawn_file_actions_adddup2(&files, fileno(j->input), STDIN_FILENO);
-        if (!bad)
-            bad =
-                posix_spawn_file_actions_adddup2(&files, fileno(j->picture.stream), STDOUT_FILENO);
-        if (!bad)
-            bad = posix_spawn_file_actions_adddup2(&files, fileno(j->messages), STDERR_FILENO);
-        if (!bad)
-            bad = posix_spawnp(&j->pid, argv[0], &files, NULL, argv, environ);
+        bad = posix_spawnattr_init(&how);
+        if (!bad) {
+            bad = arrange(j, &files, &how);
+            if (!bad)
+                bad = posix_spawnp(&j->pid, argv[0], &files, &how, argv, environ);
+            posix_spawnattr_destroy(&how);
+        }
         posix_spawn_file_actions_destroy(&files);
     }
     if (!bad)
