@@ -23,7 +23,6 @@ case \$FAKE in
     fail) head -c \$((size / 2)) '$work/whole'; echo 'no font today' >&2; exit 1 ;;
     mute) exit 1 ;;
     dead) head -c 10 '$work/whole'; kill -9 \$\$ ;;
-    term) kill -TERM \$\$ ;;
     fine) cat '$work/whole' ;;
 esac
 END
@@ -51,7 +50,16 @@ fails 1 'bytes behind its IEND chunk' 'png, and then some' draw more png
 fails 1 'gnuplot failed: no font today' 'gnuplot fails and says why' draw fail svg
 fails 1 'it gave no reason' 'gnuplot fails and says nothing' draw mute svg
 fails 1 'signal 9' 'gnuplot dies' draw dead svg
-fails 1 'signal 15' 'and can be stopped' draw term svg
+# Not through a shell, which may open what is blocked.
+if perl=$(command -v perl); then
+    mv bin/gnuplot bin/fake
+    printf '#!%s\nkill "TERM", $$;\n' "$perl" >bin/gnuplot
+    chmod +x bin/gnuplot
+    fails 1 'signal 15' 'gnuplot can be stopped' draw fine svg
+    mv bin/fake bin/gnuplot
+else
+    skip 'gnuplot can be stopped' 'no perl'
+fi
 [ -z "$(ls -A out.d)" ]; result $? 'nothing is left of any'
 
 cp good.png out.d/$name.png
