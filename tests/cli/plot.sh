@@ -39,8 +39,16 @@ for f in $figures; do
     head -c 4 png/$f.png | tail -c 3 | grep -q PNG && tail -c 12 png/$f.png | grep -q IEND
     result $? "$f.png is whole"
 done
-[ "$(ls png/*.png | wc -l)" -eq "$(echo $figures | wc -w)" ]; result $? 'and no other picture'
-[ "$(ls png/*.tsv | wc -l)" -eq "$(echo $figures | wc -w)" ]; result $? 'each with its table'
+# drawn FOLDER FORMAT COUNT: so many pictures, of the figures that this test knows
+known='cumulative energy spectrum rank_error layers quantizers families recovery recovery_rank frontier
+prediction sensitivity subspaces data_rank'
+drawn() {
+    for figure in $known; do ls $1 | grep "^$figure-.*\.$2\$"; done >pictures
+    [ "$(wc -l <pictures)" -eq $3 ]
+}
+count=$(echo $figures | wc -w)
+drawn png png $count; result $? 'and no other picture'
+drawn png tsv $count; result $? 'each with its table'
 ok 'every figure as pdf' $RESIDUUM plot m.h5 -o pdf --format pdf --quiet
 for f in $figures; do
     head -c 5 pdf/$f.pdf | grep -q '%PDF-' && tail -c 16 pdf/$f.pdf | grep -q '%%EOF' || echo $f
@@ -129,7 +137,7 @@ text spectrum-deep-other-int4.svg 'layer 0'
 text spectrum-deep-other-int4.svg 'layer 39'
 analyze w=synthetic:rows=16,cols=16,noise=1 --control 0 -o w.h5
 ok 'without any quantizer what can be drawn is' $RESIDUUM plot w.h5 -o w
-[ "$(ls w | wc -l)" -eq 4 ]; result $? 'four figures'
+drawn w png 4; result $? 'four figures'
 grep -qF 'nothing for figure rank_error' err; result $? 'and the others are named'
 shows 'unless asked for by name' $RESIDUUM plot w.h5 quantizers -o w
 analyze t=synthetic:rows=64,cols=64,noise=1 --top 5 --method krylov -q int4 --control 0 -o t.h5
