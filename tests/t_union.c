@@ -137,6 +137,31 @@ static void members_join_and_spectra_stay(void **state)
     CHECK_OK(rsd_store_close(s));
 }
 
+/* Whichever model was finished first, they come as the order's matrices do. */
+static void models_come_in_the_order(void **state)
+{
+    static const char *const order[] = { "/models/b/matrices/t", "/models/a/matrices/t" };
+    static const char *const file[] = { "first.h5", "second.h5" }, *const model[] = { "a", "b" };
+    const union_order o = { order, 2, false };
+    rsd_names names;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        rsd_store *s = create(file[i]);
+        put_model(s, model[i], "aaaa");
+        put_matrix(s, order[1 - i], "ok", "new");
+        CHECK_OK(rsd_store_close(s));
+    }
+    const char *const sources[] = { NULL, in_scratch(file[0]), in_scratch(file[1]) };
+    rsd_store *to = create("ordered.h5");
+    CHECK_OK(union_write(sources, 3, &(union_forget){ 0 }, &o, to));
+    CHECK_OK(rsd_store_names(to, "/models", &names));
+    assert_int_equal(names.count, 2);
+    assert_string_equal(names.name[0], "b");
+    assert_string_equal(names.name[1], "a");
+    rsd_names_free(&names);
+    CHECK_OK(rsd_store_close(to));
+}
+
 /* What calibrate knows of a matrix does not hide that it was analyzed. */
 static void calibrated_yields(void **state)
 {
@@ -222,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_join_and_spectra_stay),
+        cmocka_unit_test(models_come_in_the_order),
         cmocka_unit_test(calibrated_yields),
         cmocka_unit_test(force_forgets_what_the_command_writes),
         cmocka_unit_test(other_weights_are_refused_or_replace),
