@@ -945,8 +945,21 @@ static void cut_files(void **state)
     }
 }
 
-/* One bit turned over at a time.  The heaps of texts ("GCOL") are left alone: they have no
- * checksum, and HDF5 1.10.8 itself crashes on some of them (H5HG_read). */
+/* Of each object in a heap of texts the index: HDF5 1.10.8 itself crashes where one is missing. */
+static void spare_indices(const unsigned char *heap, size_t size, unsigned char *spared)
+{
+    for (size_t at = 16; size - at >= 16;) {
+        uint64_t bytes;
+        memcpy(&bytes, heap + at + 8, sizeof bytes);
+        spared[at] = spared[at + 1] = 1;
+        if (!heap[at] && !heap[at + 1])
+            break;
+        at += 16 + (bytes + 7) / 8 * 8;
+    }
+}
+
+/* One bit turned over at a time; in the heaps of texts ("GCOL"), which have no checksum, each bit
+ * of their sizes. */
 static void flipped_bits(void **state)
 {
     (void)state;
@@ -961,7 +974,7 @@ static void flipped_bits(void **state)
             continue;
         memcpy(&size, all + i + 8, sizeof size);
         assert_true(size <= n - i);
-        memset(spared + i, 1, size);
+        spare_indices(all + i, size, spared + i);
     }
     for (size_t i = 0; i < n; i += 127) {
         if (spared[i])

@@ -105,6 +105,10 @@ typedef struct {
 RSD_CHECK int rsd_store_create(rsd_store *s, const char *path, const rsd_dataset_info *info,
                                hid_t *out);
 
+/* Are the heaps of texts whole in the file at path?  Errors: RSD_EFORMAT with the place; RSD_EIO.
+ */
+RSD_CHECK int rsd_store_check_heaps(const char *path);
+
 /* Attributes of an open object. */
 RSD_CHECK int rsd_store_put(const rsd_store *s, const char *path, hid_t object, const char *name,
                             hid_t type, hid_t memory_type, hid_t space, const void *value);

@@ -104,6 +104,7 @@ static int open_file(rsd_store *s, hid_t access)
         return RSD_FAIL(RSD_EFORMAT, "%s: not an HDF5 file", s->path);
     if (s->file < 0)
         return STORE_FAIL(s, "open", "");
+    RSD_TRY(rsd_store_check_heaps(s->path));
     int err =
         rsd_store_has(s, "/", "format") ? rsd_store_get_text(s, "/", "format", &format) : RSD_OK;
     if (!err && (!format || strcmp(format, "residuum") != 0))
