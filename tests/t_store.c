@@ -996,6 +996,32 @@ static void flipped_bits(void **state)
     assert_true(opened > 20);
 }
 
+/* A size that leaves its heap, of every object there is: HDF5 would read beyond it. */
+static void heaps_that_lie(void **state)
+{
+    (void)state;
+    static unsigned char all[1 << 16], objects[1 << 16];
+    size_t tried = 0;
+    CHECK_OK(write_sample(at("a.h5")));
+    const size_t n = slurp(at("a.h5"), all, sizeof all);
+    for (size_t i = 0; i + 16 < n; i++) {
+        uint64_t size;
+        memcpy(&size, all + i + 8, sizeof size);
+        if (memcmp(all + i, "GCOL", 4) == 0)
+            spare_indices(all + i, size, objects + i);
+    }
+    for (size_t i = 0; i + 16 < n; i++) {
+        if (!objects[i] || !objects[i + 1])
+            continue;
+        all[i + 14] ^= 0x10; /* of the size, behind the index, two counts and four zeros */
+        spill(at("lie.h5"), all, n);
+        all[i + 14] ^= 0x10;
+        refuses("lie.h5", RSD_EFORMAT, "damaged: the texts at byte");
+        tried++;
+    }
+    assert_true(tried > 5);
+}
+
 /* HDF5 prints its errors unless each thread tells it not to. */
 static void *fail_in_thread(void *arg)
 {
@@ -1069,6 +1095,7 @@ int main(void)
         TEST(full_disk),
         TEST(cut_files),
         TEST(flipped_bits),
+        TEST(heaps_that_lie),
         TEST(silence),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
