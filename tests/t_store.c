@@ -1014,9 +1014,9 @@ static void heaps_that_lie(void **state)
         if (!objects[i] || !objects[i + 1])
             continue;
         all[i + 14] ^= 0x10; /* of the size, behind the index, two counts and four zeros */
-        spill(at("lie.h5"), all, n);
+        spill(at("bad.h5"), all, n);
         all[i + 14] ^= 0x10;
-        refuses("lie.h5", RSD_EFORMAT, "damaged: the texts at byte");
+        refuses("bad.h5", RSD_EFORMAT, "damaged: the texts at byte");
         tried++;
     }
     assert_true(tried > 5);
