@@ -65,8 +65,8 @@ static void specs_take_capitals_and_hint(void **state)
     CHECK_OK(rsd_spec_parse("NF4:Block=32", &a));
     CHECK_OK(rsd_spec_parse("nf4:block=32", &b));
     assert_string_equal(a.text, b.text);
-    CHECK_FAILS(rsd_spec_parse("nf5", &a), RSD_EUSAGE, "did you mean 'nf4'?");
-    CHECK_FAILS(rsd_spec_parse("Q4_K_M", &a), RSD_EUSAGE, "mix of types over a file");
+    CHECK_FAILS(rsd_spec_parse("nf5", &a), RSD_ENOTFOUND, "did you mean 'nf4'?");
+    CHECK_FAILS(rsd_spec_parse("Q4_K_M", &a), RSD_ENOTFOUND, "mix of types over a file");
     CHECK_FAILS(rsd_spec_parse("nf4:blok=32", &a), RSD_EUSAGE, "did you mean 'block'?");
     rsd_init_spec i;
     CHECK_OK(rsd_init_parse("loftQ", &i));
@@ -107,7 +107,7 @@ static void no_key_is_a_name(void **state)
     rsd_init_spec init;
     for (const rsd_quantizer *const *q = rsd_quantizers; *q; q++)
         for (const rsd_opt *o = (*q)->options; o && o->name; o++)
-            assert_int_equal(rsd_spec_parse(o->name, &spec), RSD_EUSAGE);
+            assert_int_equal(rsd_spec_parse(o->name, &spec), RSD_ENOTFOUND);
     for (const rsd_init *const *i = rsd_inits; *i; i++)
         for (const rsd_opt *o = (*i)->options; o && o->name; o++)
             assert_int_equal(rsd_init_parse(o->name, &init), RSD_ENOTFOUND);
