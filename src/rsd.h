@@ -65,6 +65,7 @@
 #include "spectra/metrics.h"
 #include "spectra/nulls.h"
 #include "spectra/powerlaw.h"
+#include "spectra/separable.h"
 #include "spectra/serial.h"
 #include "spectra/verdict.h"
 #include "spectra/weighting.h"
