@@ -67,6 +67,7 @@
 #include "spectra/powerlaw.h"
 #include "spectra/separable.h"
 #include "spectra/serial.h"
+#include "spectra/variance_profile.h"
 #include "spectra/verdict.h"
 #include "spectra/weighting.h"
 

@@ -21,7 +21,7 @@
 #include <stdlib.h>
 
 #define PRECISION 1e-9 /* of d */
-#define FLOOR     1e-5 /* steps below it that shrink no more are rounding */
+#define FLOOR     1e-3 /* steps below it that shrink no more are rounding */
 #define INSIDE    1e-7 /* Im d/|d| of a fixed point that is not on the axis, */
 #define EDGE      1e-4 /* and of one that is surely none of its false ones beside it */
 enum { STEPS = 30, SUBSTITUTIONS = 10000 };

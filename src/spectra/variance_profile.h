@@ -1,0 +1,36 @@
+/* What a residual's spectrum would be if its signs were random, in any weighting, without a draw.
+ *
+ * With signs drawn, R_ij are independent with variances R_ij^2.  Seen through G and H their first
+ * moments are known exactly: with a_i = sum_j R_ij^2 H_jj and b_j = sum_i G_ii R_ij^2,
+ *
+ *     E YY' = G^1/2 diag(a) G^1/2,  E Y'Y = H^1/2 diag(b) H^1/2,  E ||Y||^2 = sum_i G_ii a_i,
+ *
+ * Y = G^1/2 (R o signs) H^1/2.  The spectrum taken for it is that of separable noise (separable.h)
+ * with these moments: g and h are the eigenvalues of A^1/2 G A^1/2 and B^1/2 H B^1/2.  For a
+ * profile a_i b_j that is exact as the matrix grows, and its energy is exact for any.  A profile
+ * that is no product differs by less than one would think, since a sum over a row or column feels
+ * little of how it is spread. */
+#ifndef RSD_SPECTRA_VARIANCE_PROFILE_H
+#define RSD_SPECTRA_VARIANCE_PROFILE_H
+
+#include "err.h"
+#include "mat.h"
+
+/* A symmetric positive semidefinite matrix M + shift I; M[n*n] NULL: the identity alone. */
+typedef struct {
+    const double *M;
+    double shift;
+} rsd_profile_weight;
+
+/* The expected spectrum of R with random signs between G^1/2 and H^1/2, d = min(m,n).
+ *
+ *   in   R        m x n, finite
+ *        G, H     of order m and n
+ *   out  s[d], sum[d], energy[d], *total   as rsd_separable_curves has them; each may be NULL
+ *
+ * Memory: max(m,n)^2 doubles where there is G or H.  Threads: the BLAS's.
+ * Errors: RSD_EDOM for what is not finite, or diagonals below 0; RSD_ENOMEM; RSD_ECONV. */
+RSD_CHECK int rsd_variance_profile_curves(rsd_mat R, rsd_profile_weight G, rsd_profile_weight H,
+                                          double *s, double *sum, double *energy, double *total);
+
+#endif
