@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALGORITHM = 2 }; /* raised when the same options give other numbers */
+enum { ALGORITHM = 3 }; /* raised when the same options give other numbers */
 
 static const analyze_params defaults = {
     .numbers = { .method = RSD_METHOD_AUTO,
@@ -19,7 +19,7 @@ static const analyze_params defaults = {
                  .excess_rank = 16,
                  .tolerance = 1e-6,
                  .damping = 1e-3,
-                 .nulls = "sign_flip,marchenko_pastur" },
+                 .nulls = "variance_profile,marchenko_pastur" },
     .control = 4,
 };
 
@@ -60,7 +60,8 @@ static const rsd_opt options[] = {
     SELECT_OPTIONS(AT(select)),
     NUMBER_ROWS(AT(numbers)),
     { "nulls", 0, RSD_OPT_STRING, AT(numbers.nulls), 0, 0, "LIST",
-      "null models of R: sign_flip, permuted, marchenko_pastur, or none" },
+      "null models of R: variance_profile, which is sign_flip in closed form, and sign_flip, each in "
+      "every metric that R is seen in; permuted and marchenko_pastur, of R alone; or none" },
     { "calibration", 0, RSD_OPT_STRING, AT(calibration), 0, 0, "FILE.h5",
       "add R in the metrics of this file's H and G: RdH, RH, GR, GRH (from calibrate)" },
     { "control", 0, RSD_OPT_SIZE, AT(control), 0, 64, "RANK",
@@ -84,8 +85,9 @@ static int parse_nulls(const char *text, bool null[RSD_NULLS])
         if (n == RSD_NULLS)
             return RSD_FAIL(
                 RSD_EUSAGE,
-                "--nulls: no null '%.*s'; sign_flip, permuted, marchenko_pastur or none", (int)len,
-                p);
+                "--nulls: no null '%.*s'; variance_profile, sign_flip, permuted, marchenko_pastur "
+                "or none",
+                (int)len, p);
         null[n] = true;
         p += len + (p[len] == ',');
     }

@@ -131,24 +131,43 @@ static void relate(const work *w, const rsd_quant_stats *stats, quantized *q)
                                     q->r.record.metrics.mp_edge, &rel->leak_strength);
 }
 
-/* Energy share of R at rank r minus the null's. */
-static void excess(const work *w, quantized *q)
+/* What a null says of R in a weighting: its energy share at rank r beyond the null's, and their
+ * energies. */
+static void compare_to_null(rsd_null null, const null_curves *c, measured *seen)
 {
-    const rsd_spectrum *s = &q->r.spectrum;
-    result_relation *rel = &q->r.record.relation;
-    size_t r = w->item->options->excess_rank;
-    r = r < s->count ? r : s->count;
-    if (r == 0 || !(s->sumsq > 0))
-        return;
-    rel->excess_rank = (double)r;
+    const rsd_spectrum *s = &seen->spectrum;
+    result_relation *rel = &seen->record.relation;
+    const double beyond = rsd_excess(s->s, s->count, s->sumsq, c->energy, (size_t)rel->excess_rank);
     double *const out[RSD_NULLS] = {
         [RSD_NULL_SIGN_FLIP] = &rel->excess_sign_flip,
+        [RSD_NULL_VARIANCE_PROFILE] = &rel->excess_variance_profile,
         [RSD_NULL_PERMUTED] = &rel->excess_permuted,
         [RSD_NULL_MARCHENKO_PASTUR] = &rel->excess_marchenko_pastur,
     };
-    for (int n = 0; n < RSD_NULLS; n++)
-        if (q->null[n].count)
-            *out[n] = rsd_excess(s->s, s->count, s->sumsq, q->null[n].energy, r);
+    *out[null] = beyond;
+    if (!rsd_null_is_weighted(null))
+        return;
+    rel->null_energy_ratio = c->energy_total > 0 ? s->sumsq / c->energy_total : NAN;
+    if (null == RSD_NULL_SIGN_FLIP && c->draws > 1) {
+        const double draws = (double)c->draws;
+        rel->excess_error = c->spread / sqrt(draws);
+        rel->excess_z = beyond / (c->spread * sqrt(1 + 1 / draws));
+    }
+}
+
+static void excess(const work *w, quantized *q)
+{
+    const size_t rank = w->item->options->excess_rank;
+    for (rsd_weighting_kind k = RSD_WEIGHTING_NONE; k < RSD_WEIGHTINGS; k++) {
+        measured *seen = k == RSD_WEIGHTING_NONE ? &q->r : &q->seen[k];
+        const rsd_spectrum *s = &seen->spectrum;
+        if (s->count == 0 || !(s->sumsq > 0))
+            continue;
+        seen->record.relation.excess_rank = (double)(rank < s->count ? rank : s->count);
+        for (int n = 0; n < RSD_NULLS; n++)
+            if (q->null[n][k].count)
+                compare_to_null((rsd_null)n, &q->null[n][k], seen);
+    }
 }
 
 static int measure_seen(work *w, const char *spec, quantized *q)
@@ -161,9 +180,36 @@ static int measure_seen(work *w, const char *spec, quantized *q)
     return RSD_OK;
 }
 
-static int measure_quantized(work *w, const wq_origin *origin, quantized *q)
+static int measure_nulls(work *w, const wq_origin *origin, quantized *q)
 {
     const measure_options *o = w->item->options;
+    const null_request request = { .tensor = w->item->tensor->name,
+                                   .spec = origin->text,
+                                   .draws = o->null_draws,
+                                   .seed = o->seed,
+                                   .rank = o->excess_rank,
+                                   .opts = spectrum_options(w, origin->text, "null",
+                                                            vectors_of(o, SPECTRUM_R)),
+                                   .roots = &w->roots,
+                                   .seen = w->seen };
+    if (o->null[RSD_NULL_MARCHENKO_PASTUR])
+        RSD_TRY(null_quadrature(&request, &q->r.spectrum, q->null[RSD_NULL_MARCHENKO_PASTUR]));
+    if (o->null[RSD_NULL_VARIANCE_PROFILE])
+        RSD_TRY(null_profile(&request, w->R, q->null[RSD_NULL_VARIANCE_PROFILE]));
+    /* Signs are flipped in place: flips of flips are as random.  Permuting needs R as it was. */
+    if (o->null[RSD_NULL_SIGN_FLIP])
+        RSD_TRY(null_draws(&request, RSD_NULL_SIGN_FLIP, w->R, q->null[RSD_NULL_SIGN_FLIP]));
+    if (o->null[RSD_NULL_PERMUTED]) {
+        rsd_quant_stats stats;
+        RSD_TRY(measure_wq(w, origin, &stats));
+        rsd_mat_sub(w->W, w->Wq, w->R);
+        RSD_TRY(null_draws(&request, RSD_NULL_PERMUTED, w->R, q->null[RSD_NULL_PERMUTED]));
+    }
+    return RSD_OK;
+}
+
+static int measure_quantized(work *w, const wq_origin *origin, quantized *q)
+{
     const char *spec = origin->text;
     rsd_quant_stats stats;
     RSD_TRY(measure_wq(w, origin, &stats));
@@ -175,22 +221,7 @@ static int measure_quantized(work *w, const wq_origin *origin, quantized *q)
     if (w->roots.n)
         RSD_TRY(measure_seen(w, spec, q));
 
-    const null_request request = { .tensor = w->item->tensor->name,
-                                   .spec = spec,
-                                   .draws = o->null_draws,
-                                   .seed = o->seed,
-                                   .opts = spectrum_options(w, spec, "null",
-                                                            vectors_of(o, SPECTRUM_R)) };
-    /* Signs are flipped in place: flips of flips are as random.  Permuting needs R as it was. */
-    if (o->null[RSD_NULL_MARCHENKO_PASTUR])
-        RSD_TRY(null_quadrature(&request, &q->r.spectrum, &q->null[RSD_NULL_MARCHENKO_PASTUR]));
-    if (o->null[RSD_NULL_SIGN_FLIP])
-        RSD_TRY(null_draws(&request, RSD_NULL_SIGN_FLIP, w->R, &q->null[RSD_NULL_SIGN_FLIP]));
-    if (o->null[RSD_NULL_PERMUTED]) {
-        RSD_TRY(measure_wq(w, origin, &stats));
-        rsd_mat_sub(w->W, w->Wq, w->R);
-        RSD_TRY(null_draws(&request, RSD_NULL_PERMUTED, w->R, &q->null[RSD_NULL_PERMUTED]));
-    }
+    RSD_TRY(measure_nulls(w, origin, q));
     excess(w, q);
     return RSD_OK;
 }
@@ -288,7 +319,8 @@ done:
         for (int k = 0; k < RSD_WEIGHTINGS; k++)
             rsd_spectrum_free(&w.q[i].seen[k].spectrum);
         for (int n = 0; n < RSD_NULLS; n++)
-            null_curves_free(&w.q[i].null[n]);
+            for (int k = 0; k < RSD_WEIGHTINGS; k++)
+                null_curves_free(&w.q[i].null[n][k]);
     }
     rsd_spectrum_free(&w.w.spectrum);
     free(w.q);

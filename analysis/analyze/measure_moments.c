@@ -1,4 +1,4 @@
-/* R in the weightings of H and G. */
+/* R in the weightings of H and G, and what its nulls are seen through. */
 #include "analyze/measure_moments.h"
 
 #include "linalg/roots.h"
@@ -22,6 +22,14 @@ static int copy_of(const double *x, size_t n, double **out)
     return RSD_OK;
 }
 
+static rsd_profile_weight damped(const double *M, size_t n, double damping)
+{
+    double trace = 0;
+    for (size_t i = 0; i < n; i++)
+        trace += M[i * n + i];
+    return (rsd_profile_weight){ M, damping * trace / (double)n };
+}
+
 int moment_roots_make(const rsd_calibration *c, double damping, const char *name, moment_roots *out)
 {
     size_t clamped;
@@ -38,6 +46,8 @@ int moment_roots_make(const rsd_calibration *c, double damping, const char *name
     RSD_TRY(rsd_root(out->root_h, c->n, damping, &clamped));
     RSD_TRY(rsd_root(out->root_g, c->m, damping, &out->clamped));
     out->clamped += clamped;
+    out->h = damped(c->H, c->n, damping);
+    out->g = damped(c->G, c->m, damping);
     return RSD_OK;
 }
 
@@ -49,12 +59,23 @@ void moment_roots_free(moment_roots *r)
     r->diagonal = r->root_h = r->root_g = NULL;
 }
 
+static bool takes_g(rsd_weighting_kind k) { return k == RSD_WEIGHTING_G || k == RSD_WEIGHTING_GH; }
+
+static bool takes_h(rsd_weighting_kind k) { return k == RSD_WEIGHTING_H || k == RSD_WEIGHTING_GH; }
+
+void moment_weights(const moment_roots *r, rsd_weighting_kind weighting, rsd_profile_weight *G,
+                    rsd_profile_weight *H)
+{
+    const rsd_profile_weight none = { 0 };
+    *G = takes_g(weighting) ? r->g : none;
+    *H = takes_h(weighting) ? r->h : none;
+}
+
 int moment_apply(const moment_roots *r, rsd_weighting_kind weighting, rsd_mat R, rsd_mat out)
 {
-    const bool g = weighting == RSD_WEIGHTING_G || weighting == RSD_WEIGHTING_GH;
     if (weighting != RSD_WEIGHTING_DIAG_H)
-        return rsd_between(g ? r->root_g : NULL, R, weighting == RSD_WEIGHTING_G ? NULL : r->root_h,
-                           out);
+        return rsd_between(takes_g(weighting) ? r->root_g : NULL, R,
+                           takes_h(weighting) ? r->root_h : NULL, out);
     rsd_scale_columns(R, r->diagonal, out);
     return RSD_OK;
 }

@@ -96,6 +96,17 @@ done:
     return err;
 }
 
+static int put_nulls(rsd_store *store, const quantized *q)
+{
+    for (int n = 0; n < RSD_NULLS; n++)
+        for (rsd_weighting_kind k = RSD_WEIGHTING_NONE; k < RSD_WEIGHTINGS; k++) {
+            const measured *seen = k == RSD_WEIGHTING_NONE ? &q->r : &q->seen[k];
+            if (q->null[n][k].count)
+                RSD_TRY(null_write(store, &seen->record, (rsd_null)n, &q->null[n][k]));
+        }
+    return RSD_OK;
+}
+
 int measure_fill(rsd_store *store, void *context)
 {
     const work *w = context;
@@ -113,9 +124,7 @@ int measure_fill(rsd_store *store, void *context)
         RSD_TRY_DONE(put_measured(store, w, &q->r, &rows));
         for (rsd_weighting_kind k = RSD_WEIGHTING_DIAG_H; w->roots.n && k < RSD_WEIGHTINGS; k++)
             RSD_TRY_DONE(put_seen(store, w, &q->seen[k], &rows));
-        for (int n = 0; n < RSD_NULLS; n++)
-            if (q->null[n].count)
-                RSD_TRY_DONE(null_write(store, &q->r.record, (rsd_null)n, &q->null[n]));
+        RSD_TRY_DONE(put_nulls(store, q));
     }
     err = spectra_write(&rows, store);
 done:

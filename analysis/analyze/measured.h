@@ -17,7 +17,7 @@ typedef struct {
 typedef struct {
     measured wq, r;
     measured seen[RSD_WEIGHTINGS]; /* R in each weighting but none, which is r */
-    null_curves null[RSD_NULLS];
+    null_curves null[RSD_NULLS][RSD_WEIGHTINGS];
     int code; /* why this W_q failed */
     char message[512];
 } quantized;

@@ -62,6 +62,16 @@ static int read_curve(const rsd_store *store, const char *group, const char *nam
     return err;
 }
 
+/* In closed form, where it is there: it has no noise of draws. */
+static int read_null(const rsd_store *store, const char *group, double energy, evidence_layer *l)
+{
+    evidence_curve *out = &l->curve[PREDICTOR_NULL];
+    RSD_TRY(read_curve(store, group, "null/variance_profile/cumulative_energy", energy, l, out));
+    if (out->share)
+        return RSD_OK;
+    return read_curve(store, group, "null/sign_flip/cumulative_energy", energy, l, out);
+}
+
 static int take_residual(evidence *e, const rsd_store *store, const spectra_row *row)
 {
     const rsd_weighting_kind kind = spectrum_weighting(row->what);
@@ -79,8 +89,7 @@ static int take_residual(evidence *e, const rsd_store *store, const spectra_row 
         return RSD_FAIL(RSD_ENOMEM, "path of a spectrum");
     int err = read_curve(store, group, "cumulative_energy", energy, l, &l->curve[kind]);
     if (!err && kind == RSD_WEIGHTING_NONE)
-        err = read_curve(store, group, "null/sign_flip/cumulative_energy", energy, l,
-                         &l->curve[PREDICTOR_NULL]);
+        err = read_null(store, group, energy, l);
     free(group);
     return err;
 }

@@ -119,6 +119,7 @@ static void put_legend(sheet *s)
     static const struct {
         const char *null, *text;
     } known[] = { { "sign_flip", "null: R with random signs" },
+                  { "variance_profile", "null: R with random signs" },
                   { "permuted", "null: R permuted" },
                   { "marchenko_pastur", "null: Marchenko–Pastur noise" } };
     const char *text = "";

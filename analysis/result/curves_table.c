@@ -8,7 +8,6 @@ static int emit(const rsd_store *store, const char *name, const table_sink *sink
     (void)name;
     static const rsd_column columns[] = {
         TABLE_PLACE_COLUMNS,
-        { "what", "", "W, Wq or R", RSD_COLUMN_TEXT },
         { "r", "rank", "rank, or number of the singular value", RSD_COLUMN_INT },
         { "singular_value", "weight", "the r-th largest", RSD_COLUMN_REAL },
         { "cumulative_sum", "share", "of the sum of singular values", RSD_COLUMN_REAL },
@@ -23,7 +22,7 @@ static int emit(const rsd_store *store, const char *name, const table_sink *sink
         char *group;
         err = table_spectrum_path(row, &group);
         if (!err)
-            err = table_emit_arrays(store, row, spectrum_names[row->what], group, names, 3, sink);
+            err = table_emit_arrays(store, row, NULL, group, names, 3, sink);
         free(group);
     }
     spectra_free(&rows);

@@ -1,4 +1,4 @@
-/* The table `nulls`: what R's spectrum would be by chance, value by value. */
+/* The table `nulls`: what R's spectrum would be by chance, in every weighting, value by value. */
 #include "result/table_arrays.h"
 
 #include "alloc.h"
@@ -32,13 +32,17 @@ static int emit(const rsd_store *store, const char *name, const table_sink *sink
     (void)name;
     static const rsd_column columns[] = {
         TABLE_PLACE_COLUMNS,
-        { "null", "", "sign_flip, permuted or marchenko_pastur", RSD_COLUMN_TEXT },
+        { "null", "", "sign_flip, variance_profile, permuted or marchenko_pastur",
+          RSD_COLUMN_TEXT },
         { "r", "rank", "rank, or number of the singular value", RSD_COLUMN_INT },
-        { "singular_value", "weight", "mean over draws", RSD_COLUMN_REAL },
-        { "cumulative_sum", "share", "mean over draws", RSD_COLUMN_REAL },
+        { "singular_value", "weight", "expected: mean over draws, or in closed form",
+          RSD_COLUMN_REAL },
+        { "cumulative_sum", "share", "expected: mean over draws, or in closed form",
+          RSD_COLUMN_REAL },
         { "cumulative_sum_low", "share", "least of the draws", RSD_COLUMN_REAL },
         { "cumulative_sum_high", "share", "largest of the draws", RSD_COLUMN_REAL },
-        { "cumulative_energy", "share", "mean over draws", RSD_COLUMN_REAL },
+        { "cumulative_energy", "share", "expected: mean over draws, or in closed form",
+          RSD_COLUMN_REAL },
         { "cumulative_energy_low", "share", "least of the draws", RSD_COLUMN_REAL },
         { "cumulative_energy_high", "share", "largest of the draws", RSD_COLUMN_REAL },
     };
@@ -46,7 +50,7 @@ static int emit(const rsd_store *store, const char *name, const table_sink *sink
     RSD_TRY(table_spectra(store, &rows));
     int err = sink->begin(sink->context, columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; !err && i < rows.count; i++)
-        if (rows.row[i].what == SPECTRUM_R)
+        if (rows.row[i].what >= SPECTRUM_R)
             err = emit_of(store, &rows.row[i], sink);
     spectra_free(&rows);
     return err;

@@ -202,11 +202,12 @@ int result_write_null(rsd_store *store, const result_record *r, const result_nul
         const double *x;
         const char *units, *description;
     } curves[] = {
-        { "singular_values", null->s, "weight", "singular values of the null, mean over draws" },
-        { "cumulative_sum", null->sum, "share", "mean over draws" },
+        { "singular_values", null->s, "weight",
+          "singular values of the null, mean over draws or in closed form" },
+        { "cumulative_sum", null->sum, "share", "mean over draws, or in closed form" },
         { "cumulative_sum_low", null->sum_low, "share", "least of the draws" },
         { "cumulative_sum_high", null->sum_high, "share", "largest of the draws" },
-        { "cumulative_energy", null->energy, "share", "mean over draws" },
+        { "cumulative_energy", null->energy, "share", "mean over draws, or in closed form" },
         { "cumulative_energy_low", null->energy_low, "share", "least of the draws" },
         { "cumulative_energy_high", null->energy_high, "share", "largest of the draws" },
     };
@@ -220,6 +221,7 @@ int result_write_null(rsd_store *store, const result_record *r, const result_nul
     RSD_TRY_DONE(rsd_format(&path, "%s/null/%s", base, rsd_null_name(null->null)));
     RSD_TRY_DONE(rsd_store_group(store, path));
     RSD_TRY_DONE(rsd_store_set_int(store, path, "draws", (int64_t)null->draws));
+    RSD_TRY_DONE(rsd_store_set_real(store, path, "energy", null->energy_total));
     for (size_t i = 0; i < sizeof curves / sizeof *curves; i++)
         if (curves[i].x)
             RSD_TRY_DONE(result_write_curve(store, path, curves[i].name, curves[i].x, null->count,

@@ -56,11 +56,13 @@ RSD_CHECK int result_write_spectrum(rsd_store *store, const result_record *recor
 /* left_vectors and right_vectors, the first `count` of those that the spectrum has. */
 RSD_CHECK int result_write_vectors(rsd_store *store, const result_record *record, size_t count);
 
-/* One null of R's spectrum: mean over draws, and the band between the least and the largest. */
+/* One null of R's spectrum, in its weighting: mean over draws, and the band between the least and
+ * the largest. */
 typedef struct {
     rsd_null null;
     size_t count, draws;
-    const double *s; /* mean singular values */
+    double energy_total; /* ||.||_F^2, mean over draws */
+    const double *s;     /* mean singular values */
     const double *sum, *sum_low, *sum_high, *energy, *energy_low, *energy_high;
 } result_null;
 RSD_CHECK int result_write_null(rsd_store *store, const result_record *record,

@@ -39,9 +39,13 @@ rsd_weighting_kind spectrum_weighting(spectrum_what what);
     ENTRY(overlap_left_random, "share", "overlap_left expected of random subspaces, k/rows")       \
     ENTRY(overlap_right_random, "share", "overlap_right expected of random subspaces, k/cols")     \
     ENTRY(excess_rank, "rank", "rank r at which the excess capture below is taken")                \
-    ENTRY(excess_sign_flip, "share", "energy share at r minus that of the sign-flip null")         \
+    ENTRY(excess_sign_flip, "share", "energy share at r minus that of the sign-flip null, drawn")  \
+    ENTRY(excess_error, "share", "standard error over draws of excess_sign_flip")                  \
+    ENTRY(excess_z, "ratio", "excess_sign_flip / standard deviation of one more draw")             \
+    ENTRY(excess_variance_profile, "share", "energy share at r minus that null's in closed form")  \
     ENTRY(excess_permuted, "share", "energy share at r minus that of the permutation null")        \
-    ENTRY(excess_marchenko_pastur, "share", "energy share at r minus that of iid noise")
+    ENTRY(excess_marchenko_pastur, "share", "energy share at r minus that of iid noise")           \
+    ENTRY(null_energy_ratio, "ratio", "||.||_F^2 in this weighting / the sign-flip null's")
 /* clang-format on */
 
 typedef struct {

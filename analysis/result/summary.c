@@ -69,7 +69,8 @@ static void take_row(line *l, const spectra_row *row, double w_norm)
     l->error += f * f;
     l->norm += w_norm * w_norm;
     add(&l->effective, row->metrics.effective_rank);
-    add(&l->excess, row->relation.excess_sign_flip);
+    add(&l->excess, isnan(row->relation.excess_sign_flip) ? row->relation.excess_variance_profile
+                                                          : row->relation.excess_sign_flip);
     if (row->relation.leak_strength > l->leak)
         l->leak = row->relation.leak_strength;
 }

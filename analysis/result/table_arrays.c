@@ -37,21 +37,23 @@ void table_arrays_free(table_arrays *a)
         free(a->x[i]);
 }
 
-enum { PLACE = 6 }; /* columns before r */
+enum { PLACE = 6 }; /* columns of every row, before the label */
 
 int table_emit_arrays(const rsd_store *store, const spectra_row *row, const char *label,
                       const char *group, const char *const *names, size_t n, const table_sink *sink)
 {
     table_arrays a;
     int err = table_arrays_read(store, group, names, n, &a);
-    rsd_value v[PLACE + 1 + TABLE_ARRAYS_MAX] = {
+    rsd_value v[PLACE + 2 + TABLE_ARRAYS_MAX] = {
         { .text = row->model },    { .text = row->tensor }, { .text = row->role },
-        { .integer = row->layer }, { .text = row->spec },   { .text = label },
+        { .integer = row->layer }, { .text = row->spec },   { .text = spectrum_names[row->what] },
+        { .text = label },
     };
+    rsd_value *rank = &v[PLACE + (label != NULL)];
     for (size_t r = 0; !err && r < a.count; r++) {
-        v[PLACE].integer = (int64_t)r + 1;
+        rank->integer = (int64_t)r + 1;
         for (size_t i = 0; i < n; i++)
-            v[PLACE + 1 + i].real = a.x[i] ? a.x[i][r] : NAN;
+            rank[1 + i].real = a.x[i] ? a.x[i][r] : NAN;
         err = sink->row(sink->context, v);
     }
     table_arrays_free(&a);

@@ -25,10 +25,12 @@ void table_arrays_free(table_arrays *a);
     { "tensor", "", "name of the matrix in the model", RSD_COLUMN_TEXT },                          \
     { "role", "", "what the matrix is for", RSD_COLUMN_TEXT },                                     \
     { "layer", "block", "block number, -1 outside the blocks", RSD_COLUMN_INT },                   \
-    { "spec", "", "quantizer, empty for W", RSD_COLUMN_TEXT }
+    { "spec", "", "quantizer, empty for W", RSD_COLUMN_TEXT },                                     \
+    { "what", "", "W, Wq, R, or R in a metric: RdH, RH, GR, GRH", RSD_COLUMN_TEXT }
 /* clang-format on */
 
-/* Rows r = 1 ... of one group: the spectrum's place, a label, r, the n named arrays.
+/* Rows r = 1 ... of one group: the spectrum's place, a label unless it is NULL, r, the n named
+ * arrays.
  * Errors: the store's, the sink's, RSD_ENOMEM. */
 RSD_CHECK int table_emit_arrays(const rsd_store *store, const spectra_row *row, const char *label,
                                 const char *group, const char *const *names, size_t n,

@@ -7,11 +7,22 @@ const char *rsd_null_name(rsd_null null)
 {
     static const char *const names[RSD_NULLS] = {
         [RSD_NULL_SIGN_FLIP] = "sign_flip",
+        [RSD_NULL_VARIANCE_PROFILE] = "variance_profile",
         [RSD_NULL_PERMUTED] = "permuted",
         [RSD_NULL_MARCHENKO_PASTUR] = "marchenko_pastur",
     };
     assert((unsigned)null < RSD_NULLS);
     return names[null];
+}
+
+bool rsd_null_is_weighted(rsd_null null)
+{
+    return null == RSD_NULL_SIGN_FLIP || null == RSD_NULL_VARIANCE_PROFILE;
+}
+
+bool rsd_null_is_drawn(rsd_null null)
+{
+    return null == RSD_NULL_SIGN_FLIP || null == RSD_NULL_PERMUTED;
 }
 
 /* One bit an entry, the lowest first, 32 entries a draw, counted across the ends of rows: the
@@ -51,7 +62,7 @@ static void permute(rsd_mat N, rsd_rng *rng)
 
 void rsd_null_draw(rsd_null null, rsd_mat R, rsd_rng *rng, rsd_mat N)
 {
-    assert(null == RSD_NULL_SIGN_FLIP || null == RSD_NULL_PERMUTED);
+    assert(rsd_null_is_drawn(null));
     if (R.x != N.x)
         rsd_mat_copy(R, N);
     if (null == RSD_NULL_SIGN_FLIP)
