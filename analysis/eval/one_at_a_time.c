@@ -25,7 +25,8 @@ typedef struct {
     const eval_single_options *o;
     result_model model;
     parts *parts;                           /* NULL: printed only */
-    char *attribute, *inputs, *corrections; /* of the model's group: what rows were made from */
+    char *group;                            /* the model's */
+    char *attribute, *inputs, *corrections; /* there: what rows were made from */
     char calibration[32];
     sensitivity_row *old, *rows;
     size_t olds, count;
@@ -52,6 +53,8 @@ static int name_inputs(single *e)
     const sensitivity_job *job = &e->job;
     char tokens[17], data[17] = "none";
     RSD_TRY(stream_identity(job->stream, tokens));
+    if (!(e->group = result_model_path(job->name)))
+        return RSD_FAIL(RSD_ENOMEM, "path of %s", job->name);
     if (job->calibration)
         RSD_TRY(calibration_identity(job->calibration, job->model, data));
     snprintf(e->calibration, sizeof e->calibration, "calibration=%s", data);
@@ -63,37 +66,38 @@ static int name_inputs(single *e)
                       (unsigned long long)job->seed);
 }
 
-/* Are there rows of this model over these windows? */
-static bool has_rows(const single *e)
+/* Is there a row of this model over these windows? */
+static bool has_rows(const single *e, const sensitivity_row *rows, size_t count)
 {
     bool has = false;
-    for (size_t i = 0; i < e->olds && !has; i++)
-        has = (size_t)e->old[i].windows == e->job.stream->windows &&
-              (size_t)e->old[i].context == e->job.stream->context &&
-              strcmp(e->old[i].model, e->job.name) == 0;
+    for (size_t i = 0; i < count && !has; i++)
+        has = (size_t)rows[i].windows == e->job.stream->windows &&
+              (size_t)rows[i].context == e->job.stream->context &&
+              strcmp(rows[i].model, e->job.name) == 0;
     return has;
 }
 
-static int check_inputs(const single *e, const rsd_store *store, const char *path)
+static int check_inputs(const single *e, const rsd_store *store)
 {
     const char *where = e->o->output;
-    if (!has_rows(e))
-        return RSD_OK;
-    RSD_TRY(provenance_agree_at(store, path, e->attribute, where, e->inputs));
+    RSD_TRY(provenance_agree_at(store, e->group, e->attribute, where, e->inputs));
     if (e->job.inits)
-        RSD_TRY(provenance_agree_at(store, path, "sensitivity_inits", where, e->corrections));
+        RSD_TRY(provenance_agree_at(store, e->group, "sensitivity_inits", where, e->corrections));
     if (takes_data(&e->job))
-        RSD_TRY(provenance_agree_at(store, path, "sensitivity_calibration", where, e->calibration));
+        RSD_TRY(
+            provenance_agree_at(store, e->group, "sensitivity_calibration", where, e->calibration));
     return RSD_OK;
 }
 
-static int write_inputs(const single *e, rsd_store *store, const char *path)
+/* The model, with what its rows are made from. */
+static int write_model(const single *e, rsd_store *store)
 {
-    RSD_TRY(rsd_store_set_text(store, path, e->attribute, e->inputs));
+    RSD_TRY(result_model_write(store, &e->model));
+    RSD_TRY(rsd_store_set_text(store, e->group, e->attribute, e->inputs));
     if (e->job.inits)
-        RSD_TRY(rsd_store_set_text(store, path, "sensitivity_inits", e->corrections));
+        RSD_TRY(rsd_store_set_text(store, e->group, "sensitivity_inits", e->corrections));
     if (takes_data(&e->job))
-        RSD_TRY(rsd_store_set_text(store, path, "sensitivity_calibration", e->calibration));
+        RSD_TRY(rsd_store_set_text(store, e->group, "sensitivity_calibration", e->calibration));
     return RSD_OK;
 }
 
@@ -103,17 +107,40 @@ static int write_inputs(const single *e, rsd_store *store, const char *path)
 static const char *const written[] = { "/sensitivity", NULL };
 static const parts_kind kind = { .command = "eval", .prefix = "sensitivity-", .writes = written };
 
-static int read_file(const rsd_store *store, bool part, void *context)
+static bool same_measurement(const sensitivity_row *a, const sensitivity_row *b)
+{
+    return a->windows == b->windows && a->context == b->context && a->rank == b->rank &&
+           strcmp(a->model, b->model) == 0 && strcmp(a->tensor, b->tensor) == 0 &&
+           strcmp(a->spec, b->spec) == 0 && strcmp(a->init, b->init) == 0;
+}
+
+/* Those of the file come first; a run that was killed while it published left some in parts, too.
+ */
+static int take_row(single *e, sensitivity_row *row)
+{
+    for (size_t i = 0; i < e->olds; i++)
+        if (same_measurement(&e->old[i], row))
+            return RSD_OK;
+    RSD_TRY(rsd_room(&e->old, e->olds, 1, sizeof *e->old));
+    e->old[e->olds++] = *row;
+    *row = (sensitivity_row){ 0 }; /* its texts have moved */
+    return RSD_OK;
+}
+
+static int read_rows(const rsd_store *store, bool part, void *context)
 {
     single *e = context;
-    char *path = result_model_path(e->job.name);
+    sensitivity_row *row = NULL;
+    size_t count;
+    int err = RSD_OK;
     (void)part;
-    int err = path ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of a model");
-    if (!err)
-        err = rows_read(&sensitivity_schema, store, &e->old, &e->olds);
-    if (!err)
-        err = check_inputs(e, store, path);
-    free(path);
+    RSD_TRY(rows_read(&sensitivity_schema, store, &row, &count));
+    if (has_rows(e, row, count))
+        RSD_TRY_DONE(check_inputs(e, store));
+    for (size_t i = 0; i < count; i++)
+        RSD_TRY_DONE(take_row(e, &row[i]));
+done:
+    rows_free(&sensitivity_schema, row, count);
     return err;
 }
 
@@ -124,22 +151,35 @@ static int open_file(single *e)
         return RSD_OK;
     RSD_TRY(name_inputs(e));
     RSD_TRY(parts_open(&kind, o->output, &e->model, o->force, &e->parts));
-    return parts_each(e->parts, read_file, e);
+    return parts_each(e->parts, read_rows, e);
+}
+
+/* A row on its way into its part. */
+typedef struct {
+    const single *e;
+    const sensitivity_row *row;
+} measured;
+
+static int fill(rsd_store *store, void *context)
+{
+    const measured *m = context;
+    RSD_TRY(write_model(m->e, store));
+    return rows_write(&sensitivity_schema, store, m->row, 1);
+}
+
+static int keep_row(const sensitivity_row *row, void *context)
+{
+    const single *e = context;
+    measured m = { e, row };
+    return e->parts ? parts_put(e->parts, NULL, fill, &m) : RSD_OK;
 }
 
 static int write_last(const rsd_store *old, rsd_store *part, bool *changes, void *context)
 {
     const single *e = context;
-    char *path = result_model_path(e->job.name);
-    int err = path ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of a model");
     (void)old;
-    *changes = e->count || parts_replace(e->parts);
-    if (!err)
-        err = result_model_write(part, &e->model);
-    if (!err)
-        err = write_inputs(e, part, path);
-    free(path);
-    return err ? err : rows_write(&sensitivity_schema, part, e->rows, e->count);
+    *changes = parts_count(e->parts) || parts_replace(e->parts);
+    return write_model(e, part);
 }
 
 static int publish(single *e)
@@ -250,6 +290,8 @@ int eval_single(const sensitivity_job *job, const eval_single_options *o)
     RSD_TRY_DONE(open_file(&e));
     e.job.done = e.old;
     e.job.dones = e.olds;
+    e.job.measured = keep_row;
+    e.job.context = &e;
     RSD_TRY_DONE(sensitivity_measure(&e.job, &e.rows, &e.count, &failed));
     if (e.olds)
         console_note("%zu measurements were in %s already", e.olds, o->output);
@@ -266,6 +308,7 @@ done:
     rows_free(&sensitivity_schema, e.old, e.olds);
     rows_free(&sensitivity_schema, e.rows, e.count);
     parts_close(e.parts);
+    free(e.group);
     free(e.attribute);
     free(e.inputs);
     free(e.corrections);

@@ -214,6 +214,8 @@ static int try_one(run *r, const choice *c)
         return RSD_OK;
     const int err = measure(r, c);
     console_progress_step(c->tensor->name, 1);
+    if (!err && r->job->measured)
+        return r->job->measured(&r->row[r->rows - 1], r->job->context);
     if (err != RSD_EUSAGE && err != RSD_EDOM && err != RSD_EARG)
         return err;
     r->failed++;

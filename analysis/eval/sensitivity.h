@@ -26,12 +26,16 @@ typedef struct {
     uint64_t seed;
     const sensitivity_row *done; /* [dones] rows that need not be measured again */
     size_t dones;
+    /* A row as soon as it is measured; may be NULL.  Its failure ends the measurement. */
+    int (*measured)(const sensitivity_row *row, void *context);
+    void *context;
 } sensitivity_job;
 
 /* New rows, in order of matrices, specs, corrections; after a stop those that are finished.  *rows
  * is allocated (rows_free with sensitivity_schema), also after a failure.
  * A matrix whose quantizer or correction fails is reported and left out: *failed counts them.
- * Errors: the model's, the stream's, RSD_EUSAGE when nothing is selected, RSD_ENOMEM. */
+ * Errors: the model's, the stream's, that of `measured`, RSD_EUSAGE when nothing is selected,
+ * RSD_ENOMEM. */
 RSD_CHECK int sensitivity_measure(const sensitivity_job *job, sensitivity_row **rows, size_t *count,
                                   size_t *failed);
 

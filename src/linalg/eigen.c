@@ -18,7 +18,8 @@ typedef struct {
 } reduced;
 
 /* The k largest of the tridiagonal matrix, in falling order.  dstemr counts from below, spoils
- * diag and off, and wants room for one value more than asked. */
+ * diag and off, and wants room for one value more than asked.  It bisects for a range of indices,
+ * also for one that is all of them, which takes a third of the whole. */
 static int tridiag_vectors(reduced *t, size_t n, size_t k, double *x)
 {
     int err = RSD_OK;
@@ -27,9 +28,10 @@ static int tridiag_vectors(reduced *t, size_t n, size_t k, double *x)
     RSD_TRY_DONE(rsd_array_alloc(n, 12, sizeof *integers, &integers));
     RSD_TRY_DONE(rsd_array_alloc(n, 1, sizeof *lambda, &lambda));
     const lapack_int N = (lapack_int)n, first = (lapack_int)(n - k) + 1;
-    const lapack_int info = LAPACKE_dstemr_work(
-        LAPACK_COL_MAJOR, 'V', 'I', N, t->diag, t->off, 0, 0, first, N, &found, lambda, x, N,
-        (lapack_int)k, integers, &accurate, t->work, 18 * N, integers + 2 * n, 10 * N);
+    const lapack_int info =
+        LAPACKE_dstemr_work(LAPACK_COL_MAJOR, 'V', k < n ? 'I' : 'A', N, t->diag, t->off, 0, 0,
+                            first, N, &found, lambda, x, N, (lapack_int)k, integers, &accurate,
+                            t->work, 18 * N, integers + 2 * n, 10 * N);
     assert(info >= 0);
     if (info > 0 || found != (lapack_int)k)
         err = RSD_FAIL(RSD_ECONV, "%zu eigenvectors of order %zu: LAPACK's dstemr answers %d", k, n,
