@@ -250,6 +250,7 @@ void student_free(student *s)
     rsd_adapters_free(&s->grad);
     rsd_base_free(&s->base);
     rsd_weights_free(s->weights);
+    free(s->move);
     for (size_t i = 0; i < s->extras; i++)
         free(s->extra[i]);
     free(s->extra);
