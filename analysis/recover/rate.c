@@ -115,9 +115,8 @@ static void list_layers(student *s, rate_job *job, size_t *jobs, rsd_rate_layer 
             .rank = a->rank, .inputs = a->n, .scale = (double)a->scale, .displacement = NAN
         };
         if (known->store && s->base.layer[block][slot].spec.quantizer)
-            job[(*jobs)++] = (rate_job){
-                .of = s, .tensor = t, .layer = block, .slot = slot, .move = NAN
-            };
+            job[(*jobs)++] =
+                (rate_job){ .of = s, .tensor = t, .layer = block, .slot = slot, .move = NAN };
     }
 }
 
@@ -142,9 +141,10 @@ static int choose(student *s, const rsd_rate_layer *layer, size_t layers)
         RSD_TRY(rsd_rate_given(layer, layers, given, &r));
     s->rate = r.rate;
     s->displacement = r.displacement;
-    console_detail("%s: learning rate %g, of which a step moves corrections by %.3f of what is left "
-                   "(median of %zu of %zu layers)",
-                   s->run->name, r.rate, r.displacement, r.known, layers);
+    console_detail(
+        "%s: learning rate %g, of which a step moves corrections by %.3f of what is left "
+        "(median of %zu of %zu layers)",
+        s->run->name, r.rate, r.displacement, r.known, layers);
     return RSD_OK;
 }
 

@@ -56,7 +56,8 @@ int training_probe(const training *t)
     }
     back_to_start(s);
     return isfinite(least) ? RSD_OK
-                           : RSD_FAIL(RSD_EDOM, "no rate from %g down ends with a loss that is a "
-                                                "number",
+                           : RSD_FAIL(RSD_EDOM,
+                                      "no rate from %g down ends with a loss that is a "
+                                      "number",
                                       s->rate);
 }

@@ -326,9 +326,11 @@ const rsd_command rsd_command_recover = {
         "original's that training took away, of control % the same with the original model plus\n"
         "adapters, trained alike, as the base line; errors are over evaluation windows, in blocks\n"
         "as long as windows resemble their neighbours.  A run ends with\n"
-        "the adapters of the step, of those that are evaluated and 0, with the least loss on a few\n"
+        "the adapters of the step, of those that are evaluated and 0, with the least loss on a "
+        "few\n"
         "training windows that no step sees; the least loss on the evaluation windows, loss_best,\n"
-        "chooses nothing.  The same command again resumes where it was stopped, in the middle of a\n"
+        "chooses nothing.  The same command again resumes where it was stopped, in the middle of "
+        "a\n"
         "run too; more quantizers, ranks or starts are added to the file.\n",
     .options = recover_options,
     .common =

@@ -57,8 +57,8 @@ static int judge(training *t, double held)
 static int evaluate(training *t)
 {
     curves *c = t->c;
-    const bool looks = t->n->keep == RECOVER_KEEP_BEST &&
-                       rsd_held_out_looks(&t->s->sweep->held, c->evals);
+    const bool looks =
+        t->n->keep == RECOVER_KEEP_BEST && rsd_held_out_looks(&t->s->sweep->held, c->evals);
     double held = NAN;
     RSD_TRY(losses_now(t));
     if (looks)

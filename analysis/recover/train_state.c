@@ -44,8 +44,8 @@ typedef struct {
 static void list_arrays(const curves *c, array out[ARRAYS])
 {
     const array list[ARRAYS] = { { c->train_loss, c->steps }, { c->rate, c->steps },
-                               { c->eval_step, c->evals },  { c->eval_loss, c->evals },
-                               { c->held_step, c->looks },  { c->held_loss, c->looks } };
+                                 { c->eval_step, c->evals },  { c->eval_loss, c->evals },
+                                 { c->held_step, c->looks },  { c->held_loss, c->looks } };
     memcpy(out, list, sizeof list);
 }
 

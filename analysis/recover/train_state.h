@@ -10,11 +10,11 @@ typedef struct {
     student *s;
     const recover_numbers *n;
     curves *c;
-    char identity[65];     /* of all that decides what a step of this run does */
-    char *state, *curve;   /* files; NULL: nothing is kept */
-    size_t settled;        /* steps before which no adapters may be kept (AdaLoRA's budget) */
-    const double *init;    /* losses before any step, by window */
-    double *last, *kept;   /* of the last evaluation, and of the best step so far */
+    char identity[65];           /* of all that decides what a step of this run does */
+    char *state, *curve;         /* files; NULL: nothing is kept */
+    size_t settled;              /* steps before which no adapters may be kept (AdaLoRA's budget) */
+    const double *init;          /* losses before any step, by window */
+    double *last, *kept;         /* of the last evaluation, and of the best step so far */
     size_t last_step, kept_step; /* the steps of these; SIZE_MAX: not known to this process */
 } training;
 

@@ -90,8 +90,8 @@ done:
 
 /* dora: row i of W + C is multiplied by g_i / ||row||, which at the start is 1, so that a step of
  * g_i moves it by eta row / ||row||. */
-static int add_move_of_magnitudes(const rsd_adapter *a, rsd_mat W, const double *G,
-                                  const double *H, double *square)
+static int add_move_of_magnitudes(const rsd_adapter *a, rsd_mat W, const double *G, const double *H,
+                                  double *square)
 {
     const size_t m = a->m, n = a->n;
     double *row = NULL, *work = NULL, q;
@@ -155,8 +155,7 @@ int rsd_displacement(const rsd_adapter *a, rsd_mat W, rsd_mat R, double *G, doub
 {
     double square, tail;
     *delta = NAN;
-    if (!a->rank || R.m != a->m || R.n != a->n ||
-        (a->magnitude && (W.m != a->m || W.n != a->n)))
+    if (!a->rank || R.m != a->m || R.n != a->n || (a->magnitude && (W.m != a->m || W.n != a->n)))
         return RSD_FAIL(RSD_EARG, "an adapter of rank %zu for %zu x %zu, a residual of %zu x %zu",
                         a->rank, a->m, a->n, R.m, R.n);
     damp(G, a->m, options->damping);

@@ -27,7 +27,8 @@ typedef struct {
  * spoil: R is 0, or of the adapter's rank to rounding.
  *
  *   in   a       of the layer, at its start, every variant: adalora's lambda and dora's magnitudes
- *                move too, qalora's A acts on sums of inputs
+ *                move too, qalora's A acts on sums of inputs (what dora's normalization takes away
+ *                of a row's move, a share of about 1/n, is left in)
  *        W       m x n: W_q, the weight that the adapter stands beside; read for dora only
  *   in/work  R   m x n: W - W_q
  *            G[m*m], H[n*n]  second moments, not damped; all three are overwritten

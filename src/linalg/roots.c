@@ -53,8 +53,8 @@ done:
     return err;
 }
 
-/* Column by column LAPACK's lower factor is, row by row, the upper one.  It leaves the other triangle
- * as it was, from which M comes back. */
+/* Column by column LAPACK's lower factor is, row by row, the upper one.  It leaves the other
+ * triangle as it was, from which M comes back. */
 int rsd_any_root(double *M, size_t n, double delta)
 {
     double trace, *own = NULL;
@@ -68,8 +68,8 @@ int rsd_any_root(double *M, size_t n, double delta)
         own[i] = M[i * (n + 1)];
         M[i * (n + 1)] += delta * trace / (double)n;
     }
-    const bool definite = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', (lapack_int)n, M,
-                                              (lapack_int)n) == 0;
+    const bool definite =
+        LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', (lapack_int)n, M, (lapack_int)n) == 0;
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < i; j++)
             if (definite)

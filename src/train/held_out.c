@@ -1,11 +1,11 @@
 #include "train/held_out.h"
 
 enum {
-    SHARE = 25,  /* one part in so many of the training's time */
-    FEW = 8,     /* windows that a look should have at least, */
-    LEAST = 4,   /* and has in a training of next to nothing */
-    MOST = 64,   /* more would not choose better */
-    STREAM = 8   /* no more than one in so many of the stream's windows */
+    SHARE = 25, /* one part in so many of the training's time */
+    FEW = 8,    /* windows that a look should have at least, */
+    LEAST = 4,  /* and has in a training of next to nothing */
+    MOST = 64,  /* more would not choose better */
+    STREAM = 8  /* no more than one in so many of the stream's windows */
 };
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }

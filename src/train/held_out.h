@@ -13,8 +13,8 @@
 
 typedef struct {
     size_t steps, batch;        /* of the training; windows of a step */
-    size_t evaluations, scored; /* how often it is evaluated, step 0 and the last among it; windows of
-                                   each */
+    size_t evaluations, scored; /* how often it is evaluated, step 0 and the last among it; windows
+                                   of each */
     size_t windows;             /* of the training's stream */
 } rsd_held_out_task;
 

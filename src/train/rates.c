@@ -43,9 +43,7 @@ int rsd_rate_choose(const rsd_rate_layer *layer, size_t count, bool corrects, rs
     *out = (rsd_rate){ NAN, NAN, 0 };
     RSD_TRY(medians(layer, count, &displacement, &base, &out->known));
     const double harmless = RSD_HARMLESS / displacement;
-    out->rate = three_digits(!out->known                    ? base
-                             : corrects || harmless < base ? harmless
-                                                           : base);
+    out->rate = three_digits(!out->known ? base : corrects || harmless < base ? harmless : base);
     out->displacement = out->rate * displacement;
     return RSD_OK;
 }

@@ -72,9 +72,9 @@ size_t rsd_recover_rank(const rsd_recover *r, size_t layer, rsd_slot slot);
  * token stream's; RSD_ENOMEM. */
 RSD_CHECK int rsd_recover_step(rsd_recover *r, rsd_step *out);
 
-/* The step to end with.  judge: the adapters as they are now have this loss, on windows that no step
- * sees; a copy of them is kept where it is finite and less than of all judged before.
- * Errors: RSD_ENOMEM. */
+/* The step to end with.  judge: the adapters as they are now have this loss, on windows that no
+ * step sees; a copy of them is kept where it is finite and less than of all judged before. Errors:
+ * RSD_ENOMEM. */
 RSD_CHECK int rsd_recover_judge(rsd_recover *r, double loss);
 
 /* Its number and loss; false where none was judged: the last step, NaN. */
@@ -84,9 +84,9 @@ bool rsd_recover_best(const rsd_recover *r, size_t *step, double *loss);
  * Errors: those of rsd_adapted_refresh. */
 RSD_CHECK int rsd_recover_take_best(rsd_recover *r);
 
-/* Adapters, moments, steps, the best step and AdaLoRA's importance, in one safetensors file, bit for
- * bit; identity (a hash, 64 hexadecimal digits) must agree when it is read.
- * Errors: as train/checkpoint.h. */
+/* Adapters, moments, steps, the best step and AdaLoRA's importance, in one safetensors file, bit
+ * for bit; identity (a hash, 64 hexadecimal digits) must agree when it is read. Errors: as
+ * train/checkpoint.h. */
 RSD_CHECK int rsd_recover_write(const rsd_recover *r, const char *identity, const char *path);
 RSD_CHECK int rsd_recover_read(rsd_recover *r, const char *identity, const char *path);
 

@@ -1,8 +1,8 @@
 /* A training of adapters in one file, from which it goes on bit for bit:
  *
  *   adapters [count]   moments [2, count]   identity U8 [64]
- *   progress F64 [3]: steps, best step, its loss; best [count]: its adapters, where that is a number
- *   sensitivity [2, count], kept U8 [triplets]: AdaLoRA */
+ *   progress F64 [3]: steps, best step, its loss; best [count]: its adapters, where that is a
+ * number sensitivity [2, count], kept U8 [triplets]: AdaLoRA */
 #include "train/recover_trainer.h"
 #include "train/training_state.h"
 

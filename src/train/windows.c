@@ -11,11 +11,9 @@
 int rsd_window_reader_alloc(const rsd_tokens *tokens, size_t context, size_t held_out,
                             uint64_t seed, rsd_window_reader *out)
 {
-    *out = (rsd_window_reader){ .tokens = tokens,
-                                .context = context,
-                                .held_out = held_out,
-                                .seed = seed,
-                                .epoch = SIZE_MAX };
+    *out = (rsd_window_reader){
+        .tokens = tokens, .context = context, .held_out = held_out, .seed = seed, .epoch = SIZE_MAX
+    };
     const size_t windows = context ? rsd_windows(rsd_tokens_count(tokens), context) : 0;
     if (!windows)
         return RSD_FAIL(RSD_EARG, "%zu tokens: 0 windows of %zu tokens", rsd_tokens_count(tokens),
