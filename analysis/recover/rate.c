@@ -141,10 +141,12 @@ static int choose(student *s, const rsd_rate_layer *layer, size_t layers)
         RSD_TRY(rsd_rate_given(layer, layers, given, &r));
     s->rate = r.rate;
     s->displacement = r.displacement;
-    console_detail(
-        "%s: learning rate %g, of which a step moves corrections by %.3f of what is left "
-        "(median of %zu of %zu layers)",
-        s->run->name, r.rate, r.displacement, r.known, layers);
+    if (r.known)
+        console_detail("%s: at a learning rate of %g a step moves corrections by %.3f of what is "
+                       "left (median of %zu of %zu layers)",
+                       s->run->name, r.rate, r.displacement, r.known, layers);
+    else
+        console_detail("%s: a learning rate of %g", s->run->name, r.rate);
     return RSD_OK;
 }
 

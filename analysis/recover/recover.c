@@ -80,10 +80,6 @@ static void hold_out(sweep *s)
     if (n->keep == RECOVER_KEEP_LAST && !n->lr_probe)
         return;
     s->held = rsd_held_out_plan(&task);
-    if (n->steps && !s->held.windows)
-        console_note("%s: %zu windows of %zu tokens are too few to hold some out: the last step is "
-                     "kept",
-                     s->params->stream.tokens, s->train.windows, s->train.context);
 }
 
 /* What the options do not say: the files may be others of the same names. */
@@ -198,6 +194,10 @@ static int run_all(sweep *s, references *refs, parts *kept, outcome *o)
         console_note("%zu of %zu runs are done already", s->plan.runs - left, s->plan.runs);
     if (left == 0)
         return RSD_OK;
+    if (steps && !s->held.windows && s->params->numbers.keep == RECOVER_KEEP_BEST)
+        console_note("%s: %zu windows of %zu tokens are too few to hold some out: the last step is "
+                     "kept",
+                     s->params->stream.tokens, s->train.windows, s->train.context);
     RSD_TRY(open_teacher(s));
     console_progress_begin("step", left * steps, (double)(left * steps));
     for (size_t i = 0; !err && i < s->plan.runs; i++) {
