@@ -4,25 +4,20 @@
 #include "adapters/displacement.h"
 #include "alloc.h"
 #include "cli/console.h"
-#include "cli/stop.h"
 #include "mat.h"
-#include "par.h"
+#include "recover/each_layer.h"
 #include "train/rates.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* One layer with an adapter. */
 typedef struct {
-    student *of;
-    const rsd_tensor *tensor;
+    const rsd_tensor *tensor; /* first: each_layer.h */
+    const student *of;
     size_t layer;
     rsd_slot slot;
     double move;
-    bool made; /* false after a signal */
-    int err;
-    char message[512];
 } rate_job;
 
 static int read_calibration(const rate_job *j, layer_calibration *k)
@@ -33,8 +28,9 @@ static int read_calibration(const rate_job *j, layer_calibration *k)
     return err;
 }
 
-static int measure(rate_job *j)
+static int measure(void *job)
 {
+    rate_job *j = job;
     const student *s = j->of;
     const recover_numbers *n = &s->sweep->params->numbers;
     const rsd_displacement_options o = { .damping = n->damping, .b_ratio = n->b_ratio };
@@ -57,44 +53,12 @@ done:
     return err;
 }
 
-static void run_job(void *context, size_t i)
-{
-    rate_job *j = (rate_job *)context + i;
-    j->err = measure(j);
-    j->made = true;
-    if (j->err)
-        snprintf(j->message, sizeof j->message, "%s: %s", j->tensor->name, rsd_errmsg());
-}
-
 /* Two float32 matrices, both moments, and three products in double. */
-static size_t job_bytes(void *context, size_t i)
+static size_t job_bytes(const void *job)
 {
-    const rsd_tensor *t = ((const rate_job *)context)[i].tensor;
+    const rsd_tensor *t = ((const rate_job *)job)->tensor;
     const size_t m = t->rows, n = t->cols;
     return 32 * m * n + 8 * (m * m + n * n);
-}
-
-static int measure_all(rate_job *job, size_t jobs)
-{
-    size_t largest = 0;
-    for (size_t i = 0; i < jobs; i++) {
-        const size_t bytes = job_bytes(job, i);
-        largest = bytes > largest ? bytes : largest;
-    }
-    const rsd_par_work work = { .count = jobs,
-                                .bytes = job_bytes,
-                                .run = run_job,
-                                .stop = stop_callback,
-                                .context = job,
-                                .budget = 4 * largest + 100000000 * rsd_par_threads() };
-    RSD_TRY(rsd_par_each(&work));
-    for (size_t i = 0; i < jobs; i++)
-        if (job[i].err)
-            return RSD_FAIL(job[i].err, "%s", job[i].message);
-    for (size_t i = 0; i < jobs; i++)
-        if (!job[i].made)
-            return RSD_FAIL(RSD_ESTOPPED, "stopped before %s", job[i].tensor->name);
-    return RSD_OK;
 }
 
 /* The layers that have adapters, and those of them that a step could spoil. */
@@ -161,7 +125,10 @@ int student_choose_rate(student *s)
     RSD_TRY_DONE(rsd_array_alloc(most, 1, sizeof *job, &job));
     RSD_TRY_DONE(rsd_array_alloc(most, 1, sizeof *layer, &layer));
     list_layers(s, job, &jobs, layer, &layers);
-    RSD_TRY_DONE(measure_all(job, jobs));
+    const layers_work work = {
+        .job = job, .count = jobs, .size = sizeof *job, .run = measure, .bytes = job_bytes
+    };
+    RSD_TRY_DONE(layers_each(&work));
     keep_moves(s, job, jobs, layer);
     err = choose(s, layer, layers);
 done:

@@ -20,7 +20,7 @@ RSD_CHECK int rsd_root(double *M, size_t n, double delta, size_t *clamped);
  * same singular values of F_G R F_H' as the roots, at a twentieth of their cost.
  *
  * Threads: the BLAS's.  Memory: n doubles; rsd_root's where it is needed.
- * Errors: as rsd_root. */
+ * Errors: as rsd_root; RSD_EARG for n beyond LAPACK's int. */
 RSD_CHECK int rsd_any_root(double *M, size_t n, double delta);
 
 /* out = G R H, in double, rounded to float32 at the end.
