@@ -115,14 +115,29 @@ static int set_size(const rsd_opt *opt, size_t *out, const char *value)
     return RSD_OK;
 }
 
+/* Words of a REAL: the last of .arg stands for the number. */
+static int real_words(const rsd_opt *opt)
+{
+    int n = 0;
+    for (const char *w = has_words(opt) ? opt->arg : ""; *w; w++)
+        n += *w == '|';
+    return n;
+}
+
 static int set_real(const rsd_opt *opt, double *out, const char *value)
 {
     if (is_memory(opt))
         return set_megabytes(opt, out, value);
+    const int k = word_index(opt->arg, value);
+    if (k >= 0 && k < real_words(opt)) {
+        *out = RSD_REAL_WORD(k);
+        return RSD_OK;
+    }
     char *end;
     const double v = strtod(value, &end);
     if (end == value || *end || !isfinite(v))
-        return RSD_FAIL(RSD_EUSAGE, "%s=%s is not a number", opt->name, value);
+        return no_such_word(opt, value,
+                            has_words(opt) ? "neither a number nor one of " : "not a number");
     if (v < opt->min || v > opt->max)
         return out_of_range(opt, value, v < opt->min);
     *out = v;
@@ -239,6 +254,9 @@ size_t rsd_opt_value(const rsd_opt *opt, const void *obj, char *out, size_t size
     case RSD_OPT_REAL: {
         /* the shortest text that reads back to the same number */
         const double v = *(const double *)f;
+        for (int k = 0; k < real_words(opt); k++)
+            if (v == RSD_REAL_WORD(k))
+                return (size_t)word_print(opt->arg, k, out, size);
         char text[40];
         for (int digits = 6; digits <= 17; digits++) {
             snprintf(text, sizeof text, "%.*g", digits, v);

@@ -12,13 +12,15 @@
 typedef enum {
     RSD_OPT_FLAG,   /* bool: present or absent; key, key=1, key=0                        */
     RSD_OPT_SIZE,   /* size_t; the k-th word of .arg ("row|tensor") is stored as RSD_WORD(k) */
-    RSD_OPT_REAL,   /* double; where .arg is "MB", SIZE and REAL take units: 512M, 4G, 4GB */
+    RSD_OPT_REAL,   /* double; where .arg is "MB", SIZE and REAL take units: 512M, 4G, 4GB;
+                       of "auto|X" all words but the last, the number's, as RSD_REAL_WORD(k) */
     RSD_OPT_CHOICE, /* int: index into the words of .arg, "f32|bf16|auto"                */
     RSD_OPT_STRING, /* const char *, owned by the argument vector                        */
     RSD_OPT_LIST    /* rsd_list: the option repeats                                      */
 } rsd_opt_type;
 
-#define RSD_WORD(k) (SIZE_MAX - (size_t)(k))
+#define RSD_WORD(k)      (SIZE_MAX - (size_t)(k))
+#define RSD_REAL_WORD(k) (-1e300 * ((k) + 1)) /* below any number that is meant */
 
 typedef struct {
     const char **item; /* grows by reallocation; the strings belong to the argument vector */

@@ -107,6 +107,30 @@ static const rsd_opt strings[] = {
 };
 /* clang-format on */
 
+/* A word in the place of a number; the last of .arg is the number's name and no word. */
+static void real_words(void **state)
+{
+    (void)state;
+    const rsd_opt row = { "lr", 0, RSD_OPT_REAL, 0, 0, 10, "auto|none|X", "" };
+    double v = 0;
+    char text[32];
+    CHECK_OK(rsd_opt_set(&row, &v, "Auto"));
+    assert_true(v == RSD_REAL_WORD(0));
+    rsd_opt_value(&row, &v, text, sizeof text);
+    assert_string_equal(text, "auto");
+    CHECK_OK(rsd_opt_set(&row, &v, "none"));
+    assert_true(v == RSD_REAL_WORD(1) && v != RSD_REAL_WORD(0));
+    CHECK_OK(rsd_opt_set(&row, &v, "1e-3"));
+    assert_true(v == 1e-3);
+    rsd_opt_value(&row, &v, text, sizeof text);
+    assert_string_equal(text, "0.001");
+    CHECK_FAILS(rsd_opt_set(&row, &v, "X"), RSD_EUSAGE, "lr=X is neither a number nor one of auto");
+    CHECK_FAILS(rsd_opt_set(&row, &v, "atuo"), RSD_EUSAGE, "'auto'?");
+    CHECK_FAILS(rsd_opt_set(&row, &v, "-1e300"), RSD_EUSAGE, "at least 0 (0 to 10, or one of auto");
+    CHECK_FAILS(rsd_opt_set(&row, &v, "1e-3x"), RSD_EUSAGE, "neither");
+    assert_true(v == 1e-3);
+}
+
 static void options_parse_and_print(void **state)
 {
     (void)state;
@@ -295,6 +319,7 @@ int main(void)
         cmocka_unit_test(finiteness_names_the_element),
         cmocka_unit_test(sums_respect_the_view),
         cmocka_unit_test(options_parse_and_print),
+        cmocka_unit_test(real_words),
         cmocka_unit_test(options_refuse),
         cmocka_unit_test(options_take_strings_and_lists),
         cmocka_unit_test(streams_depend_on_seed_and_key_only),

@@ -552,6 +552,105 @@ static void mapped_moments(void **state)
     rsd_adamw_free(&a);
 }
 
+static void refused(setting *s, const rsd_recover_options *o, int code, const char *text)
+{
+    CHECK_FAILS(begin(s, o), code, text);
+    assert_null(s->r);
+}
+
+/* ---- the step to end with ---- */
+
+/* The least finite loss counts, the first of equal ones; its adapters come back, bit for bit, in
+ * the process that saw them and in one that goes on. */
+static void the_best_step_comes_back(void **state)
+{
+    (void)state;
+    const double losses[] = { NAN, 3, 2, 2, INFINITY, 2.5 }, none[] = { NAN, INFINITY };
+    for (int restarted = 0; restarted < 2; restarted++) {
+        setting s;
+        rsd_step step;
+        rsd_real *second;
+        size_t best;
+        double loss;
+        open_model(&s, "llama");
+        random_adapters(&s, RSD_DORA, 0.3);
+        connect(&s, 4 * T, false);
+        CHECK_OK(begin(&s, &usual));
+        CHECK_OK(rsd_array_alloc(s.adapters.count, 1, sizeof *second, &second));
+        for (size_t k = 0; k < 2; k++)
+            CHECK_OK(rsd_recover_judge(s.r, none[k]));
+        assert_false(rsd_recover_best(s.r, &best, &loss));
+        assert_true(best == 0 && isnan(loss));
+        for (size_t k = 0; k < sizeof losses / sizeof *losses; k++) {
+            CHECK_OK(rsd_recover_judge(s.r, losses[k]));
+            if (k == 2)
+                memcpy(second, s.adapters.memory, s.adapters.count * sizeof *second);
+            if (restarted) {
+                CHECK_OK(rsd_recover_write(s.r, identity, in_scratch("best")));
+                rsd_recover_free(s.r);
+                CHECK_OK(begin(&s, &usual));
+                CHECK_OK(rsd_recover_read(s.r, identity, in_scratch("best")));
+            }
+            CHECK_OK(rsd_recover_step(s.r, &step));
+        }
+        assert_true(rsd_recover_best(s.r, &best, &loss) && best == 2 && loss == 2);
+        assert_memory_not_equal(second, s.adapters.memory, s.adapters.count * sizeof *second);
+        CHECK_OK(rsd_recover_take_best(s.r));
+        assert_memory_equal(second, s.adapters.memory, s.adapters.count * sizeof *second);
+        free(second);
+        end(&s);
+    }
+}
+
+/* A best step that is none, or has no adapters. */
+static void best_steps_are_checked(void **state)
+{
+    (void)state;
+    const double progress[][3] = { { 0, 1, 2 }, { 0, 0, 2 }, { 0, -1, 2 } };
+    const char *const says[] = { "best step 1 of 0", "no tensor 'best'", "best step -1" };
+    setting s;
+    rsd_map map;
+    rsd_safetensors st;
+    open_model(&s, "llama");
+    random_adapters(&s, RSD_LORA, 0.3);
+    connect(&s, 4 * T, false);
+    CHECK_OK(begin(&s, &usual));
+    CHECK_OK(rsd_recover_write(s.r, identity, in_scratch("unjudged")));
+    CHECK_OK(rsd_map_open(in_scratch("unjudged"), &map));
+    CHECK_OK(rsd_safetensors_parse(map.data, map.size, &st));
+    for (size_t k = 0; k < 3; k++) {
+        uint8_t *copy = malloc(map.size);
+        memcpy(copy, map.data, map.size);
+        for (size_t i = 0; i < st.count; i++)
+            if (strcmp(st.entry[i].name, "progress") == 0)
+                memcpy(copy + st.entry[i].offset, progress[k], sizeof progress[k]);
+        put_file("broken", copy, map.size);
+        free(copy);
+        CHECK_FAILS(rsd_recover_read(s.r, identity, in_scratch("broken")), RSD_EFORMAT, says[k]);
+    }
+    rsd_safetensors_free(&st);
+    rsd_map_close(&map);
+    end(&s);
+}
+
+/* Windows that are held out are not of an epoch. */
+static void held_out_windows(void **state)
+{
+    (void)state;
+    setting s;
+    rsd_recover_options o = usual;
+    open_model(&s, "llama");
+    random_adapters(&s, RSD_LORA, 0.3);
+    connect(&s, 4 * T, false);
+    o.held_out = 7;
+    CHECK_OK(begin(&s, &o));
+    assert_int_equal(rsd_recover_windows(s.r), 53);
+    rsd_recover_free(s.r);
+    o.held_out = 60;
+    refused(&s, &o, RSD_EARG, "60 of 60 windows held out");
+    end(&s);
+}
+
 static void states_are_checked(void **state)
 {
     (void)state;
@@ -613,12 +712,6 @@ static void states_are_checked(void **state)
 }
 
 /* ---- refusals ---- */
-
-static void refused(setting *s, const rsd_recover_options *o, int code, const char *text)
-{
-    CHECK_FAILS(begin(s, o), code, text);
-    assert_null(s->r);
-}
 
 static void trainings_refuse(void **state)
 {
@@ -748,6 +841,9 @@ int main(void)
         cmocka_unit_test(passes_add_up),
         cmocka_unit_test(resumed_is_uninterrupted),
         cmocka_unit_test(mapped_moments),
+        cmocka_unit_test(the_best_step_comes_back),
+        cmocka_unit_test(best_steps_are_checked),
+        cmocka_unit_test(held_out_windows),
         cmocka_unit_test(states_are_checked),
         cmocka_unit_test(trainings_refuse),
         cmocka_unit_test(not_finite),

@@ -97,6 +97,46 @@ static void refusals(void **state)
 }
 
 /* Against plain loops, with a view that is wider than its columns; out may be R. */
+/* F' F = M + delta tr(M)/n I, whether Cholesky finds F or, where M is singular, it is the root. */
+static void any_root(void **state)
+{
+    (void)state;
+    const size_t sizes[] = { 1, 2, 33, 130 };
+    const double damping[] = { 0, 1e-3, 1 };
+    for (size_t s = 0; s < 4; s++)
+        for (size_t d = 0; d < 3; d++)
+            for (int full = 0; full < 2; full++) {
+                const size_t n = sizes[s], rows = full ? 2 * n : n / 2 + 1;
+                double *M = moment(rows, n, "any"), *F = moment(rows, n, "any");
+                const double tol = 8 * (double)n * DBL_EPSILON * trace(M, n) + 1e-300;
+                CHECK_OK(rsd_any_root(F, n, damping[d]));
+                for (size_t i = 0; i < n; i++)
+                    for (size_t j = 0; j < n; j++) {
+                        double sum = 0;
+                        for (size_t k = 0; k < n; k++)
+                            sum += F[k * n + i] * F[k * n + j];
+                        const double damp = i == j ? damping[d] * trace(M, n) / (double)n : 0;
+                        CHECK_CLOSE(sum, M[i * n + j] + damp, tol);
+                    }
+                free(M);
+                free(F);
+            }
+    double D[4] = { 4, 2, 2, 10 }, S[4] = { 4, 2, 2, 1 }, N[4] = { 4, 0, 0, -1e-3 },
+           bad[1] = { NAN };
+    CHECK_OK(rsd_any_root(D, 2, 0));
+    CHECK_CLOSE(D[0], 2, 1e-15); /* the upper factor, 0 below */
+    CHECK_CLOSE(D[1], 1, 1e-15);
+    CHECK_CLOSE(D[3], 3, 1e-15);
+    assert_true(D[2] == 0);
+    CHECK_OK(rsd_any_root(S, 2, 0)); /* singular */
+    CHECK_CLOSE(S[0] * S[0] + S[2] * S[2], 4, 1e-14);
+    CHECK_CLOSE(S[0] * S[1] + S[2] * S[3], 2, 1e-14);
+    CHECK_OK(rsd_any_root(N, 2, 0)); /* below 0 by rounding: counts as 0 */
+    CHECK_CLOSE(N[0], 2, 1e-15);
+    CHECK_CLOSE(N[3], 0, 1e-15);
+    CHECK_FAILS(rsd_any_root(bad, 1, 0), RSD_EDOM, "nan");
+}
+
 static void between_two_matrices(void **state)
 {
     (void)state;
@@ -154,7 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(squares_back), cmocka_unit_test(exact_roots),
         cmocka_unit_test(refusals),     cmocka_unit_test(between_two_matrices),
-        cmocka_unit_test(columns),
+        cmocka_unit_test(columns),      cmocka_unit_test(any_root),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,14 +5,11 @@
 #include "recover/student.h"
 
 typedef struct {
+    const rsd_tensor *tensor; /* first: each_layer.h */
     student *to;
-    const rsd_tensor *tensor;
     size_t layer;
     rsd_slot slot;
-    const rsd_spec *spec; /* NULL: it stays as it is */
-    bool made;            /* tried, for better or worse: false after a signal */
-    int err;
-    char message[512];
+    const rsd_spec *spec;                   /* NULL: it stays as it is */
     double bytes, norm, error, start_error; /* sums of squares, as a student's */
 } layer_job;
 

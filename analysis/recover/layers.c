@@ -244,6 +244,8 @@ static int measure_layer(const student *s, size_t layer, rsd_slot slot, measured
     l->row.rows = (int64_t)t->rows;
     l->row.cols = (int64_t)t->cols;
     l->row.rank = (int64_t)student_rank(s, layer, slot);
+    if (s->move)
+        l->row.displacement = s->rate * s->move[layer][slot];
     RSD_TRY(spectrum_of_trained(&s->adapters.layer[layer][slot], l));
     RSD_TRY(spectrum_of_start(&s->start.layer[layer][slot], l));
     return compare_matrices(s, layer, slot, l);

@@ -20,15 +20,16 @@ static int all_windows(const rsd_evaluation *e, size_t asked)
                : RSD_FAIL(RSD_ESTOPPED, "stopped after %zu of %zu windows", e->windows, asked);
 }
 
-int student_probe(const student *s, double *loss)
+/* Of windows of the training stream: the first, or spread over `of`. */
+static int training_loss(const student *s, size_t windows, size_t of, double *loss)
 {
     const stream *from = &s->sweep->train;
-    const size_t windows = from->windows < PROBE_WINDOWS ? from->windows : PROBE_WINDOWS;
     rsd_evaluation result;
     const rsd_evaluate_job job = { .model = s->pass,
                                    .tokens = from->tokens,
                                    .context = from->context,
                                    .windows = windows,
+                                   .of = of,
                                    .batch = s->sweep->pass,
                                    .stop = stop_callback };
     RSD_TRY(rsd_evaluate(&job, &result));
@@ -36,6 +37,17 @@ int student_probe(const student *s, double *loss)
     const int err = all_windows(&result, windows);
     rsd_evaluation_free(&result);
     return err;
+}
+
+int student_probe(const student *s, double *loss)
+{
+    const size_t windows = s->sweep->train.windows;
+    return training_loss(s, windows < PROBE_WINDOWS ? windows : PROBE_WINDOWS, 0, loss);
+}
+
+int student_held_out(const student *s, double *loss)
+{
+    return training_loss(s, s->sweep->held.windows, s->sweep->train.windows, loss);
 }
 
 int sweep_losses(const sweep *s, rsd_transformer *pass, double *loss)
@@ -203,5 +215,7 @@ size_t student_bytes(const student *s)
         }
     if (s->trainer && !s->sweep->params->optimizer_state)
         sum += rsd_recover_bytes(s->trainer);
+    if (s->trainer && s->sweep->held.windows) /* the best step's */
+        sum += s->adapters.count * sizeof(rsd_real);
     return sum;
 }

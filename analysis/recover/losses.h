@@ -11,8 +11,9 @@ RSD_CHECK int student_losses(const student *s, double *loss);
 /* The same of any model in the student's place. */
 RSD_CHECK int sweep_losses(const sweep *s, rsd_transformer *pass, double *loss);
 
-/* Its mean loss on the first windows of the training stream. */
+/* Its mean loss on the first windows of the training stream, and on those that are held out. */
 RSD_CHECK int student_probe(const student *s, double *loss);
+RSD_CHECK int student_held_out(const student *s, double *loss);
 
 /* The same of the run's model after its adapters were merged into the weights. */
 RSD_CHECK int student_merged_losses(const student *s, recover_merge how, double *loss);

@@ -11,7 +11,7 @@ const recover_params recover_defaults = {
     .stream.precision = RSD_PRECISION_AUTO,
     .eval_windows = STREAM_SPREAD,
     .numbers = { .b_ratio = 1,
-                 .lr = 1e-3,
+                 .lr = RECOVER_LR_AUTO,
                  .clip = 1,
                  .damping = 1e-3,
                  .orthogonality = 0.5,
@@ -39,8 +39,18 @@ const recover_params recover_defaults = {
       "steps of the optimizer; 0: adapters stay as they start, and there is no control" },         \
     { "batch", 0, RSD_OPT_SIZE, (base) + offsetof(recover_numbers, batch), 1, 1 << 20, "N",        \
       "windows a step" },                                                                          \
-    { "lr", 0, RSD_OPT_REAL, (base) + offsetof(recover_numbers, lr), 0, 10, "X",                   \
-      "highest learning rate; it falls as half a cosine, to 0 one step after the last" },                                   \
+    { "lr", 0, RSD_OPT_REAL, (base) + offsetof(recover_numbers, lr), 0, 10, "auto|X",              \
+      "highest learning rate; it falls as half a cosine, to 0 one step after the last.  auto: a "  \
+      "start that corrects takes the rate at which a step moves its correction by 4 % of what is " \
+      "left to correct, by the calibration's H and G (median over layers), one of B = 0 no more " \
+      "than 1e-3 sqrt(8 / rank) sqrt(128 / inputs), which without a calibration is every "         \
+      "start's" },                                                                                 \
+    { "lr-probe", 0, RSD_OPT_SIZE, (base) + offsetof(recover_numbers, lr_probe), 0, 8, "N",        \
+      "try N rates, that of --lr, a third, a tenth, ... of it, ten steps each, and train with "    \
+      "the one of the least loss on held-out training windows; 0: do not" },                       \
+    { "keep", 0, RSD_OPT_CHOICE, (base) + offsetof(recover_numbers, keep), 0, 0, "best|last",      \
+      "end with the adapters of the step, of those that are evaluated and 0, of the least loss "   \
+      "on a few training windows that no step sees, or of the last step" },                        \
     { "warmup", 0, RSD_OPT_SIZE, (base) + offsetof(recover_numbers, warmup), 0, 1e9, "N",          \
       "steps on which the learning rate rises from 0, at most half of all" },                      \
     { "clip", 0, RSD_OPT_REAL, (base) + offsetof(recover_numbers, clip), 0, 1e9, "X",              \
@@ -122,8 +132,7 @@ const rsd_opt recover_options[] = {
     { "checkpoint-every", 0, RSD_OPT_SIZE, AT(checkpoint_every), 1, 1e9, "N",
       "steps between states of the run at hand, for resuming; and at evaluations" },
     { "save-adapters", 0, RSD_OPT_STRING, AT(save_adapters), 0, 0, "DIR",
-      "write each run's adapters in PEFT's format into a folder of DIR; with -o also those of its "
-      "least evaluation loss, in best/ of that folder" },
+      "write each run's adapters in PEFT's format into a folder of DIR" },
     { "save-base", 0, RSD_OPT_CHOICE, AT(save_base), 0, 0, "auto|dense|none",
       "W_q beside the adapters, as a model folder that adapter_config.json names; auto: where the "
       "start changed it, so that the quantizer alone does not make it again" },

@@ -12,12 +12,19 @@
 /* What a trained adapter is merged into before its loss is taken again. */
 typedef enum { RECOVER_MERGE_NONE, RECOVER_MERGE_PLAIN, RECOVER_MERGE_REQUANTIZE } recover_merge;
 
+/* Whose adapters a run ends with: of the step of the least loss on held-out training windows, or of
+ * the last. */
+enum { RECOVER_KEEP_BEST, RECOVER_KEEP_LAST };
+
+/* --lr auto: each run's rate is chosen before it begins (rate.h). */
+#define RECOVER_LR_AUTO RSD_REAL_WORD(0)
+
 /* Options that shape numbers: runs of one model in a result file agree in all of them. */
 typedef struct {
     double alpha, b_ratio, lr, decay, clip, damping, orthogonality;
     size_t steps, batch, warmup, eval_every, target_rank, budget_begin, budget_end, budget_interval,
-        sequence;
-    int objective, merge;
+        sequence, lr_probe;
+    int objective, merge, keep;
     bool rslora, straight, spread;
 } recover_numbers;
 

@@ -41,7 +41,7 @@ static void window_arrays(outcome *o, window_array out[WINDOW_ARRAYS])
         { "window_loss_fp", "of the original model, each window's mean", &o->fp },
         { "window_loss_q", "of the model quantized without adapters", &o->q },
         { "window_loss_init", "with the adapters as they start", &o->init },
-        { "window_loss_trained", "after the last step", &o->trained },
+        { "window_loss_trained", "with the adapters of kept_step", &o->trained },
         { "window_loss_merged", "after merging", &o->merged },
     };
     memcpy(out, list, sizeof list);
@@ -66,6 +66,10 @@ static int write_curves(rsd_store *store, const char *path, const curves *c)
           c->evals },
         { "eval_loss", "evaluation", "nat/token", "mean over the evaluation windows", c->eval_loss,
           c->evals },
+        { "held_step", "look", "step", "steps done before the look at windows held out",
+          c->held_step, c->looks },
+        { "held_loss", "look", "nat/token", "mean over the training windows held out", c->held_loss,
+          c->looks },
     };
     int err = RSD_OK;
     for (size_t i = 0; !err && i < sizeof list / sizeof *list; i++)

@@ -1,11 +1,10 @@
 /* --rank-budget: which layer gets how much of the adapters' numbers. */
 #include "recover/ranks.h"
 #include "cli/console.h"
-#include "cli/stop.h"
 #include "linalg/roots.h"
 #include "linalg/spectrum.h"
 #include "mat.h"
-#include "par.h"
+#include "recover/each_layer.h"
 #include "spectra/allocate.h"
 
 #include <stdio.h>
@@ -14,14 +13,12 @@
 
 /* One layer, and what each rank costs and leaves. */
 typedef struct {
+    const rsd_tensor *tensor; /* first: each_layer.h */
     const sweep *sweep;
     rsd_variant variant;
     const rank_layer *layer;
     rsd_options of; /* ranks 1, 2, ... */
     rsd_option *option;
-    bool made; /* false after a signal */
-    int err;
-    char message[512];
 } ranks_job;
 
 /* The adapter's numbers: its factors, and what the variant has beside them. */
@@ -85,19 +82,16 @@ done:
     return err;
 }
 
-static void run_job(void *context, size_t i)
+static int run_job(void *job)
 {
-    ranks_job *j = (ranks_job *)context + i;
-    j->err = j->layer->spec ? predict(j) : RSD_OK;
-    j->made = true;
-    if (j->err)
-        snprintf(j->message, sizeof j->message, "%s: %s", j->layer->tensor->name, rsd_errmsg());
+    const ranks_job *j = job;
+    return j->layer->spec ? predict(j) : RSD_OK;
 }
 
 /* Two float32 matrices, both moments and the work of their roots, two products in double. */
-static size_t job_bytes(void *context, size_t i)
+static size_t job_bytes(const void *job)
 {
-    const rsd_tensor *t = ((const ranks_job *)context)[i].layer->tensor;
+    const rsd_tensor *t = ((const ranks_job *)job)->tensor;
     const size_t m = t->rows, n = t->cols;
     return 24 * m * n + 16 * (m * m + n * n);
 }
@@ -116,26 +110,10 @@ static int job_open(ranks_job *j)
 
 static int predict_all(ranks_job *job, size_t count)
 {
-    size_t largest = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         RSD_TRY(job_open(&job[i]));
-        const size_t bytes = job_bytes(job, i);
-        largest = bytes > largest ? bytes : largest;
-    }
-    const rsd_par_work work = { .count = count,
-                                .bytes = job_bytes,
-                                .run = run_job,
-                                .stop = stop_callback,
-                                .context = job,
-                                .budget = 4 * largest + 100000000 * rsd_par_threads() };
-    RSD_TRY(rsd_par_each(&work));
-    for (size_t i = 0; i < count; i++)
-        if (job[i].err)
-            return RSD_FAIL(job[i].err, "%s", job[i].message);
-    for (size_t i = 0; i < count; i++)
-        if (!job[i].made)
-            return RSD_FAIL(RSD_ESTOPPED, "stopped before %s", job[i].layer->tensor->name);
-    return RSD_OK;
+    return layers_each(&(layers_work){
+        .job = job, .count = count, .size = sizeof *job, .run = run_job, .bytes = job_bytes });
 }
 
 static int choose(const ranks_job *job, rank_layer *layer, size_t count)
@@ -170,7 +148,9 @@ int ranks_spread(const sweep *s, rsd_variant variant, rank_layer *layer, size_t 
     ranks_job *job;
     RSD_TRY(rsd_array_alloc(count, 1, sizeof *job, &job));
     for (size_t i = 0; i < count; i++)
-        job[i] = (ranks_job){ .sweep = s, .variant = variant, .layer = &layer[i] };
+        job[i] = (ranks_job){
+            .tensor = layer[i].tensor, .sweep = s, .variant = variant, .layer = &layer[i]
+        };
     int err = predict_all(job, count);
     if (!err)
         err = choose(job, layer, count);

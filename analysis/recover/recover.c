@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum { PASS_TOKENS = 4096 };
-enum { ALGORITHM = 2 }; /* raised when the same options give other numbers */
+enum { ALGORITHM = 3 }; /* raised when the same options give other numbers */
 
 /* ---- opening ---- */
 
@@ -63,6 +63,25 @@ static int open_streams(sweep *s)
     return RSD_OK;
 }
 
+/* A training of adapters is evaluated before its first step, every so many, and after the last. */
+static size_t evaluations(const recover_numbers *n)
+{
+    return n->steps ? 2 + (n->eval_every ? (n->steps - 1) / n->eval_every : 0) : 1;
+}
+
+static void hold_out(sweep *s)
+{
+    const recover_numbers *n = &s->params->numbers;
+    const rsd_held_out_task task = { .steps = n->steps,
+                                     .batch = n->batch,
+                                     .evaluations = evaluations(n),
+                                     .scored = s->eval.windows,
+                                     .windows = s->train.windows };
+    if (n->keep == RECOVER_KEEP_LAST && !n->lr_probe)
+        return;
+    s->held = rsd_held_out_plan(&task);
+}
+
 /* What the options do not say: the files may be others of the same names. */
 static int make_inputs(sweep *s)
 {
@@ -90,6 +109,7 @@ static int open_sweep(sweep *s, const char *argument)
     RSD_TRY(recover_plan_make(s->params, s->model, s->name, &s->calibration, &s->plan));
     RSD_TRY(save_check(s->params, &s->plan));
     RSD_TRY(open_streams(s));
+    hold_out(s);
     return make_canonical(s);
 }
 
@@ -174,6 +194,10 @@ static int run_all(sweep *s, references *refs, parts *kept, outcome *o)
         console_note("%zu of %zu runs are done already", s->plan.runs - left, s->plan.runs);
     if (left == 0)
         return RSD_OK;
+    if (steps && !s->held.windows && s->params->numbers.keep == RECOVER_KEEP_BEST)
+        console_note("%s: %zu windows of %zu tokens are too few to hold some out: the last step is "
+                     "kept",
+                     s->params->stream.tokens, s->train.windows, s->train.context);
     RSD_TRY(open_teacher(s));
     console_progress_begin("step", left * steps, (double)(left * steps));
     for (size_t i = 0; !err && i < s->plan.runs; i++) {
@@ -235,7 +259,7 @@ static void say_plan(const sweep *s, const outcome *o)
            "on\n",
            s->plan.runs, s->params->numbers.steps, tokens,
            (double)s->params->numbers.steps * (double)s->params->numbers.batch /
-               (double)s->train.windows,
+               (double)(s->train.windows - s->held.windows),
            s->eval.windows, s->eval.context);
 }
 
@@ -301,10 +325,13 @@ const rsd_command rsd_command_recover = {
         "in nats per token; recovered % is the share of the quantized model's loss above the\n"
         "original's that training took away, of control % the same with the original model plus\n"
         "adapters, trained alike, as the base line; errors are over evaluation windows, in blocks\n"
-        "as long as windows resemble their neighbours.  What counts is the last step's loss; the "
-        "least on the way is loss_best.  The\n"
-        "same command again resumes where it was stopped, in the middle of a run too; more\n"
-        "quantizers, ranks or starts are added to the file.\n",
+        "as long as windows resemble their neighbours.  A run ends with\n"
+        "the adapters of the step, of those that are evaluated and 0, with the least loss on a "
+        "few\n"
+        "training windows that no step sees; the least loss on the evaluation windows, loss_best,\n"
+        "chooses nothing.  The same command again resumes where it was stopped, in the middle of "
+        "a\n"
+        "run too; more quantizers, ranks or starts are added to the file.\n",
     .options = recover_options,
     .common =
         RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_JSON | RSD_TAKES_THREADS | RSD_TAKES_SEED,

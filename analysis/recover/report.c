@@ -49,6 +49,14 @@ static void put_loss(double x)
         printf(" %8s", "-");
 }
 
+static void put_rate(const recovery_row *r)
+{
+    if (isfinite(r->learning_rate))
+        printf(" %8.2e %5lld", r->learning_rate, (long long)r->kept_step);
+    else
+        printf(" %8s %5s", "-", "-");
+}
+
 static void put_share(double x, double se)
 {
     if (isfinite(x))
@@ -70,7 +78,8 @@ static void put_head(const layout *l)
         printf(" %-7s", "variant");
     if (l->seed)
         printf(" %4s", "seed");
-    printf(" %6s %8s %8s %8s %8s", "bits", "original", "quant.", "start", "trained");
+    printf(" %6s %8s %5s %8s %8s %8s %8s", "bits", "rate", "step", "original", "quant.", "start",
+           "trained");
     if (l->merged)
         printf(" %8s", "merged");
     printf(" %8s %14s %14s\n", "control", "recovered %", "of control %");
@@ -99,6 +108,7 @@ static void put_row(const layout *l, const recovery_row *r)
         return;
     }
     printf(" %6.3f", r->bits_per_weight_total);
+    put_rate(r);
     put_loss(r->loss_fp);
     put_loss(r->loss_q);
     put_loss(r->loss_init);
@@ -183,6 +193,21 @@ static void put_windows(const sweep *s, const outcome *o)
     printf("; errors take up to %lld that follow each other together\n", (long long)block);
 }
 
+/* How rates and steps were chosen. */
+static void put_choices(const sweep *s)
+{
+    const recover_numbers *n = &s->params->numbers;
+    if (n->steps == 0)
+        return;
+    if (n->lr == RECOVER_LR_AUTO)
+        printf("rates were chosen for each run (--lr auto)%s\n",
+               s->calibration.store ? " by what a step does to what is left to correct"
+                                    : " by rank and inputs, without a calibration");
+    if (s->held.windows && n->keep == RECOVER_KEEP_BEST)
+        printf("trained is the step with the least loss on %zu training windows that no step saw\n",
+               s->held.windows);
+}
+
 void report_table(const sweep *s, const outcome *o)
 {
     const layout l = lay_out(s, o);
@@ -195,6 +220,7 @@ void report_table(const sweep *s, const outcome *o)
                 undefined += o[i].done && !controls && isnan(o[i].row.recovered_fraction);
             }
     put_windows(s, o);
+    put_choices(s);
     if (undefined)
         printf("recovered %% is undefined for %zu %s: loss of the quantized model minus the "
                "original's is not above its own standard error\n",

@@ -5,6 +5,7 @@
 #include "cli/console.h"
 #include "mat.h"
 #include "recover/losses.h"
+#include "recover/rate.h"
 #include "recover/report.h"
 #include "recover/save.h"
 #include "spectra/serial.h"
@@ -93,7 +94,6 @@ int run_describe(const sweep *s, const recover_run *run, recovery_row *r)
     r->context = (int64_t)s->train.context;
     r->windows = (int64_t)s->eval.windows;
     r->windows_of = (int64_t)s->eval.of;
-    r->learning_rate = n->lr;
     return RSD_OK;
 }
 
@@ -121,6 +121,12 @@ static int put_losses(const sweep *s, outcome *o)
     put_loss(o->merged, n, r, &r->loss_merged, &r->loss_merged_se);
     r->loss_best = o->curves.best;
     r->best_step = (int64_t)o->curves.best_step;
+    r->kept_step = (int64_t)o->curves.kept_step;
+    if (o->curves.looks) {
+        r->held_windows = (int64_t)s->held.windows;
+        r->loss_held = o->curves.kept_loss;
+        r->loss_held_init = o->curves.held_loss[0];
+    }
     if (!o->q)
         return RSD_OK; /* a control recovers nothing */
     RSD_TRY(rsd_recovered_fraction(o->fp, o->q, o->init, n, &f));
@@ -217,9 +223,13 @@ static int train(const sweep *s, references *refs, student *m, const char *state
     RSD_TRY(student_losses(m, o->init));
     if (s->params->numbers.steps == 0)
         stay(s, o);
-    else
-        RSD_TRY(
-            recover_train(m, state, rsd_mean(o->init, s->eval.windows), &o->curves, o->trained));
+    else {
+        RSD_TRY(student_choose_rate(m));
+        const int err = recover_train(m, state, o->init, &o->curves, o->trained);
+        o->row.learning_rate = m->rate; /* of one that failed, too */
+        o->row.displacement = m->displacement;
+        RSD_TRY(err);
+    }
     put_sizes(m, o);
     put_memory(m, refs, &o->row);
     RSD_TRY(recover_measure(m, &o->layers));
@@ -267,7 +277,7 @@ int run_one(const sweep *s, references *refs, const parts *kept, const recover_r
     o->row.resident_bytes = (int64_t)memory_resident();
     RSD_TRY_DONE(make_student(s, run, &m));
     RSD_TRY_DONE(train(s, refs, &m, state, o));
-    RSD_TRY_DONE(save_student(&m, o, state, &files));
+    RSD_TRY_DONE(save_student(&m, &files));
     student_free(&m); /* what follows needs its memory */
     err = save_read_back(s, run, o, &files);
 done:

@@ -123,26 +123,7 @@ static int write_base(const student *m, const char *folder, char **base)
 
 /* ---- the adapters ---- */
 
-/* The state of the best evaluation becomes the student's. */
-static int save_best(const student *m, const outcome *o, const char *state,
-                     const rsd_peft_options *options, saved *out)
-{
-    char *best = NULL, identity[65];
-    const size_t step = o->curves.best_step;
-    if (!state || step == 0 || step == o->curves.steps)
-        return RSD_OK;
-    int err = RSD_OK;
-    RSD_TRY_DONE(training_identity(m->sweep, m->run, identity));
-    RSD_TRY_DONE(rsd_format(&best, "%s.best", state));
-    RSD_TRY_DONE(rsd_recover_read(m->trainer, identity, best));
-    RSD_TRY_DONE(rsd_format(&out->best, "%s/best", out->folder));
-    err = rsd_peft_write(out->best, &m->adapters, m->weights, options);
-done:
-    free(best);
-    return err;
-}
-
-int save_student(const student *m, const outcome *o, const char *state, saved *out)
+int save_student(const student *m, saved *out)
 {
     const recover_params *p = m->sweep->params;
     char *model = NULL;
@@ -157,8 +138,7 @@ int save_student(const student *m, const outcome *o, const char *state, saved *o
         RSD_TRY_DONE(write_base(m, out->folder, &out->base));
     const rsd_peft_options options = { .base = out->base ? out->base : model,
                                        .rslora = p->numbers.rslora };
-    RSD_TRY_DONE(rsd_peft_write(out->folder, &m->adapters, m->weights, &options));
-    err = save_best(m, o, state, &options, out);
+    err = rsd_peft_write(out->folder, &m->adapters, m->weights, &options);
 done:
     free(model);
     return err;
@@ -168,7 +148,6 @@ void saved_free(saved *files)
 {
     free(files->folder);
     free(files->base);
-    free(files->best);
     *files = (saved){ 0 };
 }
 
@@ -248,19 +227,15 @@ static int compare(const sweep *s, const reread *r, const char *folder, double s
 int save_read_back(const sweep *s, const recover_run *run, const outcome *o, const saved *files)
 {
     reread r = { 0 };
-    double last, best;
+    double read;
     int err = RSD_OK;
     if (!files->folder)
         return RSD_OK;
     RSD_TRY_DONE(reread_open(s, run, files, &r));
     const double said = rsd_mean(o->trained, s->eval.windows);
-    RSD_TRY_DONE(compare(s, &r, files->folder, said, &last));
+    RSD_TRY_DONE(compare(s, &r, files->folder, said, &read));
     const save_readme readme = { .sweep = s, .run = run, .base = files->base };
-    RSD_TRY_DONE(save_readme_write(&readme, files->folder, said, last));
-    if (files->best) {
-        RSD_TRY_DONE(compare(s, &r, files->best, o->curves.best, &best));
-        err = save_readme_write(&readme, files->best, o->curves.best, best);
-    }
+    err = save_readme_write(&readme, files->folder, said, read);
 done:
     reread_close(&r);
     return err;

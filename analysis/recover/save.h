@@ -3,7 +3,6 @@
  *   DIR/RUN/         adapter_config.json, adapter_model.safetensors, README.md
  *   DIR/RUN/base/    W_q as a model folder (--save-base; by default where the start moved the base,
  *                    so that it can be made in no other way)
- *   DIR/RUN/best/    the adapters of the least evaluation loss, on the same base
  *
  * base_model_name_or_path is the absolute path of what the adapters were trained on: base/, or the
  * model, which README.md then says how to quantize. */
@@ -18,13 +17,12 @@ RSD_CHECK int save_check(const recover_params *params, const recover_plan *plan)
 
 /* What was written; all NULL: nothing. */
 typedef struct {
-    char *folder, *base, *best;
+    char *folder, *base;
 } saved;
 
-/* Write a trained student's folders.  The adapters of the least evaluation loss are read into the
- * student: nothing may follow that needs the last ones.  Free with saved_free, also after a
- * failure. Errors: the model's, RSD_EIO, RSD_ENOMEM. */
-RSD_CHECK int save_student(const student *m, const outcome *o, const char *state, saved *out);
+/* Write a trained student's folders.  Free with saved_free, also after a failure.
+ * Errors: the model's, RSD_EIO, RSD_ENOMEM. */
+RSD_CHECK int save_student(const student *m, saved *out);
 
 /* Read everything back, as whoever gets the folders will, and set the losses against those of the
  * run; README.md says both.  Errors: RSD_EIO where they differ beyond rounding; the readers'. */

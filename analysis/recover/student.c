@@ -2,9 +2,8 @@
 #include "recover/student.h"
 #include "adapters/adalora.h"
 #include "cli/console.h"
-#include "cli/stop.h"
 #include "mat.h"
-#include "par.h"
+#include "recover/each_layer.h"
 #include "recover/layer.h"
 #include "recover/ranks.h"
 
@@ -16,21 +15,19 @@
 
 /* ---- all layers ---- */
 
-static void run_job(void *context, size_t i)
+static int run_job(void *job)
 {
-    layer_job *j = (layer_job *)context + i;
-    j->err = layer_make(j, NULL);
-    j->made = true;
+    layer_job *j = job;
+    const int err = layer_make(j, NULL);
     console_trace("%s: %s", j->to->run->name ? j->to->run->name : "original", j->tensor->name);
-    if (j->err)
-        snprintf(j->message, sizeof j->message, "%s: %s", j->tensor->name, rsd_errmsg());
+    return err;
 }
 
 /* About what an initialisation with both moments takes: four matrices of the layer's shape in float
  * and one in double, and for each moment itself, its root and work. */
-static size_t job_bytes(void *context, size_t i)
+static size_t job_bytes(const void *job)
 {
-    const layer_job *j = (const layer_job *)context + i;
+    const layer_job *j = job;
     const size_t m = j->tensor->rows, n = j->tensor->cols;
     const bool moments = j->to->sweep->calibration.store;
     return 24 * m * n + (moments ? 24 * (m * m + n * n) : 8 * (m < n ? m * m : n * n));
@@ -38,25 +35,8 @@ static size_t job_bytes(void *context, size_t i)
 
 static int make_side_by_side(layer_job *job, size_t jobs)
 {
-    size_t largest = 0;
-    for (size_t i = 0; i < jobs; i++) {
-        const size_t bytes = job_bytes(job, i);
-        largest = bytes > largest ? bytes : largest;
-    }
-    const rsd_par_work work = { .count = jobs,
-                                .bytes = job_bytes,
-                                .run = run_job,
-                                .stop = stop_callback,
-                                .context = job,
-                                .budget = 4 * largest + 100000000 * rsd_par_threads() };
-    RSD_TRY(rsd_par_each(&work));
-    for (size_t i = 0; i < jobs; i++)
-        if (job[i].err)
-            return RSD_FAIL(job[i].err, "%s", job[i].message);
-    for (size_t i = 0; i < jobs; i++)
-        if (!job[i].made)
-            return RSD_FAIL(RSD_ESTOPPED, "stopped before %s", job[i].tensor->name);
-    return RSD_OK;
+    return layers_each(&(layers_work){
+        .job = job, .count = jobs, .size = sizeof *job, .run = run_job, .bytes = job_bytes });
 }
 
 static bool is_target(const sweep *s, const rsd_tensor *t)
@@ -250,6 +230,7 @@ void student_free(student *s)
     rsd_adapters_free(&s->grad);
     rsd_base_free(&s->base);
     rsd_weights_free(s->weights);
+    free(s->move);
     for (size_t i = 0; i < s->extras; i++)
         free(s->extra[i]);
     free(s->extra);

@@ -19,6 +19,10 @@ typedef struct {
     rsd_adapted *hook;
     rsd_recover *trainer; /* NULL: not trained */
 
+    double rate;                 /* of learning (rate.h) */
+    double displacement;         /* what a step of it moves: median delta(rate), NaN: not known */
+    double (*move)[RSD_LINEARS]; /* delta(1) of each layer, NaN: not known; NULL: not asked for */
+
     double quantized;                /* weights that are quantized */
     double packed_bytes;             /* their bytes */
     double norm, error, start_error; /* sums of squares of W, W - Wq, W - Wq - C */

@@ -7,6 +7,7 @@
 #include "result/parts.h"
 #include "result/provenance.h"
 #include "result/recovery_table.h"
+#include "train/held_out.h"
 
 /* What is open for the whole sweep. */
 typedef struct {
@@ -21,6 +22,7 @@ typedef struct {
     char *inputs;  /* what it does not name: the content of files, the program's algorithm */
     calibration calibration;
     stream train, eval;
+    rsd_held_out held;     /* training windows that no step sees */
     size_t pass;           /* windows in memory at a time */
     rsd_weights *original; /* the teacher's; NULL: the objective needs none */
     rsd_transformer *teacher;

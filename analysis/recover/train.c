@@ -1,4 +1,5 @@
-/* Training a run's adapters, with evaluations on the way and a state to go on from. */
+/* Training a run's adapters, with evaluations on the way, the choice of the step to end with, and a
+ * state to go on from. */
 #include "alloc.h"
 #include "boot.h"
 #include "cli/console.h"
@@ -9,29 +10,74 @@
 #include "recover/train_state.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static int evaluate(const training *t)
+/* ---- evaluations ---- */
+
+static size_t windows_bytes(const training *t)
+{
+    return t->s->sweep->eval.windows * sizeof *t->last;
+}
+
+static int losses_now(training *t)
+{
+    t->last_step = SIZE_MAX;
+    if (t->c->steps)
+        RSD_TRY(student_losses(t->s, t->last));
+    else
+        memcpy(t->last, t->init, windows_bytes(t));
+    t->last_step = t->c->steps;
+    return RSD_OK;
+}
+
+/* The loss on windows that no step sees says whether this step is the best so far. */
+static int judge(training *t, double held)
 {
     curves *c = t->c;
-    RSD_TRY(student_losses(t->s, t->last));
+    size_t best;
+    double loss;
+    c->held_step[c->looks] = (double)c->steps;
+    c->held_loss[c->looks++] = held;
+    console_detail("%s: step %zu, loss %.5f on the windows held out", t->s->run->name, c->steps,
+                   held);
+    if (c->steps < t->settled)
+        return RSD_OK;
+    RSD_TRY(rsd_recover_judge(t->s->trainer, held));
+    if (rsd_recover_best(t->s->trainer, &best, &loss) && best == c->steps) {
+        memcpy(t->kept, t->last, windows_bytes(t));
+        t->kept_step = best;
+    }
+    return RSD_OK;
+}
+
+/* Nothing is noted before all is known: an evaluation that is stopped has not been. */
+static int evaluate(training *t)
+{
+    curves *c = t->c;
+    const bool looks =
+        t->n->keep == RECOVER_KEEP_BEST && rsd_held_out_looks(&t->s->sweep->held, c->evals);
+    double held = NAN;
+    RSD_TRY(losses_now(t));
+    if (looks)
+        RSD_TRY(student_held_out(t->s, &held));
     const double loss = rsd_mean(t->last, t->s->sweep->eval.windows);
     c->eval_step[c->evals] = (double)c->steps;
     c->eval_loss[c->evals++] = loss;
-    console_detail("%s: step %zu, loss %.5f", t->s->run->name, c->steps, loss);
-    if (!(loss < c->best))
-        return RSD_OK;
-    c->best = loss;
-    c->best_step = c->steps;
-    return t->best && c->steps ? rsd_recover_write(t->s->trainer, t->identity, t->best) : RSD_OK;
+    if (loss < c->best) {
+        c->best = loss;
+        c->best_step = c->steps;
+    }
+    if (c->steps)
+        console_detail("%s: step %zu, loss %.5f", t->s->run->name, c->steps, loss);
+    return looks ? judge(t, held) : RSD_OK;
 }
 
 static bool due(size_t step, size_t every, size_t last)
 {
-    return step == last || (every && step % every == 0);
+    return step == 0 || step == last || (every && step % every == 0);
 }
 
 /* The state of the last whole step, and the message of what was stopped. */
@@ -39,25 +85,29 @@ static int stopped(const training *t)
 {
     char message[256];
     snprintf(message, sizeof message, "%s", rsd_errmsg());
-    RSD_TRY(training_write_state(t));
+    if (t->c->steps)
+        RSD_TRY(training_write_state(t));
     return RSD_FAIL(RSD_ESTOPPED, "%s", message);
 }
 
 /* One that was stopped is done when the run goes on. */
-static int evaluate_or_stop(const training *t)
+static int evaluate_or_stop(training *t)
 {
     const int err = evaluate(t);
     return err == RSD_ESTOPPED ? stopped(t) : err;
 }
 
+/* ---- steps ---- */
+
 static void trace_windows(void *context, size_t done)
 {
     const student *s = context;
-    console_trace("%s: step %zu, %zu of %zu windows", s->run->name,
-                  rsd_recover_steps(s->trainer) + 1, done, s->sweep->params->numbers.batch);
+    if (s->trainer) /* not while rates are tried */
+        console_trace("%s: step %zu, %zu of %zu windows", s->run->name,
+                      rsd_recover_steps(s->trainer) + 1, done, s->sweep->params->numbers.batch);
 }
 
-static int take_step(const training *t)
+static int take_step(training *t)
 {
     const recover_params *p = t->s->sweep->params;
     curves *c = t->c;
@@ -66,7 +116,7 @@ static int take_step(const training *t)
     const double started = console_seconds();
     const int err = rsd_recover_step(t->s->trainer, &step);
     if (err == RSD_ESTOPPED) /* the adapters are those of the last whole step */
-        return c->steps ? stopped(t) : err;
+        return stopped(t);
     RSD_TRY(err);
     c->seconds += console_seconds() - started;
     c->train_loss[c->steps] = step.loss;
@@ -83,18 +133,54 @@ static int take_step(const training *t)
     return RSD_OK;
 }
 
-static rsd_recover_options options_of(student *s)
+/* The adapters of the best step become the run's, and its losses: where this process has not seen
+ * them they are measured, with the same bits. */
+static int finish(training *t)
+{
+    curves *c = t->c;
+    (void)rsd_recover_best(t->s->trainer, &c->kept_step, &c->kept_loss);
+    if (c->kept_step == c->steps)
+        return t->last_step == c->steps ? RSD_OK : losses_now(t);
+    RSD_TRY(rsd_recover_take_best(t->s->trainer));
+    if (c->kept_step == 0)
+        memcpy(t->last, t->init, windows_bytes(t));
+    else if (t->kept_step == c->kept_step)
+        memcpy(t->last, t->kept, windows_bytes(t));
+    else
+        return student_losses(t->s, t->last);
+    return RSD_OK;
+}
+
+static int run_steps(training *t)
+{
+    curves *c = t->c;
+    const bool evaluated = c->evals && c->eval_step[c->evals - 1] == (double)c->steps;
+    if (!evaluated && due(c->steps, t->n->eval_every, t->n->steps))
+        RSD_TRY(evaluate_or_stop(t)); /* the first, or stopped in it */
+    while (c->steps < t->n->steps) {
+        if (stop_requested())
+            return RSD_FAIL(RSD_ESTOPPED, "stopped after step %zu", c->steps);
+        RSD_TRY(take_step(t));
+    }
+    return finish(t);
+}
+
+/* ---- the trainer ---- */
+
+rsd_recover_options training_options(student *s, size_t steps, double rate)
 {
     const sweep *sw = s->sweep;
     const recover_numbers *n = &sw->params->numbers;
+    const bool whole = steps == n->steps; /* not of a probe, which is too short for numbers given */
     rsd_recover_options o = {
         .objective = (rsd_objective)n->objective,
         .context = sw->train.context,
         .batch = n->batch,
         .pass = sw->pass,
-        .schedule = { .steps = n->steps,
-                      .warmup = n->warmup < n->steps / 2 ? n->warmup : n->steps / 2,
-                      .peak = n->lr },
+        .held_out = sw->held.windows,
+        .schedule = { .steps = steps,
+                      .warmup = n->warmup < steps / 2 ? n->warmup : steps / 2,
+                      .peak = rate },
         .adamw = rsd_adamw_defaults,
         .decay = n->decay,
         .clip = n->clip,
@@ -107,70 +193,77 @@ static rsd_recover_options options_of(student *s)
         .adalora = rsd_adalora_defaults,
     };
     o.adalora.target = n->target_rank ? n->target_rank : (2 * s->run->rank + 2) / 3;
-    o.adalora.steps = n->steps;
-    o.adalora.begin = n->budget_begin ? n->budget_begin : n->steps / 10;
-    o.adalora.end = n->budget_end ? n->budget_end : n->steps / 2;
+    o.adalora.steps = steps;
+    o.adalora.begin = whole && n->budget_begin ? n->budget_begin : steps / 10;
+    o.adalora.end = whole && n->budget_end ? n->budget_end : steps / 2;
     o.adalora.interval = n->budget_interval;
     o.adalora.penalty = n->orthogonality;
     return o;
 }
 
-int training_identity(const sweep *s, const recover_run *run, char identity[65])
+/* The rate is part of it: where another is chosen, a training is not continued with it. */
+static int identify(training *t)
 {
+    const sweep *s = t->s->sweep;
     char *text;
-    RSD_TRY(rsd_format(&text, "%s %s %s %s", run->name, s->entry.sha256, s->options, s->inputs));
-    rsd_sha256(text, strlen(text), identity);
+    RSD_TRY(rsd_format(&text, "%s %s %s %s rate=%.17g", t->s->run->name, s->entry.sha256,
+                       s->options, s->inputs, t->s->rate));
+    rsd_sha256(text, strlen(text), t->identity);
     free(text);
+    return RSD_OK;
+}
+
+/* The rate of the training: what a process before found, or what is found now. */
+static int settle_rate(training *t, bool found)
+{
+    student *s = t->s;
+    if (!found) {
+        t->c->peak = s->rate;
+        if (t->n->lr_probe)
+            RSD_TRY(training_probe(t));
+    }
+    if (t->c->peak != s->rate) {
+        s->displacement *= t->c->peak / s->rate;
+        s->rate = t->c->peak;
+    }
     return RSD_OK;
 }
 
 static int open_training(training *t, const char *state)
 {
     student *s = t->s;
-    const rsd_recover_options o = options_of(s);
-    RSD_TRY(training_identity(s->sweep, s->run, t->identity));
+    RSD_TRY(rsd_array_alloc(s->sweep->eval.windows, 1, sizeof *t->kept, &t->kept));
+    RSD_TRY(identify(t));
     if (state) {
         RSD_TRY(rsd_format(&t->state, "%s.state", state));
         RSD_TRY(rsd_format(&t->curve, "%s.curves", state));
     }
-    if (state && s->sweep->params->save_adapters)
-        RSD_TRY(rsd_format(&t->best, "%s.best", state));
-    return rsd_recover_alloc(s->pass, s->hook, &s->adapters, &s->grad, s->sweep->teacher,
-                             s->sweep->train.tokens, &o, &s->trainer);
-}
-
-static int run_steps(training *t, double first)
-{
-    curves *c = t->c;
-    if (c->evals == 0) { /* step 0 was evaluated by the caller */
-        c->eval_step[0] = 0;
-        c->eval_loss[0] = c->best = first;
-        c->best_step = 0;
-        c->evals = 1;
-    }
-    const bool evaluated = c->eval_step[c->evals - 1] == (double)c->steps;
-    if (!evaluated && due(c->steps, t->n->eval_every, t->n->steps))
-        RSD_TRY(evaluate_or_stop(t)); /* stopped in it */
-    else if (c->steps == t->n->steps) /* stopped between the last step and the end */
-        return student_losses(t->s, t->last);
-    while (c->steps < t->n->steps) {
-        if (stop_requested())
-            return RSD_FAIL(RSD_ESTOPPED, "stopped after step %zu", c->steps);
-        RSD_TRY(take_step(t));
-    }
+    const bool found = training_find_curves(t);
+    RSD_TRY(settle_rate(t, found));
+    const rsd_recover_options o = training_options(s, t->n->steps, t->c->peak);
+    if (s->run->variant == RSD_ADALORA)
+        t->settled = o.adalora.steps - o.adalora.end;
+    RSD_TRY(rsd_recover_alloc(s->pass, s->hook, &s->adapters, &s->grad, s->sweep->teacher,
+                              s->sweep->train.tokens, &o, &s->trainer));
+    if (found)
+        training_resume(t);
     return RSD_OK;
 }
 
-int recover_train(student *s, const char *state, double first, curves *c, double *last)
+int recover_train(student *s, const char *state, const double *init, curves *c, double *trained)
 {
-    training t = { .s = s, .n = &s->sweep->params->numbers, .c = c, .last = last };
+    training t = { .s = s,
+                   .n = &s->sweep->params->numbers,
+                   .c = c,
+                   .init = init,
+                   .last = trained,
+                   .last_step = SIZE_MAX,
+                   .kept_step = SIZE_MAX };
     int err = open_training(&t, state);
-    if (!err) {
-        training_resume(&t);
-        err = run_steps(&t, first);
-    }
+    if (!err)
+        err = run_steps(&t);
     free(t.state);
     free(t.curve);
-    free(t.best);
+    free(t.kept);
     return err;
 }

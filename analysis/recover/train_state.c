@@ -13,12 +13,14 @@
 
 int curves_alloc(const recover_numbers *n, curves *c)
 {
-    *c = (curves){ .best = INFINITY };
+    *c = (curves){ .best = INFINITY, .kept_loss = NAN, .peak = NAN };
     c->most_evals = 2 + (n->eval_every ? n->steps / n->eval_every : 0);
     RSD_TRY(rsd_array_alloc(n->steps, 1, sizeof *c->train_loss, &c->train_loss));
     RSD_TRY(rsd_array_alloc(n->steps, 1, sizeof *c->rate, &c->rate));
     RSD_TRY(rsd_array_alloc(c->most_evals, 1, sizeof *c->eval_step, &c->eval_step));
-    return rsd_array_alloc(c->most_evals, 1, sizeof *c->eval_loss, &c->eval_loss);
+    RSD_TRY(rsd_array_alloc(c->most_evals, 1, sizeof *c->eval_loss, &c->eval_loss));
+    RSD_TRY(rsd_array_alloc(c->most_evals, 1, sizeof *c->held_step, &c->held_step));
+    return rsd_array_alloc(c->most_evals, 1, sizeof *c->held_loss, &c->held_loss);
 }
 
 void curves_free(curves *c)
@@ -27,7 +29,24 @@ void curves_free(curves *c)
     free(c->rate);
     free(c->eval_step);
     free(c->eval_loss);
+    free(c->held_step);
+    free(c->held_loss);
     *c = (curves){ 0 };
+}
+
+enum { HEAD = 5, ARRAYS = 6 }; /* numbers before the arrays, and how many of these there are */
+
+typedef struct {
+    double *x;
+    size_t n;
+} array;
+
+static void list_arrays(const curves *c, array out[ARRAYS])
+{
+    const array list[ARRAYS] = { { c->train_loss, c->steps }, { c->rate, c->steps },
+                                 { c->eval_step, c->evals },  { c->eval_loss, c->evals },
+                                 { c->held_step, c->looks },  { c->held_loss, c->looks } };
+    memcpy(out, list, sizeof list);
 }
 
 /* The curves are written before the adapters, and are cut to the adapters' step when both are read:
@@ -35,22 +54,18 @@ void curves_free(curves *c)
 static int write_curves(const training *t)
 {
     const curves *c = t->c;
-    const double head[] = { (double)c->steps, (double)c->evals, c->seconds };
+    const double head[HEAD] = { (double)c->steps, (double)c->evals, (double)c->looks, c->peak,
+                                c->seconds };
+    array arrays[ARRAYS];
     rsd_writer w;
     int err = rsd_writer_open(t->curve, &w);
     if (!err)
         err = rsd_writer_put(&w, t->identity, 64);
     if (!err)
         err = rsd_writer_put(&w, head, sizeof head);
-    const struct {
-        const double *x;
-        size_t n;
-    } part[] = { { c->train_loss, c->steps },
-                 { c->rate, c->steps },
-                 { c->eval_step, c->evals },
-                 { c->eval_loss, c->evals } };
-    for (size_t i = 0; !err && i < sizeof part / sizeof *part; i++)
-        err = rsd_writer_put(&w, part[i].x, part[i].n * sizeof(double));
+    list_arrays(c, arrays);
+    for (size_t i = 0; !err && i < ARRAYS; i++)
+        err = rsd_writer_put(&w, arrays[i].x, arrays[i].n * sizeof(double));
     if (err) {
         rsd_writer_abandon(&w);
         return err;
@@ -79,34 +94,37 @@ static void note_best(curves *c)
 /* Take the bytes of the file apart, unless they are another training's or not whole. */
 static bool take_curves(const training *t, const rsd_map *map)
 {
-    curves *c = t->c;
-    double head[3];
+    curves read = *t->c;
+    array arrays[ARRAYS];
+    double head[HEAD];
     if (map->size < 64 + sizeof head || memcmp(map->data, t->identity, 64) != 0)
         return false;
     memcpy(head, map->data + 64, sizeof head);
-    if (!(head[0] >= 0 && head[0] <= (double)t->n->steps && head[1] >= 0 &&
-          head[1] <= (double)c->most_evals))
+    const double most = (double)read.most_evals;
+    if (!(head[0] >= 0 && head[0] <= (double)t->n->steps && head[1] >= 0 && head[1] <= most &&
+          head[2] >= 0 && head[2] <= most && head[3] >= 0))
         return false;
-    const size_t steps = (size_t)head[0], evals = (size_t)head[1];
-    if (map->size != 64 + sizeof head + 2 * (steps + evals) * sizeof(double))
+    read.steps = (size_t)head[0];
+    read.evals = (size_t)head[1];
+    read.looks = (size_t)head[2];
+    read.peak = head[3];
+    read.seconds = head[4];
+    if (map->size != 64 + sizeof head + 2 * (read.steps + read.evals + read.looks) * sizeof(double))
         return false;
     const uint8_t *at = map->data + 64 + sizeof head;
-    double *const part[] = { c->train_loss, c->rate, c->eval_step, c->eval_loss };
-    for (size_t i = 0; i < 4; i++) {
-        const size_t bytes = (i < 2 ? steps : evals) * sizeof(double);
-        memcpy(part[i], at, bytes);
-        at += bytes;
+    list_arrays(&read, arrays);
+    for (size_t i = 0; i < ARRAYS; i++) {
+        memcpy(arrays[i].x, at, arrays[i].n * sizeof(double));
+        at += arrays[i].n * sizeof(double);
     }
-    c->steps = steps;
-    c->evals = evals;
-    c->seconds = head[2];
+    *t->c = read;
     return true;
 }
 
-static bool read_curves(const training *t)
+bool training_find_curves(const training *t)
 {
     rsd_map map;
-    if (access(t->curve, F_OK) != 0 || rsd_map_open(t->curve, &map))
+    if (!t->curve || access(t->curve, F_OK) != 0 || rsd_map_open(t->curve, &map))
         return false;
     const bool taken = take_curves(t, &map);
     rsd_map_close(&map);
@@ -116,14 +134,12 @@ static bool read_curves(const training *t)
 void training_resume(const training *t)
 {
     curves *c = t->c;
-    if (!t->state || !read_curves(t))
-        return;
     const int err = rsd_recover_read(t->s->trainer, t->identity, t->state);
     const size_t steps = err ? 0 : rsd_recover_steps(t->s->trainer);
     if (err || steps > c->steps) {
         console_detail("%s: begun anew (%s)", t->s->run->name,
                        err ? rsd_errmsg() : "its curves are older than its state");
-        c->steps = c->evals = 0;
+        c->steps = c->evals = c->looks = 0;
         c->seconds = 0;
         return;
     }
@@ -131,13 +147,15 @@ void training_resume(const training *t)
     c->steps = steps;
     while (c->evals && c->eval_step[c->evals - 1] > (double)steps)
         c->evals--;
+    while (c->looks && c->held_step[c->looks - 1] > (double)steps)
+        c->looks--;
     note_best(c);
     console_note("%s: going on after step %zu of %zu", t->s->run->name, steps, t->n->steps);
 }
 
 void recover_forget_state(const char *state)
 {
-    static const char *const suffix[] = { "state", "curves", "best" };
+    static const char *const suffix[] = { "state", "curves" };
     char path[4096];
     for (size_t i = 0; state && i < sizeof suffix / sizeof *suffix; i++) {
         snprintf(path, sizeof path, "%s.%s", state, suffix[i]);

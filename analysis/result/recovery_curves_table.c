@@ -26,13 +26,14 @@ static int emit(const rsd_store *store, const char *name, const table_sink *sink
     (void)name;
     static const rsd_column columns[] = {
         { "run", "", "name of the run's group", RSD_COLUMN_TEXT },
-        { "what", "", "train_loss (the objective), eval_loss or learning_rate", RSD_COLUMN_TEXT },
+        { "what", "", "train_loss (the objective), eval_loss, held_loss or learning_rate", RSD_COLUMN_TEXT },
         { "step", "step", "steps done: after it, before the evaluation", RSD_COLUMN_INT },
         { "value", "nat, 1", "loss, or learning rate", RSD_COLUMN_REAL },
     };
     static const char *const pairs[][2] = {
         { "step", "train_loss" },
         { "eval_step", "eval_loss" },
+        { "held_step", "held_loss" },
         { "step", "learning_rate" },
     };
     rsd_names runs;
@@ -40,13 +41,14 @@ static int emit(const rsd_store *store, const char *name, const table_sink *sink
         return RSD_FAIL(RSD_ENOTFOUND, "%s holds no runs of recover", rsd_store_path(store));
     RSD_TRY(sink->begin(sink->context, columns, sizeof columns / sizeof *columns));
     int err = rsd_store_names(store, "/recovery", &runs);
-    for (size_t i = 0; !err && i < 3 * runs.count; i++) {
-        const char *run = runs.name[i / 3];
+    const size_t kinds = sizeof pairs / sizeof *pairs;
+    for (size_t i = 0; !err && i < kinds * runs.count; i++) {
+        const char *run = runs.name[i / kinds];
         char *group = recovery_path(run);
         if (!group)
             err = RSD_FAIL(RSD_ENOMEM, "path of %s", run);
         else if (rsd_store_has(store, group, "options")) /* a run, not a table */
-            err = emit_run(store, group, run, pairs[i % 3][1], pairs[i % 3], sink);
+            err = emit_run(store, group, run, pairs[i % kinds][1], pairs[i % kinds], sink);
         free(group);
     }
     rsd_names_free(&runs);

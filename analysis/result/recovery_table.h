@@ -5,6 +5,7 @@
  *   /recovery/<run>/    attributes options, spec, init, variant; arrays
  *       step, train_loss, learning_rate         per step
  *       eval_step, eval_loss                    per evaluation, the first before any step
+ *       held_step, held_loss                    per look at the training windows held out
  *       window_loss_{fp,q,init,trained,merged}  per evaluation window: what errors are paired over
  *       layers/<tensor>/singular_values, start_singular_values, left_vectors, right_vectors
  *
@@ -39,7 +40,9 @@
     ENTRY(windows_of, "window", "of the stream that these are spread over; 0: its first, or all")  \
     ENTRY(block, "window", "longest block of windows that an error was taken in")                  \
     ENTRY(tokens, "token", "trained on, repetitions counted")                                      \
-    ENTRY(best_step, "step", "of the least evaluation loss")                                       \
+    ENTRY(kept_step, "step", "whose adapters the run ended with: loss_trained is theirs")          \
+    ENTRY(held_windows, "window", "of the training stream held out to choose it; 0: the last step") \
+    ENTRY(best_step, "step", "of the least evaluation loss; nothing is chosen by it")              \
     ENTRY(adapter_numbers, "count", "numbers that train")                                          \
     ENTRY(rank_sum, "rank", "sum of the layers' ranks at the end")                                 \
     ENTRY(base_bytes, "byte", "of the quantized layers as the run holds them")                     \
@@ -54,6 +57,7 @@
     ENTRY(alpha, "", "s = alpha / rank, or alpha / sqrt(rank)")                                    \
     ENTRY(scale, "", "s of the first layer")                                                       \
     ENTRY(learning_rate, "", "highest")                                                            \
+    ENTRY(displacement, "ratio", "of corrections by a step at it, to what is left: median of layers") \
     ENTRY(seconds, "s", "of training, evaluations left out")                                       \
     ENTRY(tokens_per_s, "token/s", "trained")                                                      \
     ENTRY(bits_per_weight, "bit", "of the quantized matrices, scales included")                    \
@@ -66,8 +70,10 @@
     ENTRY(loss_q_se, "nat/token", "its standard error")                                            \
     ENTRY(loss_init, "nat/token", "with the adapters as they start")                               \
     ENTRY(loss_init_se, "nat/token", "its standard error")                                         \
-    ENTRY(loss_trained, "nat/token", "after the last step")                                        \
+    ENTRY(loss_trained, "nat/token", "with the adapters of kept_step")                             \
     ENTRY(loss_trained_se, "nat/token", "its standard error")                                      \
+    ENTRY(loss_held, "nat/token", "on the training windows held out, with the same adapters")      \
+    ENTRY(loss_held_init, "nat/token", "the same with the adapters as they start")                 \
     ENTRY(loss_best, "nat/token", "least of the evaluations: chosen by looking at it")             \
     ENTRY(loss_merged, "nat/token", "after merging the adapters into the weights")                 \
     ENTRY(loss_merged_se, "nat/token", "its standard error")                                       \
@@ -110,6 +116,7 @@ typedef struct {
     ENTRY(start_norm, "weight", "||C||_F of the start")                                            \
     ENTRY(norm, "weight", "||C||_F of the trained adapter")                                        \
     ENTRY(change, "weight", "||C - C of the start||_F")                                            \
+    ENTRY(displacement, "ratio", "of C by a step at the learning rate, to what is left to correct") \
     ENTRY(largest, "weight", "largest singular value of C")                                        \
     ENTRY(stable_rank, "rank", "||C||_F^2 / largest^2")                                            \
     ENTRY(effective_rank, "rank", "exp of the entropy of C's singular values over their sum")      \

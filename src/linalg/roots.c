@@ -5,7 +5,10 @@
 
 #include <assert.h>
 #include <cblas.h>
+#include <lapacke.h>
+#include <limits.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 static int trace_of(const double *M, size_t n, double *trace)
@@ -47,6 +50,38 @@ int rsd_root(double *M, size_t n, double delta, size_t *clamped)
 done:
     free(x);
     free(lambda);
+    return err;
+}
+
+/* Column by column LAPACK's lower factor is, row by row, the upper one.  It leaves the other
+ * triangle as it was, from which M comes back. */
+int rsd_any_root(double *M, size_t n, double delta)
+{
+    double trace, *own = NULL;
+    size_t clamped;
+    int err = RSD_OK;
+    if (n > INT_MAX)
+        return RSD_FAIL(RSD_EARG, "a second moment of %zu channels: more than LAPACK counts", n);
+    RSD_TRY_DONE(trace_of(M, n, &trace));
+    RSD_TRY_DONE(rsd_array_alloc(n, 1, sizeof *own, &own));
+    for (size_t i = 0; i < n; i++) {
+        own[i] = M[i * (n + 1)];
+        M[i * (n + 1)] += delta * trace / (double)n;
+    }
+    const bool definite =
+        LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', (lapack_int)n, M, (lapack_int)n) == 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++)
+            if (definite)
+                M[i * n + j] = 0;
+            else
+                M[j * n + i] = M[i * n + j];
+    for (size_t i = 0; i < n && !definite; i++)
+        M[i * (n + 1)] = own[i];
+    if (!definite)
+        err = rsd_root(M, n, delta, &clamped);
+done:
+    free(own);
     return err;
 }
 

@@ -15,6 +15,14 @@
  * Errors: RSD_EDOM where M is not finite or its trace is negative; RSD_ENOMEM, RSD_ECONV. */
 RSD_CHECK int rsd_root(double *M, size_t n, double delta, size_t *clamped);
 
+/* F with F' F = M + delta tr(M)/n I, in place: Cholesky's upper factor (0 below the diagonal), or,
+ * where rounding has left M no longer positive definite, rsd_root.  Any such F_G and F_H give the
+ * same singular values of F_G R F_H' as the roots, at a twentieth of their cost.
+ *
+ * Threads: the BLAS's.  Memory: n doubles; rsd_root's where it is needed.
+ * Errors: as rsd_root; RSD_EARG for n beyond LAPACK's int. */
+RSD_CHECK int rsd_any_root(double *M, size_t n, double delta);
+
 /* out = G R H, in double, rounded to float32 at the end.
  *
  *   in   R m x n;  H[n*n] and G[m*m], or NULL: the identity

@@ -56,7 +56,7 @@ int rsd_pretrain_alloc(rsd_weights *weights, const rsd_tokens *tokens,
     if (!options->batch || !options->pass)
         return RSD_FAIL(RSD_EARG, "%zu windows a step, %zu a pass: none may be 0", options->batch,
                         options->pass);
-    RSD_TRY(rsd_window_reader_alloc(tokens, options->context, options->seed, &p->reader));
+    RSD_TRY(rsd_window_reader_alloc(tokens, options->context, 0, options->seed, &p->reader));
     p->windows = p->reader.count;
     p->options.pass = options->pass < options->batch ? options->pass : options->batch;
     RSD_TRY(rsd_parameters_list(weights->arch, &weights->shape, weights, &p->parameters));

@@ -89,7 +89,7 @@ static int set_up(rsd_recover *r, const rsd_tokens *tokens)
     o->pass = o->pass < o->batch ? o->pass : o->batch;
     o->adalora.steps = o->schedule.steps;
     r->width = rsd_transformer_head(r->model, NULL).W.cols;
-    RSD_TRY(rsd_window_reader_alloc(tokens, o->context, o->seed, &r->reader));
+    RSD_TRY(rsd_window_reader_alloc(tokens, o->context, o->held_out, o->seed, &r->reader));
     if (r->adapters->variant == RSD_ADALORA)
         RSD_TRY(rsd_adalora_alloc(r->adapters, r->grad, &o->adalora, &r->adalora));
     const size_t count = r->adapters->count;
@@ -124,6 +124,7 @@ void rsd_recover_free(rsd_recover *r)
 {
     if (!r)
         return;
+    free(r->best);
     rsd_window_reader_free(&r->reader);
     rsd_adamw_free(&r->adamw);
     rsd_adalora_free(r->adalora);
@@ -141,6 +142,36 @@ size_t rsd_recover_windows(const rsd_recover *r) { return r->reader.count; }
 size_t rsd_recover_bytes(const rsd_recover *r)
 {
     return r->adapters->count * (r->adalora ? 4 : 2) * sizeof(rsd_real);
+}
+
+/* ---- the best step so far ---- */
+
+int rsd_recover_judge(rsd_recover *r, double loss)
+{
+    const size_t bytes = r->adapters->count * sizeof *r->best;
+    if (!isfinite(loss) || (r->best && !(loss < r->best_loss)))
+        return RSD_OK;
+    if (!r->best)
+        RSD_TRY(rsd_array_alloc(r->adapters->count, 1, sizeof *r->best, &r->best));
+    memcpy(r->best, r->adapters->memory, bytes);
+    r->best_loss = loss;
+    r->best_step = r->adamw.step;
+    return RSD_OK;
+}
+
+bool rsd_recover_best(const rsd_recover *r, size_t *step, double *loss)
+{
+    *step = r->best ? r->best_step : r->adamw.step;
+    *loss = r->best ? r->best_loss : NAN;
+    return r->best;
+}
+
+int rsd_recover_take_best(rsd_recover *r)
+{
+    if (!r->best)
+        return RSD_OK;
+    memcpy(r->adapters->memory, r->best, r->adapters->count * sizeof *r->best);
+    return rsd_adapted_refresh(r->adapted);
 }
 
 size_t rsd_recover_rank(const rsd_recover *r, size_t layer, rsd_slot slot)

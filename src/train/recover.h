@@ -30,6 +30,7 @@ typedef struct {
     rsd_objective objective;
     size_t context, batch; /* inputs of a window, windows of a step */
     size_t pass;           /* windows in memory at a time: gradients of a step's passes add up */
+    size_t held_out;       /* windows of the stream that no step sees (windows.h) */
     rsd_schedule schedule;
     rsd_adamw_options adamw;
     double decay, clip;
@@ -58,7 +59,7 @@ RSD_CHECK int rsd_recover_alloc(rsd_transformer *model, rsd_adapted *adapted,
 void rsd_recover_free(rsd_recover *r);
 
 size_t rsd_recover_steps(const rsd_recover *r);   /* done */
-size_t rsd_recover_windows(const rsd_recover *r); /* of the stream: those of an epoch */
+size_t rsd_recover_windows(const rsd_recover *r); /* of an epoch */
 size_t rsd_recover_bytes(const rsd_recover *r);   /* of moments and AdaLoRA's sensitivity, in memory
                                                      or in the file */
 
@@ -71,8 +72,21 @@ size_t rsd_recover_rank(const rsd_recover *r, size_t layer, rsd_slot slot);
  * token stream's; RSD_ENOMEM. */
 RSD_CHECK int rsd_recover_step(rsd_recover *r, rsd_step *out);
 
-/* Adapters, moments, steps and AdaLoRA's importance, in one safetensors file, bit for bit; identity
- * (a hash, 64 hexadecimal digits) must agree when it is read.  Errors: as train/checkpoint.h. */
+/* The step to end with.  judge: the adapters as they are now have this loss, on windows that no
+ * step sees; a copy of them is kept where it is finite and less than of all judged before. Errors:
+ * RSD_ENOMEM. */
+RSD_CHECK int rsd_recover_judge(rsd_recover *r, double loss);
+
+/* Its number and loss; false where none was judged: the last step, NaN. */
+bool rsd_recover_best(const rsd_recover *r, size_t *step, double *loss);
+
+/* Its adapters in the place of the last ones, where one was judged: no step may follow.
+ * Errors: those of rsd_adapted_refresh. */
+RSD_CHECK int rsd_recover_take_best(rsd_recover *r);
+
+/* Adapters, moments, steps, the best step and AdaLoRA's importance, in one safetensors file, bit
+ * for bit; identity (a hash, 64 hexadecimal digits) must agree when it is read. Errors: as
+ * train/checkpoint.h. */
 RSD_CHECK int rsd_recover_write(const rsd_recover *r, const char *identity, const char *path);
 RSD_CHECK int rsd_recover_read(rsd_recover *r, const char *identity, const char *path);
 

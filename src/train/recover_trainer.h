@@ -13,6 +13,10 @@ struct rsd_recover {
     rsd_adamw adamw;      /* adamw.step: steps done */
     rsd_adalora *adalora; /* NULL: another variant */
 
+    rsd_real *best; /* the adapters after best_step, as long as theirs; NULL: none was judged */
+    size_t best_step;
+    double best_loss;
+
     size_t width; /* channels of the last hidden states */
     int32_t *input, *target;
     double *loss;
