@@ -192,11 +192,11 @@ const rsd_command rsd_command_compare = {
         "under however many quantizers.  Below 8 there is no interval, and no correlation.  A run\n"
         "or layer that is in the files twice counts once; runs that quantized other layers than\n"
         "were analyzed are left out, and counted.\n"
-        "The verdict tells apart what the share of G^1/2 R H^1/2 at rank r is made of: noise, what\n"
+        "The verdict tells apart what the share of G^1/2 R H^1/2 at rank r is made of: noise, as\n"
         "iid noise of that shape holds; scales, what R's null (its scales, its signs drawn) holds\n"
         "beyond that; data and loss, what H and G add to the null; own, what R holds beyond its\n"
-        "null, below 0 where the quantizer has taken already what a correction would.  A part is\n"
-        "named where it is beyond a point of 100, by Holm's correction over all parts of a table.\n",
+        "null, below 0 where the quantizer has taken already what a correction would.  Named are\n"
+        "parts beyond a point of 100, by Holm's correction over all parts of a table.\n",
     .options = options,
     .common = RSD_TAKES_JSON | RSD_TAKES_SEED,
     .min_words = 1,
