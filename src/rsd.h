@@ -56,6 +56,7 @@
 /* What a spectrum says. */
 #include "spectra/allocate.h"
 #include "spectra/association.h"
+#include "spectra/claims.h"
 #include "spectra/contest.h"
 #include "spectra/curves.h"
 #include "spectra/dependent.h"

@@ -20,7 +20,7 @@ typedef struct {
 
 static inline char *text_of(const char *fmt, ...)
 {
-    char text[256];
+    char text[512];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
@@ -57,7 +57,21 @@ static inline void put_curve(result_file *f, const char *group, const char *name
     CHECK_OK(result_write_curve(f->store, group, name, curve, n, "share", "test"));
 }
 
-/* A square residual with these singular values in one weighting; with its null where R's. */
+/* The curve of a null of R in one weighting; energy NaN: not said, as in files of old. */
+static inline void put_null(result_file *f, const char *model, const char *tensor, const char *spec,
+                            rsd_weighting_kind kind, const char *null, double energy,
+                            const double *s, size_t n)
+{
+    char *path = result_spectrum_path(model, tensor, spec, spectrum_seen(kind));
+    char *group = text_of("%s/null/%s", path, null);
+    put_curve(f, group, "cumulative_energy", s, n);
+    if (!isnan(energy))
+        CHECK_OK(rsd_store_set_real(f->store, group, "energy", energy));
+    free(group);
+    free(path);
+}
+
+/* A square residual with these singular values in one weighting. */
 static inline void put_residual(result_file *f, const char *model, const char *tensor, int layer,
                                 const char *spec, rsd_weighting_kind kind, const double *s,
                                 size_t n)

@@ -153,7 +153,7 @@ static void overlaps_are_told_by_start(void **state)
         CHECK_CLOSE(s->rank, 1.5, 1e-12);
         CHECK_CLOSE(s->share, 1.125, 1e-12); /* median of 1.5/1 and 1.5/2: of the adapter's rank */
     }
-    char *words = comparison_verdict(&c);
+    char *words = comparison_verdict(&e, &c);
     assert_non_null(strstr(words, "from zero by"));
     assert_non_null(strstr(words, "from loftq by"));
     assert_non_null(strstr(words, "too few to tell predictions apart"));
@@ -276,23 +276,108 @@ static void layers_count_once(void **state)
             const double top = 1 + rsd_rng_uniform(rng);
             const double R[SIDE] = { 1, 1, 1, 1 }, RH[SIDE] = { 2 * top, 1, 1, 1 };
             for (int s = 0; s < (many ? 4 : 1); s++) {
-                char *group = result_spectrum_path("m", name_of(l), specs[s], SPECTRUM_R);
                 put_residual(f, "m", name_of(l), 0, specs[s], RSD_WEIGHTING_NONE, R, SIDE);
                 put_residual(f, "m", name_of(l), 0, specs[s], RSD_WEIGHTING_H, RH, SIDE);
-                put_curve(f, group, "null/sign_flip/cumulative_energy", R, SIDE);
-                free(group);
+                put_null(f, "m", name_of(l), specs[s], RSD_WEIGHTING_NONE, "sign_flip", NAN, R,
+                         SIDE);
+                put_null(f, "m", name_of(l), specs[s], RSD_WEIGHTING_H, "sign_flip", 4, RH, SIDE);
             }
         }
         file_end(f);
         take(&e, "once.h5");
         CHECK_OK(comparison_make(&e, 1, 0, &c));
-        assert_true(c.verdict.clusters == LAYERS && c.verdict.source == RSD_VERDICT_DATA);
-        width[many] = c.verdict.data.high - c.verdict.data.low;
+        assert_true(c.verdict.clusters == LAYERS && c.verdict.cause == RSD_PART_DATA);
+        const rsd_interval *data = &c.verdict.part[RSD_PART_DATA];
+        width[many] = data->high - data->low;
         comparison_free(&c);
         evidence_free(&e);
         rsd_rng_free(rng);
     }
     CHECK_CLOSE(width[1], width[0], 0.05 * width[0]);
+}
+
+/* ---- the verdict ---- */
+
+/* Layers of one quantizer: R flat as noise; in the weightings as its null, but for GRH, which is
+ * `own` beside a null of twice its energy.  old: the null of R alone. */
+static void put_judged(result_file *f, const char *spec, const double *own, bool old)
+{
+    static const rsd_weighting_kind kind[] = { RSD_WEIGHTING_NONE, RSD_WEIGHTING_H, RSD_WEIGHTING_G,
+                                               RSD_WEIGHTING_GH };
+    for (int l = 0; l < LAYERS; l++)
+        for (int k = 0; k < 4; k++) {
+            const double *null = k == 0 ? flat : steep, *R = k == 3 ? own : null;
+            put_residual(f, "m", name_of(l), 0, spec, kind[k], R, SIDE);
+            if (k == 0 || !old)
+                put_null(f, "m", name_of(l), spec, kind[k], "sign_flip", k == 3 ? 44 : 22, null,
+                         SIDE);
+        }
+}
+
+static char *words_of(const char *name, comparison *c)
+{
+    evidence e;
+    take(&e, name);
+    CHECK_OK(comparison_make(&e, 1, 0, c));
+    char *words = comparison_verdict(&e, c);
+    evidence_free(&e);
+    return words;
+}
+
+/* What is below its null is said to be, by name, and is no cause. */
+static void below_and_beyond_the_null(void **state)
+{
+    (void)state;
+    static const double less[] = { 3, 2, 2, 2 }, more[] = { 6, 1, 1, 1 };
+    comparison c;
+    result_file *f = file_begin("below.h5");
+    put_model(f, "m", "aa", "folder");
+    put_judged(f, "int:bits=3", less, false);
+    put_judged(f, "nf:bits=2", more, false);
+    put_judged(f, "nf:bits=4", steep, false);
+    file_end(f);
+    char *words = words_of("below.h5", &c);
+    assert_non_null(strstr(words, "It is the"));
+    assert_non_null(
+        strstr(words, "Below its null lies int:bits=3 of m, -30 points [-30,-30] (energy 0.48 of"));
+    assert_non_null(
+        strstr(words, "Beyond its null lies nf:bits=2 of m, +20 points [+20,+20] (energy 0.89 of"));
+    assert_null(strstr(words, "nf4"));
+    assert_null(strstr(words, "No null"));
+    assert_int_equal(c.judged_by[RSD_NULL_SIGN_FLIP], 3 * LAYERS);
+    free(words);
+    comparison_free(&c);
+}
+
+/* Of a file without nulls in the weightings neither data nor loss is said to be anything. */
+static void files_of_old(void **state)
+{
+    (void)state;
+    evidence e;
+    comparison c;
+    result_file *f = file_begin("old.h5");
+    put_model(f, "m", "aa", "folder");
+    put_judged(f, specs[0], steep, true);
+    file_end(f);
+    take(&e, "old.h5");
+    CHECK_OK(comparison_make(&e, 1, 0, &c));
+    char *words = comparison_verdict(&e, &c);
+    assert_null(strstr(words, "It is the data"));
+    assert_null(strstr(words, "inputs"));
+    assert_non_null(strstr(words, "Of the energy of R rank 1 holds 25 %"));
+    assert_non_null(strstr(words, "No null is known of R H^1/2 (10 layers), G^1/2 R (10 layers), "
+                                  "G^1/2 R H^1/2 (10 layers)"));
+    assert_non_null(strstr(words, "analyze again with this version"));
+    free(words);
+    json_t *o = as_json(&e, &c);
+    const json_t *shares = json_object_get(o, "shares");
+    assert_string_equal(json_string_value(json_object_get(shares, "of")), "R");
+    assert_true(json_is_null(json_object_get(shares, "data")));
+    const json_t *missing = json_object_get(json_object_get(o, "nulls"), "missing");
+    assert_int_equal(json_integer_value(json_object_get(missing, "GRH")), LAYERS);
+    json_decref(o);
+    comparison_free(&c);
+    evidence_free(&e);
 }
 
 int main(void)
@@ -304,6 +389,8 @@ int main(void)
         cmocka_unit_test(starts_are_paired),
         cmocka_unit_test(which_layer_hurts_is_told_within_a_quantizer),
         cmocka_unit_test(layers_count_once),
+        cmocka_unit_test(below_and_beyond_the_null),
+        cmocka_unit_test(files_of_old),
     };
     return cmocka_run_group_tests_name("comparison", tests, scratch_make, scratch_remove);
 }

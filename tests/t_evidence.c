@@ -30,6 +30,11 @@ static void write_file(const char *name, const char *sha256, const double *s, do
     file_end(f);
 }
 
+static double left(const evidence_layer *l, int predictor, size_t rank)
+{
+    return evidence_remaining(l, evidence_curve_of(l, predictor), rank);
+}
+
 static void one_file(void **state)
 {
     (void)state;
@@ -41,11 +46,11 @@ static void one_file(void **state)
     const evidence_case *c = evidence_find(&e, "m", "nf:bits=4");
     const evidence_layer *a = evidence_find_layer(c, "a");
     CHECK_CLOSE(a->curve[RSD_WEIGHTING_NONE].energy, 14, 1e-12);
-    CHECK_CLOSE(evidence_remaining(a, RSD_WEIGHTING_NONE, 1), 5.0 / 14, 1e-12);
-    CHECK_CLOSE(evidence_remaining(a, RSD_WEIGHTING_H, 2), 1.0 / 3, 1e-12);
-    assert_true(evidence_remaining(a, RSD_WEIGHTING_NONE, 100) == 0);
-    assert_true(isnan(evidence_remaining(a, RSD_WEIGHTING_GH, 1)));
-    assert_true(isnan(evidence_remaining(a, PREDICTOR_NULL, 1)));
+    CHECK_CLOSE(left(a, RSD_WEIGHTING_NONE, 1), 5.0 / 14, 1e-12);
+    CHECK_CLOSE(left(a, RSD_WEIGHTING_H, 2), 1.0 / 3, 1e-12);
+    assert_true(left(a, RSD_WEIGHTING_NONE, 100) == 0);
+    assert_true(isnan(left(a, RSD_WEIGHTING_GH, 1)));
+    assert_true(isnan(left(a, PREDICTOR_NULL, 1)));
     assert_non_null(e.windows[0].trained);
     assert_null(e.windows[0].init);
     assert_true(e.windows[0].trained[2] == 1.75);
@@ -120,6 +125,37 @@ static void controls(void **state)
     }
 }
 
+/* A file of old has R's null alone, without its energy, which is R's; of two nulls the one counts
+ * that is known in more weightings. */
+static void nulls(void **state)
+{
+    (void)state;
+    static const char *const spec = "nf:bits=4";
+    for (int later = 0; later < 2; later++) {
+        evidence e = { 0 };
+        result_file *f = file_begin("nulls.h5");
+        put_model(f, "m", "aa", "folder");
+        put_residual(f, "m", "a", 0, spec, RSD_WEIGHTING_NONE, s321, 3);
+        put_residual(f, "m", "a", 0, spec, RSD_WEIGHTING_H, s321, 3);
+        put_null(f, "m", "a", spec, RSD_WEIGHTING_NONE, "sign_flip", NAN, s111, 3);
+        put_null(f, "m", "a", spec, RSD_WEIGHTING_NONE, "permuted", NAN, s321, 3);
+        if (later)
+            put_null(f, "m", "a", spec, RSD_WEIGHTING_H, "sign_flip", 28, s111, 3);
+        file_end(f);
+        take(&e, "nulls.h5");
+        const evidence_layer *l = &e.item[0].layer[0];
+        assert_int_equal(evidence_null_kind(l), RSD_NULL_SIGN_FLIP);
+        CHECK_CLOSE(evidence_null(l, RSD_WEIGHTING_NONE)->energy, 14, 1e-12);
+        CHECK_CLOSE(left(l, PREDICTOR_NULL, 1), 2.0 / 3, 1e-12);
+        const evidence_curve *seen = evidence_null(l, RSD_WEIGHTING_H);
+        if (later)
+            CHECK_CLOSE(seen->energy, 28, 1e-12);
+        else
+            assert_true(isnan(seen->energy));
+        evidence_free(&e);
+    }
+}
+
 /* Blocks are what is independent where there are eight of them, matrices else. */
 static void units(void **state)
 {
@@ -154,6 +190,7 @@ int main(void)
         cmocka_unit_test(another_experiment_is_another_one),
         cmocka_unit_test(a_name_is_not_a_model),
         cmocka_unit_test(controls),
+        cmocka_unit_test(nulls),
         cmocka_unit_test(units),
     };
     return cmocka_run_group_tests_name("evidence", tests, scratch_make, scratch_remove);

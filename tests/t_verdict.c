@@ -1,10 +1,7 @@
-/* Predictions against measurements, and the verdict on planted cases whose answer is known. */
-#include "linalg/roots.h"
-#include "linalg/spectrum.h"
-#include "mat.h"
+/* Predictions against measurements, what may be claimed, and the verdict out of known shares. */
 #include "rng.h"
 #include "spectra/association.h"
-#include "spectra/nulls.h"
+#include "spectra/claims.h"
 #include "spectra/verdict.h"
 
 #include "test.h"
@@ -117,149 +114,109 @@ static void means_and_intervals(void **state)
     assert_true(isnan(m.value));
 }
 
-/* ---- planted layers ---- */
+/* ---- claims ---- */
 
-enum { ROWS = 96, COLS = 64, RANK = 6, LAYERS = 10 };
-
-static double share(rsd_mat A)
+static void p_values_go_with_intervals(void **state)
 {
-    const rsd_spectrum_opts opts = RSD_SPECTRUM_DEFAULTS;
-    rsd_spectrum s;
-    double held = 0;
-    CHECK_OK(rsd_spectrum_compute(A, &opts, &s));
-    for (size_t k = 0; k < RANK; k++)
-        held += s.s[k] * s.s[k];
-    held /= s.sumsq;
-    rsd_spectrum_free(&s);
-    return held;
+    (void)state;
+    const rsd_interval x = { 0.3, 0.1, 0.6 };
+    CHECK_CLOSE(rsd_p_value(x, 12, 0.1), 0.05, 1e-9);
+    CHECK_CLOSE(rsd_p_value(x, 12, 0.6), 0.05, 1e-9);
+    assert_true(rsd_p_value(x, 12, 0) < 0.05 && rsd_p_value(x, 12, 0.2) > 0.05);
+    CHECK_CLOSE(rsd_p_value(x, 12, 0.3), 1, 1e-12);
+    /* t(.975; 11) = 2.2010; three standard errors of .2/2.2010 away: P(|T| > 3) = .0120798 */
+    CHECK_CLOSE(rsd_p_value(x, 12, 0.3 - 3 * 0.2 / 2.200985), 0.0120798, 1e-7);
+    CHECK_CLOSE(rsd_p_beyond(x, 12, 0.1), 0.05, 1e-9);
+    CHECK_CLOSE(rsd_p_beyond((rsd_interval){ -0.3, -0.6, -0.1 }, 12, 0.1), 0.05, 1e-9);
+    assert_true(rsd_p_beyond(x, 12, 0.35) == 1);
+    assert_true(isnan(rsd_p_beyond((rsd_interval){ 0.3, NAN, NAN }, 3, 0)));
+    const rsd_interval certain = { 0.3, 0.3, 0.3 };
+    assert_true(rsd_p_value(certain, 9, 0) == 0 && rsd_p_value(certain, 9, 0.3) == 1);
 }
 
-/* White noise, with `spikes` directions whose energy is `strength` times the noise's. */
-static rsd_mat residual(rsd_rng *rng, size_t spikes, double strength)
+/* Holm's example by hand: .01 x 4, .02 x 3, .03 x 2 = .06, .04 raised to .06. */
+static void step_down(void **state)
 {
-    rsd_mat R;
-    CHECK_OK(rsd_mat_alloc(ROWS, COLS, &R));
-    rsd_rng_normals(rng, R.x, ROWS * COLS);
-    for (size_t k = 0; k < spikes; k++) {
-        float u[ROWS], v[COLS];
-        rsd_rng_normals(rng, u, ROWS);
-        rsd_rng_normals(rng, v, COLS);
-        const float size = (float)sqrt(strength / (double)spikes);
-        for (size_t i = 0; i < ROWS; i++)
-            for (size_t j = 0; j < COLS; j++)
-                R.x[i * COLS + j] += size * u[i] * v[j];
+    (void)state;
+    const double p[] = { 0.04, 0.01, NAN, 0.03, 0.02 }, want[] = { 0.06, 0.04, 0, 0.06, 0.06 };
+    double out[5];
+    rsd_holm(p, 5, out);
+    for (size_t i = 0; i < 5; i++)
+        if (i == 2)
+            assert_true(isnan(out[i]));
+        else
+            CHECK_CLOSE(out[i], want[i], 1e-12);
+    const double equal[] = { 0.02, 0.02, 0.9 };
+    rsd_holm(equal, 3, out);
+    CHECK_CLOSE(out[0], 0.06, 1e-12);
+    CHECK_CLOSE(out[1], 0.06, 1e-12);
+    CHECK_CLOSE(out[2], 0.9, 1e-12);
+    rsd_holm(NULL, 0, out);
+}
+
+/* ---- the parts ---- */
+
+/* Shares of a null in R, RH, GR and GRH, and of R in the last; iid noise holds .2. */
+static rsd_capture_shares made(double R, double RH, double GR, double GRH, double own)
+{
+    const double energy[RSD_WEIGHTINGS] = { 1, NAN, 1, 1, 0.5 };
+    rsd_capture_shares s = { .noise = 0.2 };
+    const double null[RSD_WEIGHTINGS] = { R, NAN, RH, GR, GRH };
+    for (int k = 0; k < RSD_WEIGHTINGS; k++) {
+        s.null[k] = s.share[k] = null[k];
+        s.energy[k] = energy[k];
     }
-    return R;
-}
-
-/* The second moment of inputs x = sum_k z_k a_k over `dims` directions, isotropic for dims = n. */
-static double *moment(rsd_rng *rng, size_t n, size_t dims)
-{
-    double *H = calloc(n * n, sizeof *H);
-    for (size_t k = 0; k < dims; k++) {
-        float a[ROWS];
-        rsd_rng_normals(rng, a, n);
-        for (size_t i = 0; i < n; i++)
-            for (size_t j = 0; j < n; j++)
-                H[i * n + j] += dims < n ? (double)a[i] * (double)a[j] : i == k && j == k;
-    }
-    return H;
-}
-
-static rsd_capture_shares shares_of(rsd_rng *rng, rsd_mat R, double *H, double *G)
-{
-    rsd_mat M;
-    rsd_capture_shares s;
-    size_t clamped;
-    CHECK_OK(rsd_mat_alloc(ROWS, COLS, &M));
-    s.R = share(R);
-    rsd_null_draw(RSD_NULL_SIGN_FLIP, R, rng, M);
-    s.null = share(M);
-    CHECK_OK(rsd_root(H, COLS, 0, &clamped));
-    CHECK_OK(rsd_root(G, ROWS, 0, &clamped));
-    CHECK_OK(rsd_between(NULL, R, H, M));
-    s.RH = share(M);
-    CHECK_OK(rsd_between(G, R, NULL, M));
-    s.GR = share(M);
-    CHECK_OK(rsd_between(G, R, H, M));
-    s.GRH = share(M);
-    rsd_mat_free(&M);
+    s.share[RSD_WEIGHTING_GH] += own;
     return s;
 }
 
-static rsd_verdict planted(size_t spikes, double strength, size_t inputs, size_t outputs)
-{
-    rsd_rng *rng;
-    rsd_capture_shares layer[LAYERS];
-    rsd_verdict v;
-    CHECK_OK(rsd_rng_alloc(8, "planted", &rng));
-    for (size_t i = 0; i < LAYERS; i++) {
-        rsd_mat R = residual(rng, spikes, strength);
-        double *H = moment(rng, COLS, inputs), *G = moment(rng, ROWS, outputs);
-        layer[i] = shares_of(rng, R, H, G);
-        free(H);
-        free(G);
-        rsd_mat_free(&R);
-    }
-    CHECK_OK(rsd_verdict_reach(layer, NULL, LAYERS, 0.05, 1, &v));
-    rsd_rng_free(rng);
-    return v;
-}
-
-static void inputs_in_a_subspace_are_data(void **state)
-{
-    (void)state;
-    const rsd_verdict v = planted(0, 0, RANK, ROWS);
-    assert_string_equal(rsd_source_name(v.source), "data");
-    assert_true(v.sure);
-    CHECK_CLOSE(v.model.value, 0, 0.01);                /* white: as its null */
-    CHECK_CLOSE(v.noise.value + v.data.value, 1, 0.02); /* rank 6 holds all that inputs reach */
-    CHECK_CLOSE(v.loss.value, 0, 1e-6);
-}
-
-static void a_spiked_residual_is_model(void **state)
-{
-    (void)state;
-    const rsd_verdict v = planted(RANK, 2, COLS, ROWS);
-    assert_string_equal(rsd_source_name(v.source), "model");
-    assert_true(v.sure);
-    CHECK_CLOSE(v.data.value, 0, 1e-6);
-    /* two thirds of the energy is planted; noise holds its share of the rest */
-    assert_true(v.model.value > 0.4 && v.model.value < 0.7);
-}
-
-static void few_outputs_that_matter_are_loss(void **state)
-{
-    (void)state;
-    const rsd_verdict v = planted(0, 0, COLS, RANK);
-    assert_string_equal(rsd_source_name(v.source), "loss");
-    assert_true(v.sure);
-    CHECK_CLOSE(v.noise.value + v.loss.value, 1, 0.02);
-}
-
-static void white_noise_is_nothing(void **state)
-{
-    (void)state;
-    const rsd_verdict v = planted(0, 0, COLS, ROWS);
-    assert_string_equal(rsd_source_name(v.source), "nothing");
-    assert_true(v.sure);
-}
-
-static void layers_that_disagree_are_not_sure(void **state)
+static void few_layers_have_no_cause(void **state)
 {
     (void)state;
     const rsd_capture_shares layer[] = {
-        { 0.2, 0.6, 0.7, NAN, NAN }, { 0.2, 0.25, 0.9, NAN, NAN }, { 0.2, 0.5, 0.6, NAN, NAN },
-        { 0.2, 0.3, 0.7, NAN, NAN }, { NAN, 0.3, 0.7, NAN, NAN },  { 0.2, 0.3, NAN, NAN, NAN },
+        made(0.2, 0.6, 0.3, 0.7, 0), made(0.2, 0.5, 0.3, 0.6, 0), made(NAN, 0.6, 0.3, 0.7, 0),
+        made(0.2, 0.6, NAN, 0.7, 0), made(0.2, NAN, 0.3, 0.7, 0), made(0.2, 0.6, 0.3, NAN, 0),
     };
     rsd_verdict v;
-    CHECK_OK(rsd_verdict_reach(layer, NULL, 6, 0.05, 1, &v));
-    assert_int_equal(v.layers, 4);
-    assert_string_equal(rsd_source_name(v.source), "data");
-    assert_false(v.sure);
-    assert_true(isnan(v.loss.value));
-    CHECK_OK(rsd_verdict_reach(layer + 4, NULL, 2, 0.05, 1, &v));
-    assert_true(v.layers == 0 && v.source == RSD_VERDICT_NONE && !v.sure);
+    CHECK_OK(rsd_verdict_reach(layer, NULL, 6, 0.01, 1, &v));
+    assert_true(v.layers == 2 && v.lesser == 3 && v.in == RSD_WEIGHTING_GH);
+    CHECK_CLOSE(v.part[RSD_PART_DATA].value, 0.35, 1e-12);
+    assert_string_equal(rsd_cause_name(v.cause), "nothing");
+    assert_false(v.sure || rsd_verdict_names(&v, RSD_PART_DATA));
+    CHECK_OK(rsd_verdict_reach(layer + 2, NULL, 1, 0.01, 1, &v));
+    assert_true(v.layers == 0 && v.cause == RSD_PART_NOISE && !v.sure);
+    CHECK_OK(rsd_verdict_reach(NULL, NULL, 0, 0.01, 1, &v));
+    assert_true(v.layers == 0 && isnan(v.held.value));
+}
+
+/* Of what is not known nothing is claimed: with R's null alone neither data nor loss, without
+ * gradients no loss. */
+static void nulls_that_are_missing(void **state)
+{
+    (void)state;
+    enum { N = 10 };
+    rsd_capture_shares layer[N];
+    rsd_verdict v;
+    for (size_t i = 0; i < N; i++) {
+        layer[i] = made(0.3, NAN, NAN, NAN, 0);
+        layer[i].share[RSD_WEIGHTING_NONE] = 0.35;
+        layer[i].share[RSD_WEIGHTING_H] = layer[i].share[RSD_WEIGHTING_GH] = 0.8;
+    }
+    CHECK_OK(rsd_verdict_reach(layer, NULL, N, 0.01, 1, &v));
+    assert_true(v.in == RSD_WEIGHTING_NONE && v.layers == N && isnan(v.energy.value));
+    assert_true(isnan(v.part[RSD_PART_DATA].value) && isnan(v.part[RSD_PART_LOSS].value));
+    CHECK_CLOSE(v.part[RSD_PART_SCALES].value, 0.1, 1e-12);
+    CHECK_CLOSE(v.part[RSD_PART_OWN].value, 0.05, 1e-12);
+    CHECK_CLOSE(v.held.value, 0.35, 1e-12);
+    assert_string_equal(rsd_cause_name(v.cause), "scales");
+    for (size_t i = 0; i < N; i++)
+        layer[i].null[RSD_WEIGHTING_H] = 0.7;
+    CHECK_OK(rsd_verdict_reach(layer, NULL, N, 0.01, 1, &v));
+    assert_true(v.in == RSD_WEIGHTING_H && isnan(v.part[RSD_PART_LOSS].value));
+    CHECK_CLOSE(v.part[RSD_PART_DATA].value, 0.4, 1e-12);
+    CHECK_CLOSE(v.part[RSD_PART_OWN].value, 0.1, 1e-12);
+    CHECK_CLOSE(v.energy.value, 1, 1e-12);
+    assert_string_equal(rsd_cause_name(v.cause), "data");
 }
 
 /* One matrix under four quantizers is one matrix: its interval is as wide as from one of them, and
@@ -277,18 +234,21 @@ static void quantizers_of_one_layer_are_not_four_layers(void **state)
         const double R = 0.4 + 0.05 * rsd_rng_normal(rng),
                      RH = R + 0.1 + 0.03 * rsd_rng_normal(rng);
         for (size_t s = 0; s < SPECS; s++) {
-            layer[s * TENSORS + t] = (rsd_capture_shares){ 0.35, R, RH, NAN, NAN };
+            layer[s * TENSORS + t] = made(R, RH, NAN, NAN, 0);
             cluster[s * TENSORS + t] = t;
         }
     }
     rsd_rng_free(rng);
-    CHECK_OK(rsd_verdict_reach(layer, NULL, TENSORS, 0.03, 1, &once));
-    CHECK_OK(rsd_verdict_reach(layer, cluster, N, 0.03, 1, &clustered));
-    CHECK_OK(rsd_verdict_reach(layer, NULL, N, 0.03, 1, &alone));
+    CHECK_OK(rsd_verdict_reach(layer, NULL, TENSORS, 0.01, 1, &once));
+    CHECK_OK(rsd_verdict_reach(layer, cluster, N, 0.01, 1, &clustered));
+    CHECK_OK(rsd_verdict_reach(layer, NULL, N, 0.01, 1, &alone));
     assert_true(clustered.layers == N && clustered.clusters == TENSORS);
-    const double width = once.data.high - once.data.low;
-    CHECK_CLOSE(clustered.data.high - clustered.data.low, width, 0.1 * width);
-    assert_true(alone.data.high - alone.data.low < 0.6 * width);
+    const rsd_interval *data = &once.part[RSD_PART_DATA];
+    const double width = data->high - data->low;
+    data = &clustered.part[RSD_PART_DATA];
+    CHECK_CLOSE(data->high - data->low, width, 0.1 * width);
+    data = &alone.part[RSD_PART_DATA];
+    assert_true(data->high - data->low < 0.6 * width);
 }
 
 /* Inputs first +.14 and +.02, gradients first +.04 and +.12: each gets the mean of both orders, and
@@ -300,24 +260,49 @@ static void neither_order_decides(void **state)
     rsd_capture_shares layer[N];
     rsd_verdict v;
     for (size_t i = 0; i < N; i++)
-        layer[i] = (rsd_capture_shares){ 0.40, 0.41, 0.55, 0.53, 0.57 };
-    CHECK_OK(rsd_verdict_reach(layer, NULL, N, 0.03, 1, &v));
-    assert_true(v.symmetric);
-    CHECK_CLOSE(v.data.value, 0.09, 1e-12);
-    CHECK_CLOSE(v.loss.value, 0.07, 1e-12);
+        layer[i] = made(0.21, 0.35, 0.33, 0.37, -0.05);
+    CHECK_OK(rsd_verdict_reach(layer, NULL, N, 0.01, 1, &v));
+    CHECK_CLOSE(v.part[RSD_PART_DATA].value, 0.09, 1e-12);
+    CHECK_CLOSE(v.part[RSD_PART_LOSS].value, 0.07, 1e-12);
     CHECK_CLOSE(v.inputs_first.data.value, 0.14, 1e-12);
     CHECK_CLOSE(v.inputs_first.loss.value, 0.02, 1e-12);
     CHECK_CLOSE(v.gradients_first.data.value, 0.04, 1e-12);
     CHECK_CLOSE(v.gradients_first.loss.value, 0.12, 1e-12);
-    assert_true(v.source == RSD_VERDICT_DATA && !v.sure);
+    assert_true(v.cause == RSD_PART_DATA && !v.sure);
+    /* below its null: named, and no cause of low rank */
+    assert_true(rsd_verdict_names(&v, RSD_PART_OWN));
+    CHECK_CLOSE(v.held.value, 0.32, 1e-12);
+    CHECK_CLOSE(v.energy.value, 0.5, 1e-12);
     for (size_t i = 0; i < N; i++)
-        layer[i].GR = 0.42; /* gradients alone add nothing: both orders say data */
-    CHECK_OK(rsd_verdict_reach(layer, NULL, N, 0.03, 1, &v));
-    assert_true(v.source == RSD_VERDICT_DATA && v.sure);
-    layer[3].GR = NAN; /* one layer without: all are told inputs first, and that is not sure */
-    CHECK_OK(rsd_verdict_reach(layer, NULL, N, 0.03, 1, &v));
-    CHECK_CLOSE(v.data.value, 0.14, 1e-12);
-    assert_true(!v.symmetric && !v.sure && isnan(v.gradients_first.data.value));
+        layer[i].null[RSD_WEIGHTING_G] = 0.22; /* gradients alone add nothing: both say data */
+    CHECK_OK(rsd_verdict_reach(layer, NULL, N, 0.01, 1, &v));
+    assert_true(v.cause == RSD_PART_DATA && v.sure);
+}
+
+/* Twelve layers of +.025 +- .015 a layer: of one verdict that is named, of one among twenty it is
+ * not. */
+static void looking_often_finds_less(void **state)
+{
+    (void)state;
+    enum { N = 12, MANY = 20 };
+    rsd_capture_shares layer[N];
+    rsd_verdict v[MANY];
+    for (size_t i = 0; i < N; i++)
+        layer[i] = made(0.2, 0.3, 0.3, 0.4, 0.025 + (i % 2 ? 0.015 : -0.015));
+    CHECK_OK(rsd_verdict_measure(layer, NULL, N, 1, &v[0]));
+    for (size_t i = 1; i < MANY; i++) {
+        v[i] = v[0];
+        v[i].part[RSD_PART_OWN] = (rsd_interval){ 0, -0.01, 0.01 };
+        v[i].part[RSD_PART_DATA] = v[i].part[RSD_PART_LOSS] = v[i].part[RSD_PART_OWN];
+    }
+    CHECK_OK(rsd_verdict_decide(v, 1, 0.01));
+    assert_true(rsd_verdict_names(&v[0], RSD_PART_OWN));
+    const double alone = v[0].p[RSD_PART_OWN];
+    CHECK_OK(rsd_verdict_decide(v, MANY, 0.01));
+    assert_true(v[0].p[RSD_PART_OWN] > 10 * alone);
+    assert_false(rsd_verdict_names(&v[0], RSD_PART_OWN));
+    assert_true(rsd_verdict_names(&v[0], RSD_PART_DATA)); /* no doubt, however often one looks */
+    assert_true(v[1].sure && v[1].cause == RSD_PART_NOISE);
 }
 
 /* Two quantizers, each in perfect order but with levels apart that the prediction has the wrong way
@@ -360,13 +345,13 @@ int main(void)
         cmocka_unit_test(too_few_pairs_have_no_correlation),
         cmocka_unit_test(intervals_are_honest),
         cmocka_unit_test(means_and_intervals),
-        cmocka_unit_test(inputs_in_a_subspace_are_data),
-        cmocka_unit_test(a_spiked_residual_is_model),
-        cmocka_unit_test(few_outputs_that_matter_are_loss),
-        cmocka_unit_test(white_noise_is_nothing),
-        cmocka_unit_test(layers_that_disagree_are_not_sure),
+        cmocka_unit_test(p_values_go_with_intervals),
+        cmocka_unit_test(step_down),
+        cmocka_unit_test(few_layers_have_no_cause),
+        cmocka_unit_test(nulls_that_are_missing),
         cmocka_unit_test(quantizers_of_one_layer_are_not_four_layers),
         cmocka_unit_test(neither_order_decides),
+        cmocka_unit_test(looking_often_finds_less),
         cmocka_unit_test(within_and_pooled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,8 +74,9 @@ static void predict_case(predictions *p, const evidence_case *c)
             add(p, c, "", k, rank, f.remaining[k], f.loss);
             for (size_t i = 0; i < c->layers; i++) {
                 const evidence_layer *l = &c->layer[i];
-                const double left = evidence_remaining(l, k, rank);
-                add(p, c, l->tensor, k, rank, left, rsd_loss_of_energy(l->curve[k].energy * left));
+                const evidence_curve *curve = evidence_curve_of(l, k);
+                const double left = evidence_remaining(l, curve, rank);
+                add(p, c, l->tensor, k, rank, left, rsd_loss_of_energy(curve->energy * left));
             }
         }
     }
@@ -188,10 +189,14 @@ const rsd_command rsd_command_compare = {
         "are told start by start, single layers quantizer by quantizer; what is pooled says so.\n"
         "Intervals hold 95 % of 2000 draws of what is independent: runs of one model, quantizer\n"
         "and start count as one, matrices of one block (of fewer than 8 blocks: each matrix) too,\n"
-        "under however many quantizers.  Below 8 there is no interval.  A run or layer that is in\n"
-        "the files twice counts once; runs that quantized other layers than were analyzed are "
-        "left\n"
-        "out, and counted.\n",
+        "under however many quantizers.  Below 8 there is no interval, and no correlation.  A run\n"
+        "or layer that is in the files twice counts once; runs that quantized other layers than\n"
+        "were analyzed are left out, and counted.\n"
+        "The verdict tells apart what the share of G^1/2 R H^1/2 at rank r is made of: noise, as\n"
+        "iid noise of that shape holds; scales, what R's null (its scales, its signs drawn) holds\n"
+        "beyond that; data and loss, what H and G add to the null; own, what R holds beyond its\n"
+        "null, below 0 where the quantizer has taken already what a correction would.  Named are\n"
+        "parts beyond a point of 100, by Holm's correction over all parts of a table.\n",
     .options = options,
     .common = RSD_TAKES_JSON | RSD_TAKES_SEED,
     .min_words = 1,

@@ -4,6 +4,7 @@
 #include "boot.h"
 #include "mat.h"
 #include "spectra/curves.h"
+#include "spectra/marchenko_pastur.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -116,45 +117,86 @@ static size_t widest(const evidence *e)
     return most;
 }
 
-/* The shares of a case's layers, and which of them are not independent; returns how many. */
-static size_t add_shares(const evidence *e, const evidence_case *c, size_t rank,
-                         rsd_capture_shares *out, size_t *cluster)
+/* What iid noise of the layer's shape holds.  mp: the law's curve for the shape of its last call.
+ */
+typedef struct {
+    size_t rows, cols;
+    double *share;
+} mp_curve;
+
+static int noise_share(mp_curve *mp, const evidence_layer *l, size_t rank, double *out)
 {
-    if (c->control)
-        return 0;
-    for (size_t i = 0; i < c->layers; i++) {
-        const evidence_layer *l = &c->layer[i];
-        out[i] = (rsd_capture_shares){ .null = 1 - evidence_remaining(l, PREDICTOR_NULL, rank),
-                                       .R = 1 - evidence_remaining(l, RSD_WEIGHTING_NONE, rank),
-                                       .RH = 1 - evidence_remaining(l, RSD_WEIGHTING_H, rank),
-                                       .GR = 1 - evidence_remaining(l, RSD_WEIGHTING_G, rank),
-                                       .GRH = 1 - evidence_remaining(l, RSD_WEIGHTING_GH, rank) };
-        cluster[i] = evidence_unit(e, c->model, l->tensor, l->layer);
+    const size_t full = evidence_full_rank(l);
+    *out = 1;
+    if (rank >= full)
+        return RSD_OK;
+    if (mp->rows != l->rows || mp->cols != l->cols) {
+        free(mp->share);
+        RSD_TRY(rsd_array_alloc(full, 1, sizeof *mp->share, &mp->share));
+        RSD_TRY(rsd_mp_curves(l->rows, l->cols, NULL, mp->share));
+        mp->rows = l->rows;
+        mp->cols = l->cols;
     }
-    return c->layers;
+    *out = 1 - rsd_remaining(mp->share, full, full, rank);
+    return RSD_OK;
 }
 
-static const double least_share = 0.03; /* of the energy: what is less is not called low rank */
+static int shares_of(mp_curve *mp, const evidence_layer *l, size_t rank, rsd_capture_shares *out)
+{
+    for (rsd_weighting_kind k = 0; k < RSD_WEIGHTINGS; k++) {
+        const evidence_curve *null = evidence_null(l, k);
+        out->share[k] = 1 - evidence_remaining(l, &l->curve[k], rank);
+        out->null[k] = 1 - evidence_remaining(l, null, rank);
+        out->energy[k] = l->curve[k].energy / null->energy;
+    }
+    return noise_share(mp, l, rank, &out->noise);
+}
+
+/* The layers of all cases, and which of them are not independent. */
+typedef struct {
+    size_t n;
+    rsd_capture_shares *share;
+    size_t *cluster;
+} layers;
+
+static int add_shares(const evidence *e, const evidence_case *c, mp_curve *mp, layers *to,
+                      comparison *out)
+{
+    for (size_t i = 0; i < c->layers && !c->control; i++) {
+        const evidence_layer *l = &c->layer[i];
+        RSD_TRY(shares_of(mp, l, out->rank, &to->share[to->n]));
+        to->cluster[to->n++] = evidence_unit(e, c->model, l->tensor, l->layer);
+        for (rsd_weighting_kind k = 0; k < RSD_WEIGHTINGS; k++)
+            out->no_null[k] += !isnan(l->curve[k].energy) && isnan(evidence_null(l, k)->energy);
+        if (!isnan(evidence_null(l, RSD_WEIGHTING_NONE)->energy))
+            out->judged_by[evidence_null_kind(l)]++;
+    }
+    return RSD_OK;
+}
+
+static const double least_share = 0.01; /* of the energy: closed forms are that far off */
 
 static int add_verdict(const evidence *e, uint64_t seed, comparison *c)
 {
     const size_t count = count_layers(e);
-    rsd_capture_shares *all = NULL;
-    size_t *cluster = NULL, n = 0;
+    layers all = { 0 };
+    mp_curve mp = { 0 };
     int err = RSD_OK;
-    RSD_TRY_DONE(rsd_array_alloc(count + 1, 1, sizeof *all, &all));
-    RSD_TRY_DONE(rsd_array_alloc(count + 1, 1, sizeof *cluster, &cluster));
+    RSD_TRY_DONE(rsd_array_alloc(count + 1, 1, sizeof *all.share, &all.share));
+    RSD_TRY_DONE(rsd_array_alloc(count + 1, 1, sizeof *all.cluster, &all.cluster));
     RSD_TRY_DONE(rsd_array_alloc(e->cases + 1, 1, sizeof *c->by_case, &c->by_case));
     for (size_t i = 0; i < e->cases; i++) {
-        const size_t more = add_shares(e, &e->item[i], c->rank, all + n, cluster + n);
-        RSD_TRY_DONE(
-            rsd_verdict_reach(all + n, cluster + n, more, least_share, seed, &c->by_case[i]));
-        n += more;
+        const size_t first = all.n;
+        RSD_TRY_DONE(add_shares(e, &e->item[i], &mp, &all, c));
+        RSD_TRY_DONE(rsd_verdict_measure(all.share + first, all.cluster + first, all.n - first,
+                                         seed, &c->by_case[i]));
     }
-    err = rsd_verdict_reach(all, cluster, n, least_share, seed, &c->verdict);
+    RSD_TRY_DONE(rsd_verdict_decide(c->by_case, e->cases, least_share));
+    err = rsd_verdict_reach(all.share, all.cluster, all.n, least_share, seed, &c->verdict);
 done:
-    free(cluster);
-    free(all);
+    free(mp.share);
+    free(all.cluster);
+    free(all.share);
     return err;
 }
 

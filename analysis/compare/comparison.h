@@ -18,7 +18,9 @@ typedef struct {
     comparison_rank H_ratio, G_ratio; /* participation ratios of H and G */
     size_t rank;                      /* at which the verdict is reached */
     rsd_verdict verdict;              /* over the layers of all cases */
-    rsd_verdict *by_case;
+    rsd_verdict *by_case;             /* decided together */
+    /* layers by the null that they are judged by; those that have a weighting and not its null */
+    size_t judged_by[RSD_NULLS], no_null[RSD_WEIGHTINGS];
 } comparison;
 
 /* rank 0: the median of the runs' ranks, or 8; no more than the widest layer has.

@@ -24,6 +24,7 @@ static void put_association(json_out *j, const char *key, const rsd_association 
     json_put_size(j, "n", a->n);
     json_put_size(j, "independent", a->clusters);
     json_put_size(j, "on_line", a->line);
+    json_put_bool(j, "claimed", rsd_association_counts(a));
     put(j, "spearman", a->spearman);
     put(j, "pearson", a->pearson);
     put(j, "intercept", a->intercept);
@@ -170,20 +171,52 @@ static void put_split(json_out *j, const char *name, const rsd_split *s)
     json_close(j);
 }
 
+static void put_parts(json_out *j, const rsd_verdict *v)
+{
+    for (rsd_part k = 0; k < RSD_PARTS; k++) {
+        char key[64];
+        put(j, rsd_part_name(k), v->part[k]);
+        snprintf(key, sizeof key, "%s_p", rsd_part_name(k));
+        if (k != RSD_PART_NOISE)
+            json_put_real(j, key, v->p[k]);
+    }
+    json_open_list(j, "named");
+    for (rsd_part k = 0; k < RSD_PARTS; k++)
+        if (rsd_verdict_names(v, k))
+            json_put_text(j, NULL, rsd_part_name(k));
+    json_close(j);
+}
+
 static void put_shares(json_out *j, const rsd_verdict *v)
 {
     json_open_object(j, "shares");
-    put(j, "noise", v->noise);
-    put(j, "model", v->model);
-    put(j, "data", v->data);
-    put(j, "loss", v->loss);
-    json_put_text(j, "order", v->symmetric ? "symmetric" : "inputs first");
+    json_put_text(j, "of", rsd_weighting_name(v->in));
+    put(j, "held", v->held);
+    put_parts(j, v);
     put_split(j, "inputs_first", &v->inputs_first);
     put_split(j, "gradients_first", &v->gradients_first);
+    put(j, "energy_of_null", v->energy);
     json_put_size(j, "layers", v->layers);
     json_put_size(j, "independent", v->clusters);
-    json_put_text(j, "source", rsd_source_name(v->source));
+    json_put_size(j, "left_out", v->lesser);
+    json_put_text(j, "source", rsd_cause_name(v->cause));
     json_put_bool(j, "sure", v->sure);
+    json_close(j);
+}
+
+/* What layers are judged by, and how many lack it by weighting. */
+static void put_nulls(json_out *j, const comparison *c)
+{
+    json_open_object(j, "nulls");
+    json_open_object(j, "judged_by");
+    for (rsd_null n = 0; n < RSD_NULLS; n++)
+        if (c->judged_by[n])
+            json_put_size(j, rsd_null_name(n), c->judged_by[n]);
+    json_close(j);
+    json_open_object(j, "missing");
+    for (rsd_weighting_kind k = 0; k < RSD_WEIGHTINGS; k++)
+        json_put_size(j, rsd_weighting_name(k), c->no_null[k]);
+    json_close(j);
     json_close(j);
 }
 
@@ -215,7 +248,7 @@ int comparison_print_json(const evidence *e, const comparison *c)
     /* the weightings at the top speak of training where there was any, else of closed forms */
     const points *main =
         c->kind[POINTS_TRAINED].count ? &c->kind[POINTS_TRAINED] : &c->kind[POINTS_CLOSED];
-    char *words = comparison_verdict(c);
+    char *words = comparison_verdict(e, c);
     if (!words)
         return RSD_FAIL(RSD_ENOMEM, "words of the verdict");
     json_out j = json_begin_object();
@@ -230,6 +263,7 @@ int comparison_print_json(const evidence *e, const comparison *c)
     put_overlaps(&j, &c->starts);
     json_put_size(&j, "rank", c->rank);
     put_shares(&j, &c->verdict);
+    put_nulls(&j, c);
     put_cases(&j, e, c);
     put_repeated(&j, e);
     json_put_size(&j, "fewest_independent", RSD_FEWEST_CLUSTERS);

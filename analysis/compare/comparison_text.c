@@ -40,11 +40,18 @@ static void put_head(const char *error)
            "Pearson", "fitted: constant", "fitted: slope", error);
 }
 
+/* A correlation, or a line, of few is none. */
+static rsd_interval claimed(const rsd_association *a, rsd_interval x)
+{
+    static const rsd_interval unknown = { NAN, NAN, NAN };
+    return rsd_association_counts(a) ? x : unknown;
+}
+
 static void put_line(const rsd_association *a)
 {
-    put_interval(a->pearson);
-    put_interval(a->intercept);
-    put_interval(a->slope);
+    put_interval(claimed(a, a->pearson));
+    put_interval(claimed(a, a->intercept));
+    put_interval(claimed(a, a->slope));
     put_interval(a->error);
     putchar('\n');
 }
@@ -59,7 +66,7 @@ static void print_part(const points_part *p)
         if (!a->n)
             continue;
         printf("    %-8s %3zu", predictor_name(k), a->n);
-        put_interval(a->spearman);
+        put_interval(claimed(a, a->spearman));
         put_line(a);
     }
     printf("    %-8s %3zu%96s", "constant", p->contest.n, "");
@@ -97,12 +104,20 @@ static void print_pooled(const points *p)
         if (!is_told(p, k))
             continue;
         printf("    %-8s %3zu", predictor_name(k), a->n);
-        put_interval(a->spearman);
+        put_interval(claimed(a, a->spearman));
         put_line(a);
         if (a->line < a->n && k == RSD_WEIGHTING_NONE)
             printf("             (lines leave out %zu whose loss fell; ranks do not)\n",
                    a->n - a->line);
     }
+}
+
+static void put_correlation(const rsd_association *a)
+{
+    if (rsd_association_counts(a))
+        printf("  %6.3f", a->spearman.value);
+    else
+        printf("  %6s", "-");
 }
 
 static void print_part_name(const points_part *p)
@@ -133,7 +148,7 @@ static void print_layers(const points *p)
         print_part_name(&p->part[i]);
         for (int k = 0; k < PREDICTORS; k++)
             if (is_told(p, k))
-                printf("  %6.3f", p->part[i].of[k].spearman.value);
+                put_correlation(&p->part[i].of[k]);
         putchar('\n');
     }
     printf("  mean of these [95 %%]\n");
@@ -141,7 +156,7 @@ static void print_layers(const points *p)
         if (!is_told(p, k) || !p->all.of[k].groups)
             continue;
         printf("    %-8s", predictor_name(k));
-        put_interval(p->all.of[k].within);
+        put_interval(claimed(&p->all.of[k], p->all.of[k].within));
         putchar('\n');
     }
     if (p->parts > 1)
@@ -222,22 +237,54 @@ static void print_ranks(const comparison *c)
     }
 }
 
+/* Points of 100, marked where the part is named. */
+static void put_points(const rsd_verdict *v, rsd_part part)
+{
+    const rsd_interval x = v->part[part];
+    char text[64];
+    if (isnan(x.value))
+        snprintf(text, sizeof text, "-");
+    else if (isnan(x.low))
+        snprintf(text, sizeof text, "%+.1f", 100 * x.value);
+    else
+        snprintf(text, sizeof text, "%+.1f [%+.1f,%+.1f]%s", 100 * x.value, 100 * x.low,
+                 100 * x.high, rsd_verdict_names(v, part) ? "*" : "");
+    printf("  %-19s", text);
+}
+
+static void print_case(const evidence_case *c, const rsd_verdict *v)
+{
+    char *label = rsd_spec_label(c->spec);
+    printf("  %-14s %-12s %-4s %6.1f", c->model, label ? label : c->spec, rsd_weighting_name(v->in),
+           100 * v->part[RSD_PART_NOISE].value);
+    for (rsd_part k = RSD_PART_SCALES; k < RSD_PARTS; k++)
+        put_points(v, k);
+    printf("  %5.1f", 100 * v->held.value);
+    if (isnan(v->energy.value))
+        printf("  %6s", "-");
+    else
+        printf("  %6.2f", v->energy.value);
+    printf("   %s%s\n", rsd_cause_name(v->cause), v->sure ? "" : " (not sure)");
+    free(label);
+}
+
 static void print_cases(const evidence *e, const comparison *c)
 {
-    printf("\nshare of the residual's energy that rank %zu holds, mean over layers%s\n", c->rank,
-           c->verdict.symmetric ? "; data and loss: mean over both orders" : "; inputs first");
-    printf("  %-14s %-12s %8s %8s %8s %8s   %s\n", "model", "quantizer", "noise", "+model", "+data",
-           "+loss", "verdict");
-    for (size_t i = 0; i < e->cases; i++) {
-        const rsd_verdict *v = &c->by_case[i];
-        if (!v->layers)
-            continue;
-        char *label = rsd_spec_label(e->item[i].spec);
-        printf("  %-14s %-12s %8.3f %+8.3f %+8.3f %+8.3f   %s%s\n", e->item[i].model,
-               label ? label : e->item[i].spec, v->noise.value, v->model.value, v->data.value,
-               v->loss.value, rsd_source_name(v->source), v->sure ? "" : " (not sure)");
-        free(label);
-    }
+    bool any = false;
+    for (size_t i = 0; i < e->cases; i++)
+        any = any || c->by_case[i].layers;
+    if (!any)
+        return;
+    printf(
+        "\nwhat holds the energy in rank %zu, points of 100, mean over layers [95 %%]; * beyond a "
+        "point (Holm, over this table)\n",
+        c->rank);
+    printf("  %-14s %-12s %-4s %6s  %-19s  %-19s  %-19s  %-19s  %5s  %6s   %s\n", "model",
+           "quantizer", "of", "noise", "+scales", "+data", "+loss", "+own", "=held", "energy",
+           "cause");
+    for (size_t i = 0; i < e->cases; i++)
+        if (c->by_case[i].layers)
+            print_case(&e->item[i], &c->by_case[i]);
 }
 
 /* What was there and does not count. */
@@ -280,7 +327,7 @@ void comparison_print(const evidence *e, const comparison *c)
     print_ranks(c);
     print_cases(e, c);
     print_left_out(e, c);
-    char *text = comparison_verdict(c);
+    char *text = comparison_verdict(e, c);
     printf("\nVerdict: %s\n", text ? text : "");
     free(text);
 }

@@ -11,6 +11,6 @@ void comparison_print(const evidence *e, const comparison *c);
 RSD_CHECK int comparison_print_json(const evidence *e, const comparison *c);
 
 /* The verdict in plain words; caller frees, NULL when memory is out (comparison_words.c). */
-char *comparison_verdict(const comparison *c);
+char *comparison_verdict(const evidence *e, const comparison *c);
 
 #endif

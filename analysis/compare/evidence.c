@@ -23,8 +23,11 @@ static void free_case(evidence_case *c)
     for (size_t i = 0; i < c->layers; i++) {
         free(c->layer[i].tensor);
         free(c->layer[i].role);
-        for (int k = 0; k < PREDICTORS; k++)
+        for (int k = 0; k < RSD_WEIGHTINGS; k++) {
             free(c->layer[i].curve[k].share);
+            for (int n = 0; n < RSD_NULLS; n++)
+                free(c->layer[i].null[n][k].share);
+        }
     }
     free(c->layer);
     free(c->model);
@@ -87,12 +90,38 @@ size_t evidence_full_rank(const evidence_layer *layer)
     return layer->rows < layer->cols ? layer->rows : layer->cols;
 }
 
-double evidence_remaining(const evidence_layer *layer, int predictor, size_t rank)
+rsd_null evidence_null_kind(const evidence_layer *layer)
 {
-    const evidence_curve *c = &layer->curve[predictor];
-    if (isnan(c->energy))
+    rsd_null best = RSD_NULL_SIGN_FLIP;
+    int most = 0;
+    for (rsd_null n = 0; n < RSD_NULLS; n++) {
+        int known = 0;
+        for (int k = 0; k < RSD_WEIGHTINGS; k++)
+            known += !isnan(layer->curve[k].energy) && !isnan(layer->null[n][k].energy);
+        if (known > most) {
+            most = known;
+            best = n;
+        }
+    }
+    return best;
+}
+
+const evidence_curve *evidence_null(const evidence_layer *layer, rsd_weighting_kind kind)
+{
+    return &layer->null[evidence_null_kind(layer)][kind];
+}
+
+const evidence_curve *evidence_curve_of(const evidence_layer *layer, int predictor)
+{
+    return predictor == PREDICTOR_NULL ? evidence_null(layer, RSD_WEIGHTING_NONE)
+                                       : &layer->curve[predictor];
+}
+
+double evidence_remaining(const evidence_layer *layer, const evidence_curve *curve, size_t rank)
+{
+    if (isnan(curve->energy))
         return NAN;
-    return rsd_remaining(c->share, c->n, evidence_full_rank(layer), rank);
+    return rsd_remaining(curve->share, curve->n, evidence_full_rank(layer), rank);
 }
 
 /* ---- what is independent ---- */

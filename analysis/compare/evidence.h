@@ -6,6 +6,7 @@
 #include "opt.h"
 #include "result/recovery_table.h"
 #include "result/sensitivity_table.h"
+#include "spectra/nulls.h"
 #include "spectra/weighting.h"
 
 /* What predicts: R in a weighting (rsd_weighting_kind), or R's own null, its signs drawn. */
@@ -24,7 +25,8 @@ typedef struct {
     char *tensor, *role;
     int64_t layer;
     size_t rows, cols;
-    evidence_curve curve[PREDICTORS];
+    evidence_curve curve[RSD_WEIGHTINGS];
+    evidence_curve null[RSD_NULLS][RSD_WEIGHTINGS]; /* of those that keep R's scales */
 } evidence_layer;
 
 /* Texts `model` name one set of weights: where two files use a name for different ones, the later
@@ -89,9 +91,18 @@ const evidence_layer *evidence_find_layer(const evidence_case *c, const char *te
 /* min(rows, cols). */
 size_t evidence_full_rank(const evidence_layer *layer);
 
-/* Share of the energy that remains behind the first `rank` directions (rsd_remaining); NaN where
- * the weighting is not known. */
-double evidence_remaining(const evidence_layer *layer, int predictor, size_t rank);
+/* The null by which a layer is judged in every weighting: of those that keep R's scales the one
+ * that is known in most weightings that R is, the drawn one of two; and its curve, whose energy is
+ * NaN where it is not known. */
+rsd_null evidence_null_kind(const evidence_layer *layer);
+const evidence_curve *evidence_null(const evidence_layer *layer, rsd_weighting_kind kind);
+
+/* The curve that predicts; its energy is NaN where it is not known. */
+const evidence_curve *evidence_curve_of(const evidence_layer *layer, int predictor);
+
+/* Share of the curve's energy that remains behind the first `rank` directions (rsd_remaining); NaN
+ * where it is not known. */
+double evidence_remaining(const evidence_layer *layer, const evidence_curve *curve, size_t rank);
 
 /* Measurements that are not independent have equal numbers: those of one block of a model, whose
  * matrices share inputs; of one matrix where there are fewer than RSD_FEWEST_CLUSTERS blocks in

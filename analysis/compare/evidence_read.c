@@ -39,8 +39,11 @@ static int find_layer(evidence_case *c, const spectra_row *row, evidence_layer *
     **out = (evidence_layer){ .layer = row->layer,
                               .rows = (size_t)row->rows,
                               .cols = (size_t)row->cols };
-    for (int k = 0; k < PREDICTORS; k++)
+    for (int k = 0; k < RSD_WEIGHTINGS; k++) {
         (*out)->curve[k].energy = NAN;
+        for (int n = 0; n < RSD_NULLS; n++)
+            (*out)->null[n][k].energy = NAN;
+    }
     RSD_TRY(rsd_copy_text(row->tensor, &(*out)->tensor));
     return rsd_copy_text(row->role, &(*out)->role);
 }
@@ -62,14 +65,22 @@ static int read_curve(const rsd_store *store, const char *group, const char *nam
     return err;
 }
 
-/* In closed form, where it is there: it has no noise of draws. */
-static int read_null(const rsd_store *store, const char *group, double energy, evidence_layer *l)
+/* The null's curve in this weighting, where the file has it.  A null of R itself has R's energy,
+ * and files of earlier versions do not say so. */
+static int read_null(const rsd_store *store, const char *seen, rsd_null null, double energy,
+                     evidence_layer *l, evidence_curve *out)
 {
-    evidence_curve *out = &l->curve[PREDICTOR_NULL];
-    RSD_TRY(read_curve(store, group, "null/variance_profile/cumulative_energy", energy, l, out));
-    if (out->share)
-        return RSD_OK;
-    return read_curve(store, group, "null/sign_flip/cumulative_energy", energy, l, out);
+    char *group = NULL;
+    double own;
+    int err = RSD_OK;
+    RSD_TRY(rsd_format(&group, "%s/null/%s", seen, rsd_null_name(null)));
+    if (rsd_store_exists(store, group)) {
+        if (!rsd_store_get_real(store, group, "energy", &own))
+            energy = own;
+        err = read_curve(store, group, "cumulative_energy", energy, l, out);
+    }
+    free(group);
+    return err;
 }
 
 static int take_residual(evidence *e, const rsd_store *store, const spectra_row *row)
@@ -88,8 +99,10 @@ static int take_residual(evidence *e, const rsd_store *store, const spectra_row 
     if (!group)
         return RSD_FAIL(RSD_ENOMEM, "path of a spectrum");
     int err = read_curve(store, group, "cumulative_energy", energy, l, &l->curve[kind]);
-    if (!err && kind == RSD_WEIGHTING_NONE)
-        err = read_null(store, group, energy, l);
+    for (rsd_null n = 0; n < RSD_NULLS && !err; n++)
+        if (rsd_null_is_weighted(n))
+            err = read_null(store, group, n, kind == RSD_WEIGHTING_NONE ? energy : NAN, l,
+                            &l->null[n][kind]);
     free(group);
     return err;
 }

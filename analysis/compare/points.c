@@ -95,7 +95,8 @@ static int add_layers(const evidence *e, points *p)
                        .measured = s->increase,
                        .se = s->increase_se };
         for (int k = 0; k < PREDICTORS; k++) {
-            const double left = l->curve[k].energy * evidence_remaining(l, k, (size_t)s->rank);
+            const evidence_curve *curve = evidence_curve_of(l, k);
+            const double left = curve->energy * evidence_remaining(l, curve, (size_t)s->rank);
             at->predicted[k] = k == RSD_WEIGHTING_GH ? rsd_loss_of_energy(left) : left;
         }
         RSD_TRY(find_part(p, &like, &at->part));

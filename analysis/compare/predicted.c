@@ -12,8 +12,10 @@ typedef struct {
 
 static void add_layer(sums *s, const evidence_layer *l, size_t rank)
 {
-    for (int k = 0; k < PREDICTORS; k++)
-        rsd_forecast_add(&s->of[k], l->curve[k].energy, evidence_remaining(l, k, rank));
+    for (int k = 0; k < PREDICTORS; k++) {
+        const evidence_curve *curve = evidence_curve_of(l, k);
+        rsd_forecast_add(&s->of[k], curve->energy, evidence_remaining(l, curve, rank));
+    }
 }
 
 static void finish(const sums *s, forecast *out)

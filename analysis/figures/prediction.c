@@ -44,11 +44,11 @@ static void put_panel(page *p, const comparison *c, int k, axis_range *range)
     const points *trained = &c->kind[POINTS_TRAINED], *closed = &c->kind[POINTS_CLOSED];
     const rsd_association *a = &(trained->all.of[k].n >= 3 ? trained : closed)->all.of[k];
     char title[128];
-    if (isfinite(a->spearman.value))
+    if (isfinite(a->spearman.value) && rsd_association_counts(a))
         snprintf(title, sizeof title, "%s · rank corr. %.2f, off by %.2f", title_of[k],
                  a->spearman.value, a->error.value);
     else
-        snprintf(title, sizeof title, "%s", title_of[k]);
+        snprintf(title, sizeof title, "%s · off by %.2f", title_of[k], a->error.value);
     page_panel(p, title, columns, COLUMNS);
     put_points(p, closed, k, CLOSED, range);
     put_points(p, trained, k, TRAINED, range);

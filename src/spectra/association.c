@@ -170,3 +170,5 @@ done:
     rsd_clusters_free(&c);
     return err;
 }
+
+bool rsd_association_counts(const rsd_association *a) { return a->clusters >= RSD_FEWEST_CLUSTERS; }

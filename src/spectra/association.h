@@ -32,4 +32,7 @@ typedef struct {
  * (2000) 23: se(z) = sqrt((1 + r^2/2)/(G - 3)). */
 RSD_CHECK int rsd_associate(const rsd_association_job *job, rsd_association *out);
 
+/* Are there independent pairs enough for a correlation, or a line, to be claimed? */
+bool rsd_association_counts(const rsd_association *a);
+
 #endif
