@@ -64,6 +64,7 @@
 #include "spectra/marchenko_pastur.h"
 #include "spectra/metrics.h"
 #include "spectra/nulls.h"
+#include "spectra/paired.h"
 #include "spectra/powerlaw.h"
 #include "spectra/serial.h"
 #include "spectra/verdict.h"
