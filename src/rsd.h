@@ -106,6 +106,7 @@
 #include "adapters/metric.h"
 #include "adapters/peft_folder.h"
 #include "adapters/sequence.h"
+#include "adapters/stored.h"
 #include "io/peft.h"
 #include "train/adamw.h"
 #include "train/checkpoint.h"
