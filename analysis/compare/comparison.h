@@ -4,6 +4,7 @@
 
 #include "compare/points.h"
 #include "compare/starts.h"
+#include "result/same_bytes.h"
 #include "spectra/verdict.h"
 
 /* Medians over matrices: a rank, and the same over the most that it could be. */
@@ -19,6 +20,7 @@ typedef struct {
     size_t rank;                      /* at which the verdict is reached */
     rsd_verdict verdict;              /* over the layers of all cases */
     rsd_verdict *by_case;
+    same_bytes_list bytes; /* the caller's to fill; freed with the rest */
 } comparison;
 
 /* rank 0: the median of the runs' ranks, or 8; no more than the widest layer has.
