@@ -77,8 +77,7 @@ static int try_all(run *r)
 
 /* ---- choosing ---- */
 
-/* A name as a glob that matches it alone. */
-static int glob_of(const char *name, char **out)
+int budget_glob(const char *name, char **out)
 {
     char *at;
     RSD_TRY(rsd_zeroed(2 * strlen(name) + 1, 1, out));
@@ -94,7 +93,7 @@ int budget_bind(select_specs *specs, const char *const *tensor, const size_t *ch
         RSD_TRY(rsd_room(&specs->rule, specs->rules, 1, sizeof *specs->rule));
         select_rule *rule = &specs->rule[specs->rules];
         rule->spec = specs->spec[chosen[i]];
-        RSD_TRY(glob_of(tensor[i], &rule->glob));
+        RSD_TRY(budget_glob(tensor[i], &rule->glob));
         specs->rules++;
     }
     specs->specs = 0;

@@ -19,13 +19,15 @@ typedef struct {
 static int try_spec(const trials *all, const rsd_spec *spec, rsd_mat W, const layer_calibration *k,
                     rsd_mat Wq, rsd_option *out)
 {
-    const bool predict = all->job->predict;
     rsd_quant_stats stats;
-    double trace;
+    double energy;
     RSD_TRY(rsd_quantize(spec, W, k->any ? &k->c : NULL, Wq, &stats, NULL));
     rsd_mat_sub(W, Wq, Wq);
-    RSD_TRY(rsd_quadratic(predict ? k->c.G : NULL, Wq, predict ? k->c.H : NULL, &trace));
-    *out = (rsd_option){ (double)stats.packed_bytes, rsd_loss_of_energy(trace) };
+    if (all->job->predict)
+        RSD_TRY(rsd_quadratic(k->c.G, Wq, k->c.H, &energy));
+    else
+        energy = rsd_mat_sumsq(Wq);
+    *out = (rsd_option){ (double)stats.packed_bytes, rsd_loss_of_energy(energy) };
     return RSD_OK;
 }
 
