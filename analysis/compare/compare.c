@@ -1,6 +1,7 @@
 /* residuum compare: what spectra predicted, held against what was measured, and a verdict. */
 #include "cli/command.h"
 #include "cli/console.h"
+#include "compare/comparison_bytes.h"
 #include "compare/comparison_text.h"
 #include "compare/predicted.h"
 #include "mat.h"
@@ -132,11 +133,13 @@ static int write_predictions(const char *path)
 
 /* ---- the command ---- */
 
-static int add_file(evidence *e, const char *path)
+static int add_file(evidence *e, same_bytes_list *bytes, const char *path)
 {
     rsd_store *store;
     RSD_TRY(rsd_store_open(path, RSD_STORE_READ, &store));
-    const int err = evidence_add(e, store);
+    int err = evidence_add(e, store);
+    if (!err)
+        err = same_bytes_add(bytes, store);
     const int closed = rsd_store_close(store);
     return err ? err : closed;
 }
@@ -145,28 +148,40 @@ static int report(const evidence *e, const comparison *c, bool json)
 {
     if (json)
         return comparison_print_json(e, c);
-    comparison_print(e, c);
+    if (e->cases)
+        comparison_print(e, c);
+    else
+        comparison_print_bytes(&c->bytes);
     return RSD_OK;
+}
+
+static int make(const compare_params *p, const rsd_list *files, evidence *e, comparison *c)
+{
+    same_bytes_list bytes = { 0 };
+    int err = RSD_OK;
+    for (size_t i = 0; !err && i < files->count; i++)
+        err = add_file(e, &bytes, files->item[i]);
+    if (!err && !e->cases && !bytes.count)
+        err = RSD_FAIL(RSD_ENOTFOUND,
+                       "%s holds no residual: residuum analyze MODEL -q SPEC "
+                       "--calibration FILE.h5 -o FILE.h5",
+                       files->item[0]);
+    if (!err)
+        err = comparison_make(e, p->rank, p->common.seed, c);
+    c->bytes = bytes;
+    return err;
 }
 
 static int run(const void *params, const rsd_arguments *arguments)
 {
     const compare_params *p = params;
+    const rsd_list *files = &arguments->words;
     evidence e = { 0 };
     comparison c = { 0 };
     int err = RSD_OK;
-    for (size_t i = 0; i < arguments->words.count; i++)
-        RSD_TRY_DONE(add_file(&e, arguments->words.item[i]));
-    if (!e.cases) {
-        err = RSD_FAIL(RSD_ENOTFOUND,
-                       "%s holds no residual: residuum analyze MODEL -q SPEC "
-                       "--calibration FILE.h5 -o FILE.h5",
-                       arguments->words.item[0]);
-        goto done;
-    }
-    RSD_TRY_DONE(comparison_make(&e, p->rank, p->common.seed, &c));
-    for (size_t i = 0; i < arguments->words.count && !p->no_write; i++)
-        RSD_TRY_DONE(write_predictions(arguments->words.item[i]));
+    RSD_TRY_DONE(make(p, files, &e, &c));
+    for (size_t i = 0; i < files->count && !p->no_write; i++)
+        RSD_TRY_DONE(write_predictions(files->item[i]));
     err = report(&e, &c, p->common.json);
 done:
     comparison_free(&c);
@@ -191,7 +206,10 @@ const rsd_command rsd_command_compare = {
         "and start count as one, matrices of one block (of fewer than 8 blocks: each matrix) too,\n"
         "under however many quantizers.  Below 8 there is no interval, and no correlation.  A run\n"
         "or layer that is in the files twice counts once; runs that quantized other layers than\n"
-        "were analyzed are left out, and counted.\n"
+        "were analyzed are left out, and counted.  Where recover made bases of the same bytes, "
+        "each\n"
+        "run stands against the one that was best on training windows, window by window, on both\n"
+        "texts.\n"
         "The verdict tells apart what the share of G^1/2 R H^1/2 at rank r is made of: noise, as\n"
         "iid noise of that shape holds; scales, what R's null (its scales, its signs drawn) holds\n"
         "beyond that; data and loss, what H and G add to the null; own, what R holds beyond its\n"

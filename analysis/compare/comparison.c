@@ -216,5 +216,6 @@ void comparison_free(comparison *c)
         points_free(&c->kind[k]);
     starts_free(&c->starts);
     free(c->by_case);
+    same_bytes_free(&c->bytes);
     *c = (comparison){ 0 };
 }

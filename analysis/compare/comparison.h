@@ -4,6 +4,7 @@
 
 #include "compare/points.h"
 #include "compare/starts.h"
+#include "result/same_bytes.h"
 #include "spectra/verdict.h"
 
 /* Medians over matrices: a rank, and the same over the most that it could be. */
@@ -21,6 +22,7 @@ typedef struct {
     rsd_verdict *by_case;             /* decided together */
     /* layers by the null that they are judged by; those that have a weighting and not its null */
     size_t judged_by[RSD_NULLS], no_null[RSD_WEIGHTINGS];
+    same_bytes_list bytes; /* the caller's to fill; freed with the rest */
 } comparison;
 
 /* rank 0: the median of the runs' ranks, or 8; no more than the widest layer has.

@@ -1,5 +1,6 @@
 /* A comparison as JSON; numbers that are not known are null. */
 #include "cli/json_out.h"
+#include "compare/comparison_bytes.h"
 #include "compare/comparison_text.h"
 
 #include <stdio.h>
@@ -265,6 +266,7 @@ int comparison_print_json(const evidence *e, const comparison *c)
     put_shares(&j, &c->verdict);
     put_nulls(&j, c);
     put_cases(&j, e, c);
+    comparison_put_bytes(&j, &c->bytes);
     put_repeated(&j, e);
     json_put_size(&j, "fewest_independent", RSD_FEWEST_CLUSTERS);
     json_put_text(&j, "verdict", words);

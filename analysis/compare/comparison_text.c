@@ -1,6 +1,7 @@
 /* A comparison printed: tables, words, JSON. */
 #include "compare/comparison_text.h"
 
+#include "compare/comparison_bytes.h"
 #include "quantizers/label.h"
 
 #include <math.h>
@@ -326,6 +327,7 @@ void comparison_print(const evidence *e, const comparison *c)
     print_overlaps(&c->starts);
     print_ranks(c);
     print_cases(e, c);
+    comparison_print_bytes(&c->bytes);
     print_left_out(e, c);
     char *text = comparison_verdict(e, c);
     printf("\nVerdict: %s\n", text ? text : "");

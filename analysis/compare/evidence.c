@@ -64,9 +64,15 @@ void evidence_free(evidence *e)
 
 /* ---- looking ---- */
 
+/* Were the factors stored in 16 bits or more?  Rounding to fewer is nothing that spectra know. */
+static bool keeps_factors(const recovery_row *run)
+{
+    return run->adapter_bytes == 0 || run->adapter_bytes >= 2 * run->adapter_numbers;
+}
+
 bool evidence_counts(const recovery_row *run)
 {
-    return strcmp(run->status, "ok") == 0 && !run->control;
+    return strcmp(run->status, "ok") == 0 && !run->control && keeps_factors(run);
 }
 
 const evidence_case *evidence_find(const evidence *e, const char *model, const char *spec)

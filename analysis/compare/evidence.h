@@ -81,7 +81,7 @@ typedef struct {
 RSD_CHECK int evidence_add(evidence *e, const rsd_store *store);
 void evidence_free(evidence *e);
 
-/* A run that finished, of a quantized model. */
+/* A run that finished, of a quantized model, with factors of 16 bits. */
 bool evidence_counts(const recovery_row *run);
 
 /* The case of this model and quantizer, or NULL; the layer of this tensor, or NULL. */

@@ -1,5 +1,6 @@
 /* Loss against all bits per weight: a bigger adapter beside more bits for the base.  One page per
- * model; quantizers alone are one line, every quantizer's adapters of growing rank another. */
+ * model; quantizers alone are one line, bases of the same bytes as an adapted model another, every
+ * quantizer's adapters of growing rank another. */
 #include "figures/runs.h"
 
 #include "mat.h"
@@ -12,10 +13,12 @@
 typedef struct {
     const runs *r;
     page page;
-    double *row; /* bits, quantized, then one per quantizer and start */
+    double *row; /* bits, quantized, of the same bytes, then one per quantizer and start */
     size_t columns;
     axis_range x, y;
 } sheet;
+
+enum { QUANTIZED = 1, SAME_BYTES, FIRST_LINE };
 
 static void blank(sheet *s)
 {
@@ -59,10 +62,17 @@ static int put_quantized(sheet *s)
         snprintf(name, sizeof name, "point_y_%zu", k + 1);
         page_number(&s->page, name, next->loss_q);
         page_number(&s->page, "points", (double)k + 1);
-        put_point(s, next->bits_per_weight, 1, next->loss_q);
+        put_point(s, next->bits_per_weight, QUANTIZED, next->loss_q);
         last = next->bits_per_weight;
     }
     return RSD_OK;
+}
+
+static void put_same_bytes(sheet *s)
+{
+    const recovery_row *row = NULL;
+    while ((row = runs_same_bytes(s->r, row)) != NULL)
+        put_point(s, row->bits_per_weight, SAME_BYTES, row->loss_trained);
 }
 
 /* Mean over seeds of trained losses, by rank. */
@@ -79,7 +89,7 @@ static void put_trained(sheet *s, size_t spec, size_t line)
             n++;
         }
         if (n)
-            put_point(s, bits / (double)n, 2 + spec * r->series + line, loss / (double)n);
+            put_point(s, bits / (double)n, FIRST_LINE + spec * r->series + line, loss / (double)n);
     }
 }
 
@@ -89,12 +99,14 @@ static int put_panel(sheet *s)
     const char **names;
     RSD_TRY(rsd_array_alloc(s->columns, 1, sizeof *names, &names));
     names[0] = "bits";
-    names[1] = "quantized";
-    for (size_t c = 2; c < s->columns; c++)
-        names[c] = r->line[(c - 2) % r->series].label;
+    names[QUANTIZED] = "quantized";
+    names[SAME_BYTES] = "same_bytes";
+    for (size_t c = FIRST_LINE; c < s->columns; c++)
+        names[c] = r->line[(c - FIRST_LINE) % r->series].label;
     page_panel(&s->page, r->model, names, s->columns);
     free(names);
     RSD_TRY(put_quantized(s));
+    put_same_bytes(s);
     for (size_t i = 0; i < r->specs; i++)
         for (size_t j = 0; j < r->series; j++)
             put_trained(s, i, j);
@@ -103,20 +115,24 @@ static int put_panel(sheet *s)
 
 static int draw(const runs *r, const page_sink *sink)
 {
-    sheet s = { .r = r, .columns = 2 + r->specs * r->series };
+    sheet s = { .r = r, .columns = FIRST_LINE + r->specs * r->series };
+    const bool bases = runs_same_bytes(r, NULL) != NULL;
     const char *const parts[3] = { r->model, "", "" };
     const double fp = runs_original(r);
     int err = RSD_OK;
     RSD_TRY_DONE(rsd_array_alloc(s.columns, 1, sizeof *s.row, &s.row));
     RSD_TRY_DONE(page_open(&s.page, "frontier", parts));
     page_heading(&s.page, "Loss against bits per weight",
-                 "%s · adapters count 16 bits a number; "
+                 "%s · adapters count as they are stored; "
                  "along a line their rank grows",
                  r->model);
     runs_put_series(r, &s.page);
     page_number(&s.page, "specs", (double)r->specs);
     page_legend(&s.page, "quantized, without adapter");
     page_legend(&s.page, "original");
+    page_number(&s.page, "bases", bases);
+    if (bases)
+        page_legend(&s.page, "the same bytes, without adapter");
     RSD_TRY_DONE(put_panel(&s));
     axis_take(&s.y, fp);
     page_number(&s.page, "loss_fp", fp);

@@ -41,14 +41,19 @@ static int add_spec(runs *r, const char *spec, bool *taken)
     return err;
 }
 
+static bool is_of(const recovery_row *row, const runs_series *line)
+{
+    return strcmp(line->init, row->init) == 0 && strcmp(line->variant, row->variant) == 0 &&
+           strcmp(line->factors, row->factors) == 0;
+}
+
 static int add_line(runs *r, const recovery_row *row)
 {
     for (size_t i = 0; i < r->series; i++)
-        if (strcmp(r->line[i].init, row->init) == 0 &&
-            strcmp(r->line[i].variant, row->variant) == 0)
+        if (is_of(row, &r->line[i]))
             return RSD_OK;
     RSD_TRY(rsd_room(&r->line, r->series, 1, sizeof *r->line));
-    r->line[r->series++] = (runs_series){ row->init, row->variant, NULL };
+    r->line[r->series++] = (runs_series){ row->init, row->variant, row->factors, NULL };
     return RSD_OK;
 }
 
@@ -66,21 +71,38 @@ static int add_rank(runs *r, int64_t rank)
     return RSD_OK;
 }
 
-static bool several_variants(const runs *r)
+/* What tells the lines apart beside their starts. */
+typedef struct {
+    bool variants, factors;
+} differences;
+
+static differences differences_of(const runs *r)
 {
-    for (size_t i = 1; i < r->series; i++)
-        if (strcmp(r->line[i].variant, r->line[0].variant) != 0)
-            return true;
-    return false;
+    differences d = { false, false };
+    for (size_t i = 1; i < r->series; i++) {
+        d.variants |= strcmp(r->line[i].variant, r->line[0].variant) != 0;
+        d.factors |= strcmp(r->line[i].factors, r->line[0].factors) != 0;
+    }
+    return d;
+}
+
+static int label_line(runs_series *l, differences d)
+{
+    char *factors = NULL;
+    if (d.factors && !(factors = rsd_spec_label(l->factors)))
+        return RSD_FAIL(RSD_ENOMEM, "label of %s", l->factors);
+    const int err =
+        rsd_format(&l->label, "%s%s%s%s%s", l->init, d.variants ? ", " : "",
+                   d.variants ? l->variant : "", factors ? ", " : "", factors ? factors : "");
+    free(factors);
+    return err;
 }
 
 static int label_lines(runs *r)
 {
-    const bool variants = several_variants(r);
-    for (size_t i = 0; i < r->series; i++) {
-        runs_series *l = &r->line[i];
-        RSD_TRY(rsd_format(&l->label, variants ? "%s, %s" : "%s", l->init, l->variant));
-    }
+    const differences d = differences_of(r);
+    for (size_t i = 0; i < r->series; i++)
+        RSD_TRY(label_line(&r->line[i], d));
     return RSD_OK;
 }
 
@@ -147,8 +169,7 @@ const recovery_row *runs_next(const runs *r, const runs_spec *spec, const runs_s
         const recovery_row *row = &r->row[*at];
         if (!row->control && is_ok(row) && strcmp(row->model, r->model) == 0 &&
             (!spec || strcmp(row->spec, spec->spec) == 0) && (rank == 0 || row->rank == rank) &&
-            (!line ||
-             (strcmp(row->init, line->init) == 0 && strcmp(row->variant, line->variant) == 0)))
+            (!line || is_of(row, line)))
             return row;
     }
     return NULL;
@@ -158,11 +179,41 @@ const recovery_row *runs_control(const runs *r, int64_t rank, const char *varian
 {
     for (size_t i = 0; i < r->rows; i++) {
         const recovery_row *row = &r->row[i];
-        if (row->control && is_ok(row) && strcmp(row->model, r->model) == 0 && row->rank == rank &&
+        if (recovery_kind_of(row) == RECOVERY_CONTROL && is_ok(row) &&
+            strcmp(row->model, r->model) == 0 && row->rank == rank &&
             strcmp(row->variant, variant) == 0)
             return row;
     }
     return NULL;
+}
+
+static bool is_base(const runs *r, const recovery_row *row)
+{
+    size_t k = 0;
+    if (recovery_kind_of(row) != RECOVERY_SAME_BYTES || !is_ok(row) ||
+        strcmp(row->model, r->model) != 0)
+        return false;
+    while (k < r->specs && strcmp(r->spec[k].spec, row->spec) != 0)
+        k++;
+    return k < r->specs;
+}
+
+/* Is a before b: by bits, and those of equal bits as they are in the file? */
+static bool before(const recovery_row *a, const recovery_row *b)
+{
+    const double x = a->bits_per_weight, y = b->bits_per_weight;
+    return x != y ? x < y : a < b;
+}
+
+const recovery_row *runs_same_bytes(const runs *r, const recovery_row *last)
+{
+    const recovery_row *next = NULL;
+    for (size_t i = 0; i < r->rows; i++) {
+        const recovery_row *row = &r->row[i];
+        if (is_base(r, row) && (!last || before(last, row)) && (!next || before(row, next)))
+            next = row;
+    }
+    return next;
 }
 
 double runs_original(const runs *r)

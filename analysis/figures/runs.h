@@ -11,9 +11,10 @@ typedef struct {
     char *label;
 } runs_spec;
 
-/* A start, with its variant where runs have several: a line of the figure. */
+/* A start, with its variant and what its factors are stored by where runs have several: a line of
+ * the figure. */
 typedef struct {
-    const char *init, *variant;
+    const char *init, *variant, *factors;
     char *label;
 } runs_series;
 
@@ -40,6 +41,10 @@ const recovery_row *runs_next(const runs *r, const runs_spec *spec, const runs_s
 
 /* The original model's runs with adapters: controls of this rank and variant. */
 const recovery_row *runs_control(const runs *r, int64_t rank, const char *variant);
+
+/* The next base of the same bytes that was made for one of these quantizers, by growing bits: after
+ * `last` (NULL: the first); NULL: no more. */
+const recovery_row *runs_same_bytes(const runs *r, const recovery_row *last);
 
 /* Loss of the original, and of the model under the quantizer: NaN where no run says. */
 double runs_original(const runs *r);

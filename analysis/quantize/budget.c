@@ -3,11 +3,9 @@
 
 #include "alloc.h"
 #include "cli/console.h"
-#include "cli/stop.h"
-#include "linalg/roots.h"
 #include "mat.h"
+#include "quantize/trial.h"
 #include "spectra/allocate.h"
-#include "spectra/forecast.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,17 +18,14 @@ typedef struct {
     const char *uniform; /* its text, among specs */
 } result;
 
-/* One matrix, and what each candidate makes of it. */
-typedef struct {
-    const rsd_tensor *tensor;
-    rsd_option *option; /* [specs] bytes, predicted loss */
-} candidate;
-
+/* The matrices that are chosen for, and what each candidate makes of them; then those that a rule
+ * binds. */
 typedef struct {
     const budget_job *job;
     select_specs *specs;
-    size_t count;
-    candidate *item;
+    size_t count, bound;
+    trial *item;                 /* [count + bound] */
+    rsd_option *option;          /* what they point into */
     double weights, bound_bytes; /* of all selected; of those that a rule binds */
 } run;
 
@@ -43,79 +38,46 @@ static bool is_bound(const select_specs *specs, const char *tensor)
 
 /* ---- what candidates cost ---- */
 
-static int try_spec(const rsd_spec *spec, rsd_mat W, const layer_calibration *k, rsd_mat Wq,
-                    rsd_option *out)
+/* Selected matrices, those that a rule binds at the end. */
+static void list_matrices(run *r)
 {
-    rsd_quant_stats stats;
-    double trace;
-    RSD_TRY(rsd_quantize(spec, W, &k->c, Wq, &stats, NULL));
-    rsd_mat_sub(W, Wq, Wq);
-    RSD_TRY(rsd_quadratic(k->c.G, Wq, k->c.H, &trace));
-    *out = (rsd_option){ (double)stats.packed_bytes, rsd_loss_of_energy(trace) };
+    const rsd_model *model = r->job->model;
+    for (int bound = 0; bound < 2; bound++)
+        for (size_t i = 0; i < rsd_model_count(model); i++) {
+            const rsd_tensor *t = rsd_model_tensor(model, i);
+            if (!select_takes(r->job->select, model, t) || is_bound(r->specs, t->name) != bound)
+                continue;
+            trial *item = &r->item[r->count + r->bound];
+            *item = (trial){ .tensor = t };
+            item->spec = select_specs_for(r->specs, t->name, &item->specs);
+            r->weights += (double)t->elements;
+            r->count += !bound;
+            r->bound += bound;
+        }
+}
+
+static int try_all(run *r)
+{
+    const trial_job job = { r->job->model, r->job->calibration, .predict = true };
+    const size_t matrices = rsd_model_count(r->job->model);
+    RSD_TRY(rsd_array_alloc(matrices + 1, 1, sizeof *r->item, &r->item));
+    list_matrices(r);
+    const size_t options = r->count * r->specs->specs + r->bound;
+    RSD_TRY(rsd_array_alloc(options + 1, 1, sizeof *r->option, &r->option));
+    rsd_option *next = r->option;
+    for (size_t i = 0; i < r->count + r->bound; i++) {
+        r->item[i].option = next;
+        next += r->item[i].specs;
+    }
+    RSD_TRY(trials_run(&job, r->item, r->count + r->bound));
+    for (size_t i = r->count; i < r->count + r->bound; i++)
+        r->bound_bytes += r->item[i].option->cost;
     return RSD_OK;
-}
-
-static int try_all(run *r, const rsd_tensor *t, const rsd_spec *spec, size_t count,
-                   rsd_option *option)
-{
-    layer_calibration k = { 0 };
-    rsd_mat W = { 0 }, Wq = { 0 };
-    int err = RSD_OK;
-    RSD_TRY_DONE(calibration_read(r->job->calibration, t, &k));
-    if (!k.c.H || !k.c.G) {
-        err = RSD_FAIL(RSD_EUSAGE, "no H and G of this matrix: residuum calibrate");
-        goto done;
-    }
-    RSD_TRY_DONE(rsd_mat_alloc(t->rows, t->cols, &W));
-    RSD_TRY_DONE(rsd_mat_alloc(t->rows, t->cols, &Wq));
-    RSD_TRY_DONE(rsd_model_read(r->job->model, t, W));
-    for (size_t s = 0; s < count; s++)
-        RSD_TRY_DONE(try_spec(&spec[s], W, &k, Wq, &option[s]));
-done:
-    rsd_mat_free(&W);
-    rsd_mat_free(&Wq);
-    layer_calibration_free(&k);
-    return err ? rsd_fail_prefix(err, "%s", t->name) : RSD_OK;
-}
-
-static int take_tensor(run *r, const rsd_tensor *t)
-{
-    r->weights += (double)t->elements;
-    if (is_bound(r->specs, t->name)) {
-        rsd_option bound = { 0 };
-        size_t one;
-        RSD_TRY(try_all(r, t, select_specs_for(r->specs, t->name, &one), 1, &bound));
-        r->bound_bytes += bound.cost;
-        return RSD_OK;
-    }
-    candidate *c = &r->item[r->count++];
-    c->tensor = t;
-    RSD_TRY(rsd_array_alloc(r->specs->specs, 1, sizeof *c->option, &c->option));
-    return try_all(r, t, r->specs->spec, r->specs->specs, c->option);
-}
-
-static int take_all(run *r)
-{
-    const size_t tensors = rsd_model_count(r->job->model);
-    RSD_TRY(rsd_array_alloc(tensors + 1, 1, sizeof *r->item, &r->item));
-    console_progress_begin("trying quantizers on", tensors, (double)tensors);
-    int err = RSD_OK;
-    for (size_t i = 0; i < tensors && !err; i++) {
-        const rsd_tensor *t = rsd_model_tensor(r->job->model, i);
-        if (stop_requested())
-            err = RSD_ESTOPPED;
-        else if (select_takes(r->job->select, r->job->model, t))
-            err = take_tensor(r, t);
-        console_progress_step(t->name, 1);
-    }
-    console_progress_end();
-    return err;
 }
 
 /* ---- choosing ---- */
 
-/* A name as a glob that matches it alone. */
-static int glob_of(const char *name, char **out)
+int budget_glob(const char *name, char **out)
 {
     char *at;
     RSD_TRY(rsd_zeroed(2 * strlen(name) + 1, 1, out));
@@ -131,7 +93,7 @@ int budget_bind(select_specs *specs, const char *const *tensor, const size_t *ch
         RSD_TRY(rsd_room(&specs->rule, specs->rules, 1, sizeof *specs->rule));
         select_rule *rule = &specs->rule[specs->rules];
         rule->spec = specs->spec[chosen[i]];
-        RSD_TRY(glob_of(tensor[i], &rule->glob));
+        RSD_TRY(budget_glob(tensor[i], &rule->glob));
         specs->rules++;
     }
     specs->specs = 0;
@@ -200,13 +162,12 @@ int budget_choose(const budget_job *job, select_specs *specs)
                                     "FILE.h5");
     if (specs->specs < 2)
         return RSD_FAIL(RSD_EUSAGE, "--target-bpw chooses between quantizers: give several -q");
-    int err = take_all(&r);
+    int err = try_all(&r);
     if (!err)
         err = choose(&r, &chosen);
     if (!err)
         note(&chosen);
-    for (size_t i = 0; i < r.count; i++)
-        free(r.item[i].option);
+    free(r.option);
     free(r.item);
     return err;
 }

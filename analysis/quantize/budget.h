@@ -29,4 +29,7 @@ RSD_CHECK int budget_choose(const budget_job *job, select_specs *specs);
 RSD_CHECK int budget_bind(select_specs *specs, const char *const *tensor, const size_t *chosen,
                           size_t n);
 
+/* A name as a glob that matches it alone; caller frees.  Errors: RSD_ENOMEM. */
+RSD_CHECK int budget_glob(const char *name, char **out);
+
 #endif

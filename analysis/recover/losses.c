@@ -50,24 +50,45 @@ int student_held_out(const student *s, double *loss)
     return training_loss(s, s->sweep->held.windows, s->sweep->train.windows, loss);
 }
 
-int sweep_losses(const sweep *s, rsd_transformer *pass, double *loss)
+static int losses_on(const sweep *s, const stream *text, rsd_transformer *pass, double *loss)
 {
     rsd_evaluation result;
     const rsd_evaluate_job job = { .model = pass,
-                                   .tokens = s->eval.tokens,
-                                   .context = s->eval.context,
-                                   .windows = s->eval.windows,
-                                   .of = s->eval.of,
+                                   .tokens = text->tokens,
+                                   .context = text->context,
+                                   .windows = text->windows,
+                                   .of = text->of,
                                    .batch = s->pass,
                                    .stop = stop_callback };
     RSD_TRY(rsd_evaluate(&job, &result));
     memcpy(loss, result.loss, result.windows * sizeof *loss);
-    const int err = all_windows(&result, s->eval.windows);
+    const int err = all_windows(&result, text->windows);
     rsd_evaluation_free(&result);
     return err;
 }
 
+int sweep_losses(const sweep *s, rsd_transformer *pass, double *loss)
+{
+    return losses_on(s, &s->eval, pass, loss);
+}
+
 int student_losses(const student *s, double *loss) { return sweep_losses(s->sweep, s->pass, loss); }
+
+int student_second_losses(const student *s, double **loss)
+{
+    const stream *text = &s->sweep->second;
+    if (!text->windows)
+        return RSD_OK;
+    RSD_TRY(rsd_array_alloc(text->windows, 1, sizeof **loss, loss));
+    return losses_on(s->sweep, text, s->pass, *loss);
+}
+
+int student_all_losses(const student *s, double **eval, double **second)
+{
+    RSD_TRY(rsd_array_alloc(s->sweep->eval.windows, 1, sizeof **eval, eval));
+    RSD_TRY(student_losses(s, *eval));
+    return student_second_losses(s, second);
+}
 
 static int copy_packed(const rsd_packed *from, rsd_packed *to)
 {

@@ -11,6 +11,12 @@ RSD_CHECK int student_losses(const student *s, double *loss);
 /* The same of any model in the student's place. */
 RSD_CHECK int sweep_losses(const sweep *s, rsd_transformer *pass, double *loss);
 
+/* Of the second text, allocated (free); left as it is where there is none. */
+RSD_CHECK int student_second_losses(const student *s, double **loss);
+
+/* Those of the evaluation text and, where there is one, of the second, each allocated (free). */
+RSD_CHECK int student_all_losses(const student *s, double **eval, double **second);
+
 /* Its mean loss on the first windows of the training stream, and on those that are held out. */
 RSD_CHECK int student_probe(const student *s, double *loss);
 RSD_CHECK int student_held_out(const student *s, double *loss);

@@ -1,6 +1,7 @@
 /* recover's options: the table, their defaults, and what they refuse. */
 #include "recover/options.h"
 
+#include "recover/menu.h"
 #include "result/calibration_file.h"
 
 #include <stdarg.h>
@@ -100,6 +101,8 @@ const rsd_opt recover_options[] = {
     { "max-eval-tokens", 0, RSD_OPT_SIZE, AT(max_eval_tokens), 0, 1e15, "N",
       "evaluate on no more than N tokens, in windows (--windows); 0: all" },
     STREAM_WINDOWS_ROW(AT(eval_windows)),
+    { "second-tokens", 0, RSD_OPT_STRING, AT(second_tokens), 0, 0, "PATH",
+      "another text that the losses of ended runs are measured on as well, in as many windows" },
     { "quantizer", 'q', RSD_OPT_LIST, AT(specs), 0, 0, "SPEC",
       "quantize with NAME[:KEY=VALUE,...], as `residuum list quantizers` names them" },
     { "map", 0, RSD_OPT_LIST, AT(map), 0, 0, "GLOB=SPEC",
@@ -111,6 +114,9 @@ const rsd_opt recover_options[] = {
       "how adapters start, as `residuum list inits` names it; zero when not given" },
     { "variant", 0, RSD_OPT_LIST, AT(variants), 0, 0, "LIST",
       RSD_VARIANT_WORDS "; lora when not given" },
+    { "factors", 0, RSD_OPT_LIST, AT(factors), 0, 0, "SPEC[,SPEC...]",
+      "quantizers that B and A are stored by, each a run: they are counted, evaluated and saved as "
+      "stored, with a row for each of the rank's directions; bf16 when not given" },
     { "seeds", 0, RSD_OPT_SIZE, AT(seeds), 1, 10000, "N",
       "runs of each kind, with seeds from --seed on" },
     { "targets", 0, RSD_OPT_STRING, AT(targets), 0, 0, "GLOB",
@@ -123,6 +129,13 @@ const rsd_opt recover_options[] = {
     CALIBRATION_OPTIONS(AT(calibration)),
     { "no-control", 0, RSD_OPT_FLAG, AT(no_control), 0, 0, NULL,
       "do not train adapters on the original model as well" },
+    { "same-bytes", 0, RSD_OPT_LIST, AT(same_bytes), 0, 0, "SPEC[,SPEC...]",
+      "set runs against a base without adapters that takes no more bytes, chosen on training "
+      "windows from these quantizers and the run's own with more bits or finer groups, matrix by "
+      "matrix where H and G predict losses; " MENU_USUAL ": a list of 2 to 6 bits, which is taken "
+      "when a calibration is given" },
+    { "no-same-bytes", 0, RSD_OPT_FLAG, AT(no_same_bytes), 0, 0, NULL,
+      "leave these bases out" },
     { "base", 0, RSD_OPT_CHOICE, AT(base), 0, 0, "dense|packed",
       "unpack the quantized layers once, or keep them packed and unpack at every use" },
     { "checkpoint-activations", 0, RSD_OPT_FLAG, AT(recompute), 0, 0, NULL,
@@ -140,6 +153,11 @@ const rsd_opt recover_options[] = {
     { 0 },
 };
 /* clang-format on */
+
+bool recover_wants_bases(const recover_params *p)
+{
+    return !p->no_same_bytes && (p->calibration || p->same_bytes.count);
+}
 
 void recover_settle(recover_params *p)
 {
@@ -173,7 +191,7 @@ static void put_list(FILE *f, const char *key, const rsd_list *list)
 }
 
 char *recover_canonical(const recover_params *p, const char *tokens, const char *eval_tokens,
-                        const stream *train, const stream *eval)
+                        const char *second_tokens, const stream *train, const stream *eval)
 {
     char numbers[1024], *text = NULL;
     size_t size = 0;
@@ -184,6 +202,8 @@ char *recover_canonical(const recover_params *p, const char *tokens, const char 
     fputs(numbers, f);
     put_item(f, "tokens", "%.16s", tokens);
     put_item(f, "eval-tokens", "%.16s", eval_tokens);
+    if (second_tokens)
+        put_item(f, "second-tokens", "%.16s", second_tokens);
     put_item(f, "eval-windows", eval->of ? "%zu of %zu" : "%zu", eval->windows, eval->of);
     put_item(f, "context", "%zu", train->context);
     put_item(f, "precision", "%s", train->precision == RSD_PRECISION_BF16 ? "bf16" : "f32");

@@ -31,14 +31,15 @@ typedef struct {
 typedef struct {
     rsd_common common;
     stream_options stream;
-    const char *eval_tokens, *targets, *calibration, *save_adapters, *optimizer_state;
+    const char *eval_tokens, *second_tokens, *targets, *calibration, *save_adapters,
+        *optimizer_state;
     size_t max_eval_tokens, seeds, checkpoint_every;
-    rsd_list specs, map, ranks, inits, variants;
+    rsd_list specs, map, ranks, inits, variants, factors, same_bytes;
     double target_bpw;
     select_options select;
     recover_numbers numbers;
     int base, save_base, eval_windows; /* the last: stream_windows */
-    bool no_control, recompute, dry_run;
+    bool no_control, no_same_bytes, recompute, dry_run;
 } recover_params;
 
 enum { RECOVER_DENSE, RECOVER_PACKED };
@@ -47,24 +48,33 @@ enum { SAVE_BASE_AUTO, SAVE_BASE_DENSE, SAVE_BASE_NONE };
 extern const rsd_opt recover_options[];
 extern const recover_params recover_defaults;
 
+/* What a base without adapters is quantized with (base_choice.h). */
+typedef struct recover_base recover_base;
+
 /* One run of the sweep. */
 typedef struct {
     const rsd_spec *spec; /* NULL: --map alone, or the control */
     const rsd_init_spec *init;
     rsd_variant variant;
     size_t rank, seed;
-    bool control;       /* of the original model */
-    size_t set_against; /* index of the run that is its control; SIZE_MAX: none */
-    char *name;         /* of its group: model_spec_rRANK_init_variant_sSEED */
+    const rsd_spec *factors; /* what B and A are stored by */
+    bool control;            /* of the original model */
+    bool same_bytes;         /* a base without adapters, as large as the runs of this spec, rank, */
+                             /* variant and storage; init is zero */
+    const recover_base *base; /* while that base is made; NULL: as spec and rules say */
+    size_t set_against;       /* index of the run that is its control; SIZE_MAX: none */
+    char *name; /* of its group: model_spec_rRANK_init_variant_sSEED, other factors behind it */
 } recover_run;
 
 typedef struct {
     select_specs specs;
     choices of; /* ranks and starts */
-    size_t variants, runs;
+    size_t variants, storages, runs;
     rsd_variant *variant;
+    rsd_spec *storage;  /* of factors */
+    rsd_spec plain;     /* bf16, that of controls */
     rsd_init_spec zero; /* of controls */
-    recover_run *run;   /* controls first */
+    recover_run *run;   /* controls first, bases of the same bytes last */
 } recover_plan;
 
 /* What was not said and depends on the rest: an evaluation is never later than the last step. */
@@ -77,11 +87,15 @@ RSD_CHECK int recover_plan_make(const recover_params *params, const rsd_model *m
                                 const char *name, const calibration *data, recover_plan *out);
 void recover_plan_free(recover_plan *plan);
 
+/* Are bases of the same bytes asked for: by a calibration, or by name? */
+bool recover_wants_bases(const recover_params *params);
+
 /* The canonical text of all that shapes a run's numbers beside what its name says: "key=value"
- * parted by commas.  tokens, eval_tokens: fingerprints of the streams.
+ * parted by commas.  tokens, eval_tokens, second_tokens: fingerprints of the streams, the last NULL
+ * where there is none.
  * Caller frees; NULL when memory is out. */
 char *recover_canonical(const recover_params *params, const char *tokens, const char *eval_tokens,
-                        const stream *train, const stream *eval);
+                        const char *second_tokens, const stream *train, const stream *eval);
 
 /* The quantizer of one linear layer in this run, or NULL: it stays as it is. */
 const rsd_spec *recover_spec_for(const recover_plan *plan, const recover_run *run,

@@ -22,6 +22,11 @@ void outcome_free(outcome *o)
     free(o->init);
     free(o->trained);
     free(o->merged);
+    free(o->second_fp);
+    free(o->second_q);
+    free(o->second);
+    free(o->map);
+    free(o->candidates);
     curves_free(&o->curves);
     measured_layers_free(&o->layers);
     *o = (outcome){ 0 };
@@ -29,11 +34,16 @@ void outcome_free(outcome *o)
 
 /* ---- a run's group ---- */
 
-enum { WINDOW_ARRAYS = 5 };
+enum { WINDOW_ARRAYS = 8, FIRST_SECOND = 5 };
 typedef struct {
     const char *name, *description;
     double **x;
 } window_array;
+
+static int64_t windows_of(const outcome *o, size_t i)
+{
+    return i < FIRST_SECOND ? o->row.windows : o->row.windows_second;
+}
 
 static void window_arrays(outcome *o, window_array out[WINDOW_ARRAYS])
 {
@@ -43,6 +53,9 @@ static void window_arrays(outcome *o, window_array out[WINDOW_ARRAYS])
         { "window_loss_init", "with the adapters as they start", &o->init },
         { "window_loss_trained", "with the adapters of kept_step", &o->trained },
         { "window_loss_merged", "after merging", &o->merged },
+        { "window_second_fp", "of the original model on the second text", &o->second_fp },
+        { "window_second_q", "of the model quantized without adapters on it", &o->second_q },
+        { "window_second_trained", "on it, of what window_loss_trained is of", &o->second },
     };
     memcpy(out, list, sizeof list);
 }
@@ -86,7 +99,7 @@ static int write_windows(rsd_store *store, const char *path, outcome *o)
     window_arrays(o, a);
     for (size_t i = 0; i < WINDOW_ARRAYS; i++)
         if (*a[i].x)
-            RSD_TRY(recovery_write_array(store, path, a[i].name, *a[i].x, (size_t)o->row.windows,
+            RSD_TRY(recovery_write_array(store, path, a[i].name, *a[i].x, (size_t)windows_of(o, i),
                                          "window", "nat/token", a[i].description));
     return RSD_OK;
 }
@@ -104,6 +117,10 @@ static int write_group(rsd_store *store, const sweep *s, outcome *o)
     RSD_TRY_DONE(rsd_store_set_text(store, path, "init", o->row.init));
     RSD_TRY_DONE(rsd_store_set_text(store, path, "variant", o->row.variant));
     RSD_TRY_DONE(rsd_store_set_text(store, path, "status", o->row.status));
+    if (o->map)
+        RSD_TRY_DONE(rsd_store_set_text(store, path, "map", o->map));
+    if (o->candidates)
+        RSD_TRY_DONE(rsd_store_set_text(store, path, "candidates", o->candidates));
     RSD_TRY_DONE(write_windows(store, path, o));
     RSD_TRY_DONE(write_curves(store, path, &o->curves));
     err = recover_write_layers(store, path, &o->layers);
@@ -184,8 +201,20 @@ typedef struct {
     outcome *outcomes;
 } reading;
 
-/* Runs of one model in a file agree in everything but what their names say. */
-static int check_terms(const sweep *s, const rsd_store *store, const char *run)
+/* A base was chosen from what this command would choose it from. */
+static int check_candidates(const sweep *s, const rsd_store *store, const char *path,
+                            const char *where, const recover_run *run)
+{
+    char *text = NULL;
+    RSD_TRY(menu_text(&s->menu, run->spec, &s->plan.specs, &text));
+    const int err = provenance_agree_at(store, path, "candidates", where, text);
+    free(text);
+    return err;
+}
+
+/* Runs of one model in a file agree in everything but what their names say.  k: of the run in the
+ * plan, plan.runs where it is another's. */
+static int check_terms(const sweep *s, const rsd_store *store, const char *run, size_t k)
 {
     char *path = recovery_path(run), *where = NULL;
     int err = path ? RSD_OK : RSD_FAIL(RSD_ENOMEM, "path of %s", run);
@@ -195,6 +224,8 @@ static int check_terms(const sweep *s, const rsd_store *store, const char *run)
         err = provenance_agree_at(store, path, "options", where, s->options);
     if (!err)
         err = provenance_agree_at(store, path, "inputs", where, s->inputs);
+    if (!err && k < s->plan.runs && s->plan.run[k].same_bytes)
+        err = check_candidates(s, store, path, where, &s->plan.run[k]);
     free(where);
     free(path);
     return err;
@@ -212,9 +243,9 @@ static int read_windows(const rsd_store *store, outcome *o)
         err = rsd_format(&path, "%s/%s", group, a[i].name);
         if (!err && rsd_store_exists(store, path)) {
             err = rsd_store_read_array(store, path, a[i].x, &ndim, shape);
-            if (!err && (ndim != 1 || shape[0] != (size_t)o->row.windows))
+            if (!err && (ndim != 1 || shape[0] != (size_t)windows_of(o, i)))
                 err = RSD_FAIL(RSD_EFORMAT, "%s: %s has %zu windows, its row says %lld",
-                               rsd_store_path(store), path, shape[0], (long long)o->row.windows);
+                               rsd_store_path(store), path, shape[0], (long long)windows_of(o, i));
         }
         free(path);
     }
@@ -252,7 +283,7 @@ static int read_runs(const rsd_store *store, bool part, void *context)
         if (strcmp(row[i].model, r->s->name) != 0)
             continue;
         const size_t k = sweep_find_run(r->s, row[i].run);
-        err = check_terms(r->s, store, row[i].run);
+        err = check_terms(r->s, store, row[i].run, k);
         if (!err && k < r->s->plan.runs && strcmp(row[i].status, "ok") == 0)
             err = take_outcome(store, &row[i], &r->outcomes[k]);
     }

@@ -11,6 +11,8 @@ typedef struct {
     recovery_row row;
     bool done;                                /* the row is known, and ok */
     double *fp, *q, *init, *trained, *merged; /* [row.windows], NULL where there is none */
+    double *second_fp, *second_q, *second;    /* [row.windows_second], likewise */
+    char *map, *candidates; /* of a base of the same bytes that was just made; or NULL */
     curves curves;
     measured_layers layers;
 } outcome;

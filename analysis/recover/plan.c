@@ -4,6 +4,7 @@
 #include "near.h"
 #include "quantize/budget.h"
 #include "quantizers/label.h"
+#include "recover/base_choice.h"
 #include "recover/options.h"
 
 #include <fnmatch.h>
@@ -32,11 +33,32 @@ static int take_variant(void *context, const char *word)
     return RSD_OK;
 }
 
+static int take_storage(void *context, const char *word)
+{
+    recover_plan *plan = context;
+    rsd_spec spec;
+    if (rsd_spec_parse(word, &spec))
+        return rsd_fail_prefix(RSD_EUSAGE, "--factors");
+    if (spec.quantizer->calibration == RSD_CALIBRATION_NEEDS)
+        return RSD_FAIL(RSD_EUSAGE, "--factors %s: it needs a calibration, and factors have none",
+                        spec.text);
+    for (size_t i = 0; i < plan->storages; i++)
+        if (strcmp(plan->storage[i].text, spec.text) == 0)
+            return RSD_OK;
+    RSD_TRY(rsd_room(&plan->storage, plan->storages, 1, sizeof *plan->storage));
+    plan->storage[plan->storages++] = spec;
+    return RSD_OK;
+}
+
 static int parse_lists(const recover_params *p, recover_plan *plan)
 {
     RSD_TRY(select_specs_parse(&p->specs, &p->map, &plan->specs));
     RSD_TRY(choices_parse(&p->ranks, &p->inits, &plan->of));
     RSD_TRY(choices_each(&p->variants, choices_word, take_variant, plan));
+    RSD_TRY(choices_each(&p->factors, rsd_spec_item, take_storage, plan));
+    RSD_TRY(rsd_spec_parse("bf16", &plan->plain));
+    if (plan->storages == 0)
+        RSD_TRY(take_storage(plan, "bf16"));
     if (plan->of.ranks == 0)
         RSD_TRY(choices_add_rank(&plan->of, "8"));
     if (plan->variants == 0)
@@ -87,14 +109,32 @@ static void cap_ranks(const recover_params *p, const rsd_model *model, choices *
 
 /* ---- runs ---- */
 
-static int name_run(recover_run *r, const char *model)
+/* "_int8"; nothing for bf16. */
+static int name_factors(const recover_plan *plan, const recover_run *r, char **out)
 {
-    char *label = r->spec ? rsd_spec_label(r->spec->text) : NULL;
+    if (strcmp(r->factors->text, plan->plain.text) == 0)
+        return rsd_copy_text("", out);
+    char *label = rsd_spec_label(r->factors->text);
+    const int err = label ? rsd_format(out, "_%s", label)
+                          : RSD_FAIL(RSD_ENOMEM, "label of %s", r->factors->text);
+    free(label);
+    return err;
+}
+
+static int name_run(const recover_plan *plan, recover_run *r, const char *model)
+{
+    char *label = r->spec ? rsd_spec_label(r->spec->text) : NULL, *factors;
     if (r->spec && !label)
         return RSD_FAIL(RSD_ENOMEM, "label of %s", r->spec->text);
     const char *quantizer = label ? label : r->control ? "original" : "map";
-    const int err = rsd_format(&r->name, "%s_%s_r%zu_%s_%s_s%zu", model, quantizer, r->rank,
-                               r->init->text, rsd_variant_name(r->variant), r->seed);
+    int err = name_factors(plan, r, &factors);
+    if (!err && r->same_bytes)
+        err = rsd_format(&r->name, "%s_%s_r%zu_%s%s_same_bytes", model, quantizer, r->rank,
+                         rsd_variant_name(r->variant), factors);
+    else if (!err)
+        err = rsd_format(&r->name, "%s_%s_r%zu_%s_%s_s%zu%s", model, quantizer, r->rank,
+                         r->init->text, rsd_variant_name(r->variant), r->seed, factors);
+    free(factors);
     free(label);
     return err;
 }
@@ -102,7 +142,7 @@ static int name_run(recover_run *r, const char *model)
 static int add_run(recover_plan *plan, recover_run r, const char *model)
 {
     RSD_TRY(rsd_room(&plan->run, plan->runs, 1, sizeof *plan->run));
-    RSD_TRY(name_run(&r, model));
+    RSD_TRY(name_run(plan, &r, model));
     plan->run[plan->runs++] = r;
     return RSD_OK;
 }
@@ -113,6 +153,7 @@ static int add_control(recover_plan *plan, recover_run r, const char *model)
 {
     r.control = true;
     r.init = &plan->zero;
+    r.factors = &plan->plain;
     if (r.variant != RSD_QALORA)
         r.spec = NULL;
     for (size_t i = 0; i < plan->runs; i++) {
@@ -132,15 +173,34 @@ static int add_control(recover_plan *plan, recover_run r, const char *model)
     return RSD_OK;
 }
 
-/* Every combination: quantizer, variant, rank, initialisation, seed. */
-static int cross(const recover_params *p, recover_plan *plan, bool controls, const char *model)
+/* Of the same quantizer, variant, rank and storage there is one. */
+static int add_base(recover_plan *plan, recover_run r, const char *model)
+{
+    r.same_bytes = true;
+    r.init = &plan->zero;
+    for (size_t i = 0; i < plan->runs; i++) {
+        const recover_run *b = &plan->run[i];
+        if (b->same_bytes && b->spec == r.spec && b->variant == r.variant && b->rank == r.rank &&
+            b->factors == r.factors)
+            return RSD_OK;
+    }
+    return add_run(plan, r, model);
+}
+
+/* Every combination: quantizer, variant, rank, initialisation, seed, storage of the factors. */
+static int cross(const recover_params *p, recover_plan *plan,
+                 int (*put)(recover_plan *plan, recover_run r, const char *model),
+                 const char *model)
 {
     const size_t specs = plan->specs.specs ? plan->specs.specs : 1;
-    const size_t inits = controls ? 1 : plan->of.inits;
-    const size_t count = specs * plan->variants * plan->of.ranks * inits * p->seeds;
+    const size_t inits = put == add_run ? plan->of.inits : 1;
+    const size_t count =
+        specs * plan->variants * plan->of.ranks * inits * p->seeds * plan->storages;
     for (size_t i = 0; i < count; i++) {
         size_t k = i;
         recover_run r = { .set_against = SIZE_MAX };
+        r.factors = &plan->storage[k % plan->storages];
+        k /= plan->storages;
         r.seed = p->common.seed + k % p->seeds;
         k /= p->seeds;
         r.init = &plan->of.init[k % inits];
@@ -150,7 +210,7 @@ static int cross(const recover_params *p, recover_plan *plan, bool controls, con
         r.variant = plan->variant[k % plan->variants];
         k /= plan->variants;
         r.spec = plan->specs.specs ? &plan->specs.spec[k] : NULL;
-        RSD_TRY(controls ? add_control(plan, r, model) : add_run(plan, r, model));
+        RSD_TRY(put(plan, r, model));
     }
     return RSD_OK;
 }
@@ -159,7 +219,7 @@ static void find_controls(recover_plan *plan)
 {
     for (size_t i = 0; i < plan->runs; i++) {
         recover_run *r = &plan->run[i];
-        for (size_t k = 0; !r->control && k < plan->runs; k++) {
+        for (size_t k = 0; !r->control && !r->same_bytes && k < plan->runs; k++) {
             const recover_run *c = &plan->run[k];
             if (c->control && c->variant == r->variant && c->rank == r->rank &&
                 c->seed == r->seed && (c->variant != RSD_QALORA || c->spec == r->spec))
@@ -175,6 +235,9 @@ static int check(const recover_params *p, const recover_plan *plan)
         if (n->straight && plan->variant[i] != RSD_LORA)
             return RSD_FAIL(RSD_EUSAGE, "--quantization-aware is for lora, not %s",
                             rsd_variant_name(plan->variant[i]));
+    if (n->straight && (plan->storages > 1 || strcmp(plan->storage->text, plan->plain.text) != 0))
+        return RSD_FAIL(RSD_EUSAGE, "--factors: what --quantization-aware trains is on the "
+                                    "quantizer's grid, and no factors are stored");
     if (n->eval_every > n->steps)
         return RSD_FAIL(RSD_EUSAGE, "--eval-every %zu is above --steps %zu; 0 evaluates at the end",
                         n->eval_every, n->steps);
@@ -222,8 +285,10 @@ int recover_plan_make(const recover_params *params, const rsd_model *model, cons
     cap_ranks(params, model, &out->of);
     RSD_TRY(choose_quantizers(params, model, data, out));
     if (!params->no_control && params->numbers.steps)
-        RSD_TRY(cross(params, out, true, name));
-    RSD_TRY(cross(params, out, false, name));
+        RSD_TRY(cross(params, out, add_control, name));
+    RSD_TRY(cross(params, out, add_run, name));
+    if (recover_wants_bases(params))
+        RSD_TRY(cross(params, out, add_base, name));
     find_controls(out);
     return RSD_OK;
 }
@@ -234,6 +299,7 @@ void recover_plan_free(recover_plan *plan)
         free(plan->run[i].name);
     free(plan->run);
     free(plan->variant);
+    free(plan->storage);
     choices_free(&plan->of);
     select_specs_free(&plan->specs);
     *plan = (recover_plan){ 0 };
@@ -246,6 +312,8 @@ const rsd_spec *recover_spec_for(const recover_plan *plan, const recover_run *ru
                                  const rsd_tensor *t)
 {
     size_t count;
+    if (run->base)
+        return base_spec_of(run->base, t);
     if (!select_takes(select, model, t))
         return NULL;
     const rsd_spec *all = select_specs_for(&plan->specs, t->name, &count);

@@ -3,6 +3,7 @@
 #include "cli/console.h"
 #include "cli/stop.h"
 #include "mat.h"
+#include "recover/base_run.h"
 #include "recover/report.h"
 #include "recover/run.h"
 #include "recover/save.h"
@@ -50,6 +51,10 @@ static int open_streams(sweep *s)
                                   .windows = p->eval_windows,
                                   .precision = p->stream.precision };
     RSD_TRY(stream_open(&eval, s->model, &s->shape, &s->eval));
+    stream_options second = eval;
+    second.tokens = p->second_tokens;
+    if (p->second_tokens)
+        RSD_TRY(stream_open(&second, s->model, &s->shape, &s->second));
     s->pass = s->train.context < PASS_TOKENS ? PASS_TOKENS / s->train.context : 1;
     s->pass = s->pass < p->numbers.batch ? s->pass : p->numbers.batch;
     if (p->numbers.batch > s->train.windows)
@@ -85,20 +90,26 @@ static void hold_out(sweep *s)
 /* What the options do not say: the files may be others of the same names. */
 static int make_inputs(sweep *s)
 {
-    char tokens[17], eval[17], data[17];
+    char tokens[17], eval[17], second[17] = "", data[17];
     RSD_TRY(stream_identity(&s->train, tokens));
     RSD_TRY(stream_identity(&s->eval, eval));
+    if (s->second.windows)
+        RSD_TRY(stream_identity(&s->second, second));
     RSD_TRY(calibration_identity(&s->calibration, s->model, data));
-    return rsd_format(&s->inputs, "algorithm=%d,tokens=%s,eval-tokens=%s,calibration=%s", ALGORITHM,
-                      tokens, eval, data);
+    return rsd_format(&s->inputs, "algorithm=%d,tokens=%s,eval-tokens=%s%s%s,calibration=%s",
+                      ALGORITHM, tokens, eval, *second ? ",second-tokens=" : "", second, data);
 }
 
 static int make_canonical(sweep *s)
 {
-    char tokens[65], eval[65];
+    char tokens[65], eval[65], second[65];
+    const bool two = s->second.windows > 0;
     RSD_TRY(stream_fingerprint(s->train.tokens, tokens));
     RSD_TRY(stream_fingerprint(s->eval.tokens, eval));
-    s->options = recover_canonical(s->params, tokens, eval, &s->train, &s->eval);
+    if (two)
+        RSD_TRY(stream_fingerprint(s->second.tokens, second));
+    s->options =
+        recover_canonical(s->params, tokens, eval, two ? second : NULL, &s->train, &s->eval);
     return s->options ? make_inputs(s) : RSD_FAIL(RSD_ENOMEM, "text of the options");
 }
 
@@ -107,6 +118,9 @@ static int open_sweep(sweep *s, const char *argument)
     RSD_TRY(open_model(s, argument));
     RSD_TRY(calibration_open(s->params->calibration, s->model, &s->calibration));
     RSD_TRY(recover_plan_make(s->params, s->model, s->name, &s->calibration, &s->plan));
+    if (recover_wants_bases(s->params))
+        RSD_TRY(
+            menu_make(&s->params->same_bytes, &s->plan.specs, s->params->calibration, &s->menu));
     RSD_TRY(save_check(s->params, &s->plan));
     RSD_TRY(open_streams(s));
     hold_out(s);
@@ -131,6 +145,8 @@ static void close_sweep(sweep *s)
     calibration_close(&s->calibration);
     stream_close(&s->train);
     stream_close(&s->eval);
+    stream_close(&s->second);
+    menu_free(&s->menu);
     recover_plan_free(&s->plan);
     rsd_model_close(s->model);
     free(s->options);
@@ -143,7 +159,7 @@ static void close_sweep(sweep *s)
 /* A run that failed leaves its row and the curves so far; losses and layers may be half done. */
 static void drop_unfinished(outcome *o)
 {
-    double **const losses[] = { &o->init, &o->trained, &o->merged };
+    double **const losses[] = { &o->init, &o->trained, &o->merged, &o->second };
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
         free(*losses[i]);
         *losses[i] = NULL;
@@ -169,7 +185,9 @@ static int finish_one(const sweep *s, parts *kept, const recover_run *run, int e
         RSD_TRY(rsd_copy_text("failed", &o->row.status));
         RSD_TRY(rsd_copy_text(message, &o->row.message));
         drop_unfinished(o);
-    } else if (s->params->numbers.steps == 0)
+    } else if (run->same_bytes)
+        console_detail("%s: %s, loss %.5f", run->name, o->row.same_bytes, o->row.loss_trained);
+    else if (s->params->numbers.steps == 0)
         console_detail("%s: loss %.5f -> %.5f", run->name, o->row.loss_q, o->row.loss_init);
     else
         console_detail("%s: loss %.5f -> %.5f -> %.5f, %.1f s, %.0f tokens/s", run->name,
@@ -186,10 +204,38 @@ static size_t count_done(const sweep *s, const outcome *o)
     return n;
 }
 
+/* Steps of the runs that are left. */
+static size_t steps_left(const sweep *s, const outcome *o)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->plan.runs; i++)
+        n += !o[i].done && !s->plan.run[i].same_bytes;
+    return n * s->params->numbers.steps;
+}
+
+/* Runs with adapters, or the bases of their size, which come after them. */
+static int run_kind(sweep *s, references *refs, parts *kept, bool bases, outcome *o)
+{
+    int err = RSD_OK;
+    for (size_t i = 0; !err && i < s->plan.runs; i++) {
+        const recover_run *run = &s->plan.run[i];
+        if (o[i].done || run->same_bytes != bases || (bases && !base_run_ready(s, run, o)))
+            continue;
+        if (stop_requested())
+            break;
+        err = run_describe(s, run, &o[i].row);
+        if (!err)
+            err = finish_one(s, kept, run,
+                             bases ? base_run(s, refs, run, o, &o[i])
+                                   : run_one(s, refs, kept, run, &o[i]),
+                             &o[i]);
+    }
+    return err;
+}
+
 static int run_all(sweep *s, references *refs, parts *kept, outcome *o)
 {
-    const size_t steps = s->params->numbers.steps, left = s->plan.runs - count_done(s, o);
-    int err = RSD_OK;
+    const size_t left = s->plan.runs - count_done(s, o), steps = steps_left(s, o);
     if (left < s->plan.runs)
         console_note("%zu of %zu runs are done already", s->plan.runs - left, s->plan.runs);
     if (left == 0)
@@ -199,18 +245,11 @@ static int run_all(sweep *s, references *refs, parts *kept, outcome *o)
                      "kept",
                      s->params->stream.tokens, s->train.windows, s->train.context);
     RSD_TRY(open_teacher(s));
-    console_progress_begin("step", left * steps, (double)(left * steps));
-    for (size_t i = 0; !err && i < s->plan.runs; i++) {
-        const recover_run *run = &s->plan.run[i];
-        if (o[i].done)
-            continue;
-        if (stop_requested())
-            break;
-        err = run_describe(s, run, &o[i].row);
-        if (!err)
-            err = finish_one(s, kept, run, run_one(s, refs, kept, run, &o[i]), &o[i]);
-    }
+    console_progress_begin("step", steps, (double)steps);
+    int err = run_kind(s, refs, kept, false, o);
     console_progress_end();
+    if (!err)
+        err = run_kind(s, refs, kept, true, o);
     return err == RSD_ESTOPPED ? RSD_OK : err;
 }
 
@@ -253,11 +292,17 @@ static void say_plan(const sweep *s, const outcome *o)
 {
     const double tokens = (double)s->params->numbers.steps * (double)s->params->numbers.batch *
                           (double)s->train.context;
-    for (size_t i = 0; i < s->plan.runs; i++)
+    size_t bases = 0;
+    for (size_t i = 0; i < s->plan.runs; i++) {
         printf("%s%s\n", s->plan.run[i].name, o[i].done ? " (done)" : "");
+        bases += s->plan.run[i].same_bytes;
+    }
+    if (bases)
+        printf("%zu bases of the same bytes, each chosen among up to %zu quantizers\n", bases,
+               s->menu.specs);
     printf("%zu runs of %zu steps, %.3g tokens each (%.2f epochs), %zu windows of %zu to evaluate "
            "on\n",
-           s->plan.runs, s->params->numbers.steps, tokens,
+           s->plan.runs - bases, s->params->numbers.steps, tokens,
            (double)s->params->numbers.steps * (double)s->params->numbers.batch /
                (double)(s->train.windows - s->held.windows),
            s->eval.windows, s->eval.context);
@@ -265,9 +310,7 @@ static void say_plan(const sweep *s, const outcome *o)
 
 static int recover(sweep *s, references *refs, parts **kept, outcome **outcomes)
 {
-    refs->specs = s->plan.specs.specs ? s->plan.specs.specs : 1;
-    RSD_TRY(rsd_array_alloc(refs->specs, 1, sizeof *refs->q, &refs->q));
-    memset(refs->q, 0, refs->specs * sizeof *refs->q);
+    RSD_TRY(references_alloc(s, refs));
     RSD_TRY(rsd_array_alloc(s->plan.runs, 1, sizeof **outcomes, outcomes));
     memset(*outcomes, 0, s->plan.runs * sizeof **outcomes);
     RSD_TRY(outcomes_open(s, kept, *outcomes));
@@ -307,10 +350,7 @@ static int run(const void *params, const rsd_arguments *arguments)
     for (size_t i = 0; outcomes && i < s.plan.runs; i++)
         outcome_free(&outcomes[i]);
     free(outcomes);
-    for (size_t i = 0; refs.q && i < refs.specs; i++)
-        free(refs.q[i]);
-    free(refs.q);
-    free(refs.fp);
+    references_free(&refs);
     close_sweep(&s);
     return err;
 }

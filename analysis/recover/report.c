@@ -1,5 +1,6 @@
 /* What a sweep says at its end, and how much memory the system says a run took. */
 #include "recover/report.h"
+#include "alloc.h"
 #include "boot.h"
 #include "cli/json_out.h"
 #include "mat.h"
@@ -67,8 +68,8 @@ static void put_share(double x, double se)
 
 /* Which columns tell runs apart. */
 typedef struct {
-    bool variant, seed, merged;
-    int spec, init; /* widths */
+    bool variant, seed, merged, factors;
+    int spec, init, storage; /* widths */
 } layout;
 
 static void put_head(const layout *l)
@@ -78,6 +79,8 @@ static void put_head(const layout *l)
         printf(" %-7s", "variant");
     if (l->seed)
         printf(" %4s", "seed");
+    if (l->factors)
+        printf(" %-*s", l->storage, "factors");
     printf(" %6s %8s %5s %8s %8s %8s %8s", "bits", "rate", "step", "original", "quant.", "start",
            "trained");
     if (l->merged)
@@ -85,19 +88,43 @@ static void put_head(const layout *l)
     printf(" %8s %14s %14s\n", "control", "recovered %", "of control %");
 }
 
+/* What stands in the column of starts; caller frees, NULL when memory is out. */
+static char *start_label(const recovery_row *r)
+{
+    char *base = NULL, *text = NULL;
+    if (recovery_kind_of(r) != RECOVERY_SAME_BYTES)
+        return strdup(r->init);
+    base = strcmp(r->same_bytes, "mixed") ? rsd_spec_label(r->same_bytes) : strdup("mixed");
+    if (!base || rsd_format(&text, "= %s", base))
+        text = NULL;
+    free(base);
+    return text;
+}
+
+static void put_storage(const layout *l, const recovery_row *r)
+{
+    char *label = *r->factors ? rsd_spec_label(r->factors) : NULL;
+    printf(" %-*.*s", l->storage, l->storage, label ? label : "-");
+    free(label);
+}
+
 static void put_name(const layout *l, const recovery_row *r)
 {
-    char *label = *r->spec ? rsd_spec_label(r->spec) : NULL;
+    const bool original = recovery_kind_of(r) == RECOVERY_CONTROL;
+    char *label = *r->spec ? rsd_spec_label(r->spec) : NULL, *start = start_label(r);
     printf("%-*.*s %4lld %-*.*s", l->spec, l->spec,
-           r->control ? "(original)"
-           : label    ? label
-                      : "(map)",
-           (long long)r->rank, l->init, l->init, r->init);
+           original ? "(original)"
+           : label  ? label
+                    : "(map)",
+           (long long)r->rank, l->init, l->init, start ? start : r->init);
+    free(start);
     free(label);
     if (l->variant)
         printf(" %-7s", r->variant);
     if (l->seed)
         printf(" %4lld", (long long)r->seed);
+    if (l->factors)
+        put_storage(l, r);
 }
 
 static void put_row(const layout *l, const recovery_row *r)
@@ -132,6 +159,8 @@ static layout lay_out(const sweep *s, const outcome *o)
     layout l = { .variant = s->plan.variants > 1,
                  .seed = s->params->seeds > 1,
                  .merged = s->params->numbers.merge != RECOVER_MERGE_NONE,
+                 .factors = s->plan.storages > 1,
+                 .storage = (int)strlen("factors"),
                  .spec = (int)strlen("(original)"),
                  .init = (int)strlen("start") };
     for (size_t i = 0; i < s->plan.runs; i++) {
@@ -141,7 +170,14 @@ static layout lay_out(const sweep *s, const outcome *o)
         if (label)
             take_width(&l.spec, label);
         free(label);
-        take_width(&l.init, o[i].row.init);
+        char *start = start_label(&o[i].row);
+        if (start)
+            take_width(&l.init, start);
+        free(start);
+        label = *o[i].row.factors ? rsd_spec_label(o[i].row.factors) : NULL;
+        if (label)
+            take_width(&l.storage, label);
+        free(label);
     }
     return l;
 }
@@ -155,7 +191,8 @@ static void put_spread(const sweep *s, const outcome *o, size_t first)
     for (size_t i = first; i < s->plan.runs; i++) {
         const recover_run *k = &s->plan.run[i];
         if (!o[i].done || k->control != run->control || k->spec != run->spec ||
-            k->init != run->init || k->variant != run->variant || k->rank != run->rank)
+            k->init != run->init || k->variant != run->variant || k->rank != run->rank ||
+            k->factors != run->factors || k->same_bytes)
             continue;
         const double v[3] = { o[i].row.loss_init, o[i].row.loss_trained,
                               100 * o[i].row.recovered_fraction };
@@ -168,7 +205,9 @@ static void put_spread(const sweep *s, const outcome *o, size_t first)
     if (n < 2)
         return;
     const layout l = lay_out(s, o);
-    put_name(&(layout){ .variant = l.variant, .spec = l.spec, .init = l.init }, &o[first].row);
+    layout place = l;
+    place.seed = false;
+    put_name(&place, &o[first].row);
     for (int c = 0; c < 3; c++) {
         const double k = (double)n, mean = x[c] / k;
         const double sd = sqrt(fmax(0, xx[c] / k - mean * mean) * k / (k - 1));
@@ -228,13 +267,21 @@ void report_table(const sweep *s, const outcome *o)
     if (s->params->numbers.sequence)
         printf("starts that correct were made one layer after the other, on the first %zu tokens\n",
                s->params->numbers.sequence);
+    if (recover_wants_bases(s->params))
+        printf("= marks the base of no more bytes, without adapters, that was best on training "
+               "windows\n");
+    if (s->second.windows)
+        printf("losses on the second text (%zu windows) are in recovery/runs, and what compare "
+               "says\n",
+               s->second.windows);
     if (s->params->numbers.spread)
         printf("ranks are means: each layer's own is in /recovery/layers\n");
     if (s->params->seeds < 2)
         return;
     printf("\nmean ± standard deviation over seeds: start, trained, recovered %%\n");
     for (size_t i = 0; i < s->plan.runs; i++)
-        if (o[i].done && s->plan.run[i].seed == s->params->common.seed)
+        if (o[i].done && s->plan.run[i].seed == s->params->common.seed &&
+            !s->plan.run[i].same_bytes)
             put_spread(s, o, i);
 }
 

@@ -8,6 +8,7 @@
 #include "recover/rate.h"
 #include "recover/report.h"
 #include "recover/save.h"
+#include "recover/storage.h"
 #include "spectra/serial.h"
 #include "train/recovered.h"
 
@@ -17,59 +18,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what runs are set against ---- */
-
 static int losses_alloc(const sweep *s, double **x)
 {
     return rsd_array_alloc(s->eval.windows, 1, sizeof **x, x);
 }
 
-static int copy_losses(const sweep *s, const double *from, double **to)
+static recovery_kind kind_of(const recover_run *run)
 {
-    if (!from)
-        return RSD_OK;
-    RSD_TRY(losses_alloc(s, to));
-    memcpy(*to, from, s->eval.windows * sizeof *from);
-    return RSD_OK;
+    return run->same_bytes ? RECOVERY_SAME_BYTES
+           : run->control  ? RECOVERY_CONTROL
+                           : RECOVERY_ADAPTERS;
 }
-
-/* Losses of a model without adapters: the original, or the run's quantizer's. */
-static int plain_losses(const sweep *s, const recover_run *run, double **out)
-{
-    student plain;
-    double *x = NULL;
-    int err = student_make(s, run, STUDENT_PLAIN, &plain);
-    if (!err)
-        err = losses_alloc(s, &x);
-    if (!err)
-        err = student_losses(&plain, x);
-    student_free(&plain);
-    if (err)
-        free(x);
-    else
-        *out = x;
-    return err;
-}
-
-static int need_references(const sweep *s, references *refs, const recover_run *run)
-{
-    if (!refs->fp) {
-        const recover_run original = { .control = true, .init = &s->plan.zero };
-        RSD_TRY(plain_losses(s, &original, &refs->fp));
-        console_detail("original: loss %.5f", rsd_mean(refs->fp, s->eval.windows));
-    }
-    if (run->control)
-        return RSD_OK;
-    double **q = &refs->q[run->spec ? run->spec - s->plan.specs.spec : 0];
-    if (*q)
-        return RSD_OK;
-    RSD_TRY(plain_losses(s, run, q));
-    console_detail("%s: loss %.5f", run->spec ? run->spec->text : "--map",
-                   rsd_mean(*q, s->eval.windows));
-    return RSD_OK;
-}
-
-/* ---- one run ---- */
 
 int run_describe(const sweep *s, const recover_run *run, recovery_row *r)
 {
@@ -80,20 +39,24 @@ int run_describe(const sweep *s, const recover_run *run, recovery_row *r)
     RSD_TRY(rsd_copy_text(run->name, &r->run));
     RSD_TRY(rsd_copy_text(s->name, &r->model));
     RSD_TRY(rsd_copy_text(run->spec && !run->control ? run->spec->text : "", &r->spec));
-    RSD_TRY(rsd_copy_text(run->init->text, &r->init));
+    RSD_TRY(rsd_copy_text(run->same_bytes ? "" : run->init->text, &r->init));
     RSD_TRY(rsd_copy_text(rsd_variant_name(run->variant), &r->variant));
     RSD_TRY(rsd_copy_text(objectives[n->objective], &r->objective));
     RSD_TRY(rsd_copy_text(p->base == RECOVER_PACKED ? "packed" : "dense", &r->base));
+    RSD_TRY(rsd_copy_text(recovery_kind_name(kind_of(run)), &r->kind));
+    RSD_TRY(rsd_copy_text(p->numbers.straight ? "" : run->factors->text, &r->factors));
+    RSD_TRY(rsd_copy_text("", &r->same_bytes));
     RSD_TRY(rsd_copy_text("ok", &r->status));
     RSD_TRY(rsd_copy_text("", &r->message));
     r->rank = (int64_t)run->rank;
     r->seed = (int64_t)run->seed;
-    r->control = run->control;
-    r->steps = (int64_t)n->steps;
-    r->batch = (int64_t)n->batch;
+    r->control = run->control || run->same_bytes;
+    r->steps = run->same_bytes ? 0 : (int64_t)n->steps;
+    r->batch = run->same_bytes ? 0 : (int64_t)n->batch;
     r->context = (int64_t)s->train.context;
     r->windows = (int64_t)s->eval.windows;
     r->windows_of = (int64_t)s->eval.of;
+    r->windows_second = (int64_t)s->second.windows;
     return RSD_OK;
 }
 
@@ -109,7 +72,18 @@ static void put_loss(const double *x, size_t n, recovery_row *r, double *mean, d
     r->block = (int64_t)m.block > r->block ? (int64_t)m.block : r->block;
 }
 
-static int put_losses(const sweep *s, outcome *o)
+/* The same of the second text. */
+static void put_second(const sweep *s, outcome *o)
+{
+    recovery_row *r = &o->row;
+    const size_t n = s->second.windows;
+    double none;
+    put_loss(o->second, n, r, &r->loss_second, &r->loss_second_se);
+    put_loss(o->second_fp, n, r, &r->loss_fp_second, &none);
+    put_loss(o->second_q, n, r, &r->loss_q_second, &none);
+}
+
+int run_put_losses(const sweep *s, outcome *o)
 {
     recovery_row *r = &o->row;
     const size_t n = s->eval.windows;
@@ -127,14 +101,17 @@ static int put_losses(const sweep *s, outcome *o)
         r->loss_held = o->curves.kept_loss;
         r->loss_held_init = o->curves.held_loss[0];
     }
+    put_second(s, o);
     if (!o->q)
         return RSD_OK; /* a control recovers nothing */
-    RSD_TRY(rsd_recovered_fraction(o->fp, o->q, o->init, n, &f));
+    if (o->init) {
+        RSD_TRY(rsd_recovered_fraction(o->fp, o->q, o->init, n, &f));
+        r->recovered_init = f.fraction;
+        r->recovered_init_se = f.se;
+    }
+    RSD_TRY(rsd_recovered_fraction(o->fp, o->q, o->trained, n, &f));
     r->gap = f.gap;
     r->gap_se = f.gap_se;
-    r->recovered_init = f.fraction;
-    r->recovered_init_se = f.se;
-    RSD_TRY(rsd_recovered_fraction(o->fp, o->q, o->trained, n, &f));
     r->recovered_fraction = f.fraction;
     r->recovered_fraction_se = f.se;
     r->block = (int64_t)f.block > r->block ? (int64_t)f.block : r->block;
@@ -169,7 +146,7 @@ static double scale_of(const student *m)
     return NAN;
 }
 
-/* Sizes: the adapters' numbers count 16 bits each, over the weights that are quantized. */
+/* Sizes, over the weights that are quantized; adapter_bytes are known. */
 static void put_sizes(const student *m, outcome *o)
 {
     recovery_row *r = &o->row;
@@ -177,7 +154,8 @@ static void put_sizes(const student *m, outcome *o)
     const double weights = control ? (double)linear_weights(m) : m->quantized;
     r->adapter_numbers = (int64_t)rsd_adapters_parameters(&m->adapters);
     r->bits_per_weight = control ? 16 : 8 * m->packed_bytes / weights;
-    r->bits_per_weight_total = r->bits_per_weight + 16 * (double)r->adapter_numbers / weights;
+    r->bits_per_weight_total = r->bits_per_weight + 8 * (double)r->adapter_bytes / weights;
+    r->stored_bytes = (int64_t)(control ? 2 * weights : m->packed_bytes) + r->adapter_bytes;
     r->rank_sum = (int64_t)rank_sum(m);
     r->scale = scale_of(m);
     r->alpha = m->sweep->params->numbers.alpha > 0 ? m->sweep->params->numbers.alpha
@@ -217,11 +195,14 @@ static void stay(const sweep *s, outcome *o)
 
 static int train(const sweep *s, references *refs, student *m, const char *state, outcome *o)
 {
+    const size_t steps = s->params->numbers.steps;
     RSD_TRY(losses_alloc(s, &o->init));
     RSD_TRY(losses_alloc(s, &o->trained));
     RSD_TRY(curves_alloc(&s->params->numbers, &o->curves));
+    if (steps == 0)
+        RSD_TRY(student_store(m, &o->row.adapter_bytes));
     RSD_TRY(student_losses(m, o->init));
-    if (s->params->numbers.steps == 0)
+    if (steps == 0)
         stay(s, o);
     else {
         RSD_TRY(student_choose_rate(m));
@@ -229,7 +210,10 @@ static int train(const sweep *s, references *refs, student *m, const char *state
         o->row.learning_rate = m->rate; /* of one that failed, too */
         o->row.displacement = m->displacement;
         RSD_TRY(err);
+        RSD_TRY(student_store(m, &o->row.adapter_bytes));
+        RSD_TRY(student_losses(m, o->trained));
     }
+    RSD_TRY(student_second_losses(m, &o->second));
     put_sizes(m, o);
     put_memory(m, refs, &o->row);
     RSD_TRY(recover_measure(m, &o->layers));
@@ -237,7 +221,7 @@ static int train(const sweep *s, references *refs, student *m, const char *state
         RSD_TRY(losses_alloc(s, &o->merged));
         RSD_TRY(student_merged_losses(m, (recover_merge)s->params->numbers.merge, o->merged));
     }
-    return put_losses(s, o);
+    return run_put_losses(s, o);
 }
 
 /* The prediction that spreads ranks is of second order, and a loss that starts far away does not
@@ -267,11 +251,7 @@ int run_one(const sweep *s, references *refs, const parts *kept, const recover_r
     char *state = NULL;
     int err = RSD_OK;
     RSD_TRY_DONE(outcome_state(kept, run, &state));
-    RSD_TRY_DONE(need_references(s, refs, run));
-    RSD_TRY_DONE(copy_losses(s, refs->fp, &o->fp));
-    if (!run->control)
-        RSD_TRY_DONE(
-            copy_losses(s, refs->q[run->spec ? run->spec - s->plan.specs.spec : 0], &o->q));
+    RSD_TRY_DONE(references_put(s, refs, run, o));
     malloc_trim(0); /* so that what the system counts is this run's */
     memory_reset_peak();
     o->row.resident_bytes = (int64_t)memory_resident();

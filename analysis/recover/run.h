@@ -2,18 +2,14 @@
 #ifndef RSD_RECOVER_RUN_H
 #define RSD_RECOVER_RUN_H
 
-#include "recover/outcome.h"
-
-/* Losses that many runs are set against: by evaluation window. */
-typedef struct {
-    double *fp;
-    double **q; /* [specs of -q, at least 1]; NULL until one run has needed it */
-    size_t specs;
-    bool memory_said;
-} references;
+#include "recover/references.h"
 
 /* What is known of a run before it begins; the row's texts are the caller's to free. */
 RSD_CHECK int run_describe(const sweep *s, const recover_run *run, recovery_row *r);
+
+/* Means, errors and shares of the losses by window that are there, into the row.
+ * Errors: RSD_ENOMEM. */
+RSD_CHECK int run_put_losses(const sweep *s, outcome *o);
 
 /* Do it.  o->row is described.  Errors: RSD_ESTOPPED after a signal, with the state kept; what made
  * this run fail. */

@@ -246,7 +246,7 @@ int save_note_missing(const sweep *s, const outcome *outcomes)
     size_t missing = 0;
     for (size_t i = 0; s->params->save_adapters && i < s->plan.runs; i++) {
         char *folder = NULL, *config = NULL;
-        if (!outcomes[i].done || s->plan.run[i].control)
+        if (!outcomes[i].done || s->plan.run[i].control || s->plan.run[i].same_bytes)
             continue;
         int err = run_folder(s, &s->plan.run[i], &folder);
         if (!err)

@@ -70,6 +70,8 @@ static void put_head(FILE *f, const save_readme *r, const char *model, double sa
             r->run->spec ? r->run->spec->text : "--map", r->run->init->text);
     fprintf(f, "| variant, rank, seed | %s, %zu, %zu |\n", rsd_variant_name(r->run->variant),
             r->run->rank, r->run->seed);
+    fprintf(f, "| factors | rounded to what %s keeps of them, dequantized |\n",
+            r->run->factors->text);
     fprintf(f, "| loss, nats per token | %.6f over %zu windows of %zu tokens |\n", said,
             s->eval.windows, s->eval.context);
     fprintf(f, "| read back from these files | %.6f |\n\n", read);

@@ -2,6 +2,7 @@
 #ifndef RSD_RECOVER_SWEEP_H
 #define RSD_RECOVER_SWEEP_H
 
+#include "recover/menu.h"
 #include "recover/options.h"
 #include "result/calibration_file.h"
 #include "result/parts.h"
@@ -21,10 +22,11 @@ typedef struct {
     char *options; /* canonical text */
     char *inputs;  /* what it does not name: the content of files, the program's algorithm */
     calibration calibration;
-    stream train, eval;
-    rsd_held_out held;     /* training windows that no step sees */
-    size_t pass;           /* windows in memory at a time */
-    rsd_weights *original; /* the teacher's; NULL: the objective needs none */
+    stream train, eval, second; /* second: no windows where there is none */
+    rsd_held_out held;          /* training windows that no step sees */
+    menu menu;                  /* of bases of the same bytes */
+    size_t pass;                /* windows in memory at a time */
+    rsd_weights *original;      /* the teacher's; NULL: the objective needs none */
     rsd_transformer *teacher;
 } sweep;
 

@@ -29,6 +29,19 @@ const rows_schema recovery_rows_schema = {
     .size = sizeof(recovery_row),
     .blank = &recovery_no_row,
 };
+
+static const char *const kinds[] = { "adapters", "control", "same bytes" };
+
+const char *recovery_kind_name(recovery_kind kind) { return kinds[kind]; }
+
+recovery_kind recovery_kind_of(const recovery_row *row)
+{
+    for (recovery_kind k = RECOVERY_ADAPTERS; k <= RECOVERY_SAME_BYTES; k++)
+        if (strcmp(row->kind, kinds[k]) == 0)
+            return k;
+    return row->control ? RECOVERY_CONTROL : RECOVERY_ADAPTERS;
+}
+
 char *recovery_path(const char *run)
 {
     char *name = rsd_store_escape(run), *path = NULL;

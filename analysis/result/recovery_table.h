@@ -2,11 +2,13 @@
  *
  *   /recovery/runs      one row per run: the lists below
  *   /recovery/layers    one row per run and layer that has an adapter
- *   /recovery/<run>/    attributes options, spec, init, variant; arrays
+ *   /recovery/<run>/    attributes options, spec, init, variant, of kind same bytes also candidates
+ *                       and map (GLOB=SPEC, a line each); arrays
  *       step, train_loss, learning_rate         per step
  *       eval_step, eval_loss                    per evaluation, the first before any step
  *       held_step, held_loss                    per look at the training windows held out
  *       window_loss_{fp,q,init,trained,merged}  per evaluation window: what errors are paired over
+ *       window_second_{fp,q,trained}            per window of the second text
  *       layers/<tensor>/singular_values, start_singular_values, left_vectors, right_vectors
  *
  * Losses are nats per token.  A number that a run does not have is NaN. */
@@ -23,6 +25,9 @@
     ENTRY(init, "how the adapters started")                                                        \
     ENTRY(variant, "kind of adapter")                                                              \
     ENTRY(objective, "what was minimized: ce, kl or hidden")                                       \
+    ENTRY(kind, "adapters, control (the original with adapters) or same bytes (none, more bits)")  \
+    ENTRY(factors, "quantizer that B and A are stored, counted and evaluated by")                  \
+    ENTRY(same_bytes, "same bytes: quantizer of the base; mixed: several (attribute map)")         \
     ENTRY(base, "how the base lay in memory: dense or packed")                                     \
     ENTRY(status, "ok or failed")                                                                  \
     ENTRY(message, "why it failed")
@@ -32,7 +37,7 @@
 #define RECOVERY_INTEGERS(ENTRY)                                                                   \
     ENTRY(rank, "rank", "of the adapters; AdaLoRA: before its budget falls")                       \
     ENTRY(seed, "", "of the start and of the order of data")                                       \
-    ENTRY(control, "bool", "1: the original model with adapters, trained alike")                   \
+    ENTRY(control, "bool", "1: what runs are set against, not one of them (kind says which)")      \
     ENTRY(steps, "step", "of the optimizer")                                                       \
     ENTRY(batch, "window", "windows of a step")                                                    \
     ENTRY(context, "token", "inputs of a window")                                                  \
@@ -45,6 +50,10 @@
     ENTRY(best_step, "step", "of the least evaluation loss; nothing is chosen by it")              \
     ENTRY(adapter_numbers, "count", "numbers that train")                                          \
     ENTRY(rank_sum, "rank", "sum of the layers' ranks at the end")                                 \
+    ENTRY(adapter_bytes, "byte", "of the adapters as stored")                                      \
+    ENTRY(stored_bytes, "byte", "of the quantized layers, packed, and of the adapters")            \
+    ENTRY(budget_bytes, "byte", "same bytes: most that the base may take; 0: of another kind")     \
+    ENTRY(windows_second, "window", "of the second text; 0: none")                                 \
     ENTRY(base_bytes, "byte", "of the quantized layers as the run holds them")                     \
     ENTRY(bf16_bytes, "byte", "of the same layers in bfloat16")                                    \
     ENTRY(computed_bytes, "byte", "of all that the run allocates, counted")                        \
@@ -61,7 +70,7 @@
     ENTRY(seconds, "s", "of training, evaluations left out")                                       \
     ENTRY(tokens_per_s, "token/s", "trained")                                                      \
     ENTRY(bits_per_weight, "bit", "of the quantized matrices, scales included")                    \
-    ENTRY(bits_per_weight_total, "bit", "with the adapters at 16 bits a number")                   \
+    ENTRY(bits_per_weight_total, "bit", "with the adapters as stored")                             \
     ENTRY(weight_error, "ratio", "||W - Wq||_F / ||W||_F over the quantized layers")               \
     ENTRY(start_error, "ratio", "||W - Wq - C||_F / ||W||_F, C the start's correction")            \
     ENTRY(loss_fp, "nat/token", "of the original model")                                           \
@@ -79,6 +88,11 @@
     ENTRY(loss_merged_se, "nat/token", "its standard error")                                       \
     ENTRY(loss_control, "nat/token", "of the original model with adapters, trained alike")         \
     ENTRY(loss_control_se, "nat/token", "its standard error")                                      \
+    ENTRY(loss_probe, "nat/token", "same bytes: on training windows, by which the base was chosen") \
+    ENTRY(loss_second, "nat/token", "on the second text, as loss_trained")                         \
+    ENTRY(loss_second_se, "nat/token", "its standard error")                                       \
+    ENTRY(loss_fp_second, "nat/token", "of the original model on the second text")                 \
+    ENTRY(loss_q_second, "nat/token", "of the model quantized without adapters on it")             \
     ENTRY(gap, "nat/token", "loss_q - loss_fp")                                                    \
     ENTRY(gap_se, "nat/token", "its standard error, paired over windows")                          \
     ENTRY(recovered_init, "share", "(loss_q - loss_init) / gap; NaN where gap is under its error") \
@@ -149,6 +163,11 @@ typedef struct {
 /* NaN and 0 throughout, no texts. */
 extern const recovery_row recovery_no_row;
 extern const recovery_layer recovery_no_layer;
+
+/* What a run is.  Of rows that do not say it (version 0.1.0), what `control` says. */
+typedef enum { RECOVERY_ADAPTERS, RECOVERY_CONTROL, RECOVERY_SAME_BYTES } recovery_kind;
+const char *recovery_kind_name(recovery_kind kind);
+recovery_kind recovery_kind_of(const recovery_row *row);
 
 /* The tables, for rows.h. */
 extern const rows_schema recovery_rows_schema, recovery_layers_schema;

@@ -47,7 +47,7 @@ ok 'leave it alone' $RESIDUUM compare f.h5 --no-write
 cmp -s f.h5 before.h5; result $? 'when asked to'
 ok 'single layers' $RESIDUUM eval $d --tokens $d/eval.tokens.u16 $w -q nf2 --one-at-a-time \
     --include '*layers.[01]*' -o f.h5 --quiet
-ok 'runs' $RESIDUUM recover $d --tokens $d/train.tokens.u16 --eval-tokens $d/eval.tokens.u16 \
+ok 'runs' $RESIDUUM recover $d --no-same-bytes --tokens $d/train.tokens.u16 --eval-tokens $d/eval.tokens.u16 \
     --context 64 --max-eval-tokens 1025 -q nf2 -q nf3 --rank 2,4 --init zero,kfac --no-control \
     --include '*layers.[01]*' --steps 3 --batch 4 --eval-every 0 --calibration f.h5 -o f.h5 --quiet
 shows 'all of it' $RESIDUUM compare f.h5
@@ -71,7 +71,7 @@ sed '/"repeated"/,/}/d' once >a; sed '/"repeated"/,/}/d' out >b; cmp -s a b; res
 grep -q '"runs": 8' out; result $? 'and that is said'
 shows 'a rank that no layer has' $RESIDUUM compare f.h5 --no-write --rank 1000
 ok 'other layers' $RESIDUUM analyze $d -q nf2 --calibration f.h5 --include '*layers.0*' -o part.h5 --quiet
-ok 'runs of more layers' $RESIDUUM recover $d --tokens $d/train.tokens.u16 --context 64 \
+ok 'runs of more layers' $RESIDUUM recover $d --no-same-bytes --tokens $d/train.tokens.u16 --context 64 \
     --eval-tokens $d/eval.tokens.u16 --max-eval-tokens 1025 -q nf2 --rank 2 --init lorc --no-control \
     --steps 0 --include '*layers.[01]*' --calibration f.h5 -o part.h5 --quiet
 shows 'are not predicted' $RESIDUUM compare part.h5 --no-write

