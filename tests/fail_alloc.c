@@ -7,11 +7,12 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static struct {
     void *(*malloc)(size_t);
@@ -21,13 +22,34 @@ static struct {
     int (*posix_memalign)(void **, size_t, size_t);
     long at, seen;
     size_t least, most;
-    char program[4096];
+    uintptr_t code[16][2]; /* [parts] begin and end: whose requests count */
+    size_t parts;
     bool ready;
 } shim;
 
 /* dlsym itself asks for a little before the real functions are known. */
 static _Alignas(16) char early[1 << 16];
 static size_t early_used;
+
+/* The program's own code, and that of libc and jansson on its behalf. */
+static int note_code(struct dl_phdr_info *object, size_t size, void *unused)
+{
+    const char *slash = strrchr(object->dlpi_name, '/');
+    const char *name = slash ? slash + 1 : object->dlpi_name; /* the program has none */
+    (void)size;
+    (void)unused;
+    if (*name && strncmp(name, "libc.", 5) != 0 && strncmp(name, "libjansson", 10) != 0)
+        return 0;
+    for (size_t i = 0; i < object->dlpi_phnum && shim.parts < 16; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        if (part->p_type != PT_LOAD || !(part->p_flags & PF_X))
+            continue;
+        uintptr_t *code = shim.code[shim.parts++];
+        code[0] = object->dlpi_addr + part->p_vaddr;
+        code[1] = code[0] + part->p_memsz;
+    }
+    return 0;
+}
 
 static void begin(void)
 {
@@ -41,23 +63,18 @@ static void begin(void)
     *(void **)&shim.realloc = dlsym(RTLD_NEXT, "realloc");
     *(void **)&shim.aligned_alloc = dlsym(RTLD_NEXT, "aligned_alloc");
     *(void **)&shim.posix_memalign = dlsym(RTLD_NEXT, "posix_memalign");
-    const ssize_t n = readlink("/proc/self/exe", shim.program, sizeof shim.program - 1);
-    shim.program[n > 0 ? n : 0] = 0;
+    dl_iterate_phdr(note_code, NULL);
     shim.at = text ? atol(text) : 0;
     shim.least = least ? strtoul(least, NULL, 10) : 1;
     shim.most = most ? strtoul(most, NULL, 10) : (size_t)-1;
 }
 
-/* The program's own code, and libc and jansson on its behalf. */
 static bool is_ours(const void *caller)
 {
-    Dl_info info;
-    if (!dladdr(caller, &info) || !info.dli_fname)
-        return false;
-    const char *name = strrchr(info.dli_fname, '/'), *own = strrchr(shim.program, '/');
-    name = name ? name + 1 : info.dli_fname;
-    return strncmp(name, "libc.", 5) == 0 || strncmp(name, "libjansson", 10) == 0 ||
-           (own && strcmp(name, own + 1) == 0);
+    bool ours = false;
+    for (size_t i = 0; i < shim.parts; i++)
+        ours |= (uintptr_t)caller >= shim.code[i][0] && (uintptr_t)caller < shim.code[i][1];
+    return ours;
 }
 
 static bool refused(size_t size, const void *caller)

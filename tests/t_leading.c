@@ -57,9 +57,9 @@ static rsd_mat with_values(const double s[N], bool wide)
     return A;
 }
 
-/* want: right to 1e-13 s_1. */
-static void check_bound(rsd_mat A, const double *want, const rsd_spectrum_opts *opts,
-                        const char *what)
+/* want: right to 1e-13 s_1.  Returns the method that found the values. */
+static rsd_method check_bound(rsd_mat A, const double *want, const rsd_spectrum_opts *opts,
+                              const char *what)
 {
     rsd_spectrum s;
     CHECK_OK(rsd_spectrum_compute(A, opts, &s));
@@ -70,7 +70,9 @@ static void check_bound(rsd_mat A, const double *want, const rsd_spectrum_opts *
                      rsd_method_name(s.method), opts->tolerance, k, s.s[k], want[k], s.error_bound);
     if (s.method == RSD_METHOD_KRYLOV)
         assert_true(s.error_bound <= opts->tolerance * s.s[0]);
+    const rsd_method method = s.method;
     rsd_spectrum_free(&s);
+    return method;
 }
 
 /* How many of these were krylov's own. */
@@ -84,10 +86,7 @@ static size_t check_tolerances(rsd_mat A, const double *want, const char *what)
                                    .vectors = TOP,
                                    .tolerance = tolerance,
                                    .seed = 3 };
-        check_bound(A, want, &opts, what);
-        CHECK_OK(rsd_spectrum_compute(A, &opts, &s));
-        own += s.method == RSD_METHOD_KRYLOV;
-        rsd_spectrum_free(&s);
+        own += check_bound(A, want, &opts, what) == RSD_METHOD_KRYLOV;
         opts.quick = true; /* not proved, but right where nothing hides from the start */
         CHECK_OK(rsd_spectrum_compute(A, &opts, &s));
         assert_int_equal(s.proved, s.method != RSD_METHOD_KRYLOV);
@@ -101,7 +100,7 @@ static size_t check_tolerances(rsd_mat A, const double *want, const char *what)
 static void repeated_values(void **state)
 {
     (void)state;
-    static const size_t times[] = { 1, 2, 8, 9, 15, 16, 17, 24, 33, 64 };
+    static const size_t times[] = { 1, 2, 9, 15, 16, 17, 33, 64 };
     size_t own = 0;
     for (shape how = 0; how < SHAPES; how++)
         for (size_t i = 0; i < sizeof times / sizeof *times; i++) {

@@ -206,10 +206,14 @@ bool rsd_path_ends(const char *path, const char *end)
 
 static void finish_hex(struct sha256_ctx *sha, char hex[65])
 {
+    static const char digits[] = "0123456789abcdef";
     uint8_t digest[SHA256_DIGEST_SIZE];
     sha256_digest(sha, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++)
-        sprintf(hex + 2 * i, "%02x", digest[i]);
+    for (size_t i = 0; i < sizeof digest; i++) {
+        hex[2 * i] = digits[digest[i] >> 4];
+        hex[2 * i + 1] = digits[digest[i] & 15];
+    }
+    hex[2 * sizeof digest] = 0;
 }
 
 void rsd_sha256(const void *data, size_t size, char hex[65])

@@ -39,9 +39,9 @@ ok 'more quantizers' $RESIDUUM recover $m --tokens a/t.u16 --eval-tokens a/t.u16
 
 # tokens that differ in the middle of a long stream alone
 mkdir la lb
-tokens 311296 la/t.u16
+tokens 98304 la/t.u16
 cp la/t.u16 lb/t.u16
-printf '\001\000\002\000' | dd of=lb/t.u16 bs=2 seek=150000 conv=notrunc 2>/dev/null
+printf '\001\000\002\000' | dd of=lb/t.u16 bs=2 seek=49152 conv=notrunc 2>/dev/null
 ok 'a long stream' $RESIDUUM eval $m --tokens la/t.u16 --context 8 --include '*.0.*q_proj*' -q nf2 \
     --one-at-a-time --quiet -o long.h5
 fails 2 "'tokens=" 'two tokens in its middle' $RESIDUUM eval $m --tokens lb/t.u16 --context 8 \

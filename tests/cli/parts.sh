@@ -53,7 +53,7 @@ err_says '14 of 14 layers are calibrated already' 'and nothing of it is done aga
 # calibrate, killed and stopped: the same bits in the end
 numbers() { $RESIDUUM analyze $m -q nf4 $quick --control 0 --calibration $1 -o n.h5 --force &&
     $RESIDUUM export n.h5 spectra --format json | sed 's/"seconds":[^,]*,//' && $RESIDUUM export n.h5 curves; }
-tokens 77824 long.u16
+tokens 20480 long.u16
 run="$RESIDUUM calibrate $m --tokens long.u16 --context 4 --checkpoint-every 1 --memory 0.003 --quiet"
 ok 'uninterrupted' $run -o steady.h5
 numbers steady.h5 >steady

@@ -34,7 +34,7 @@ cmp -s half/training.safetensors twin/training.safetensors; result $? 'the train
 result $? 'and the file smaller'
 
 # Killed without warning as soon as there is a checkpoint, again and again: the same bytes.
-long="$config $common --steps 20000 --checkpoint-every 150 --eval-tokens e.u16 --eval-every 5000"
+long="$config $common --steps 6000 --checkpoint-every 150 --eval-tokens e.u16 --eval-every 1500"
 ok 'uninterrupted' $run $long -o steady
 for kill in 1 2 3; do
     begin training.safetensors killed $run $long -o killed
