@@ -1,18 +1,9 @@
-/* Sums over R^2, two symmetric eigenproblems, and the law of separable noise.
- *
- * The sums a_i and b_j are those of R as it is, and noise of their own: of a profile that is flat,
- * they are not.  The law would take them for scales and have too much in few directions, as much as
- * any finite size does.  But the second moment of the squared singular values is known: where G and
- * H are diagonal, and to leading order elsewhere,
- *
- *     E tr (YY')^2 = sum_i (G_ii a_i)^2 + sum_j (H_jj b_j)^2 - sum_ij (G_ii R_ij^2 H_jj)^2,
- *
- * of which the law has the first two terms.  Drawing a and b together towards their means until it
- * has the third as well takes their noise out, and what is left is of noise of one variance the
- * Marchenko-Pastur law. */
+/* Sums over R^2, two symmetric eigenproblems, the law of separable noise, and what a matrix of
+ * signs has of its own size. */
 #include "spectra/variance_profile.h"
 
 #include "linalg/eigen.h"
+#include "spectra/finite_size.h"
 #include "spectra/separable.h"
 
 #include <math.h>
@@ -25,8 +16,8 @@ typedef struct {
     const double *M;  /* NULL: the identity */
     double level;     /* mean of M's diagonal, shift and all */
     double *diagonal; /* [n] over level */
-    double *sum;      /* [n] over the other side */
-    double mean;      /* of sum, weighted by diagonal: to draw towards it leaves the energy */
+    double *sum;      /* [n] over the other side; then the eigenvalues */
+    double total;     /* sum_i diagonal_i sum_i, or of the eigenvalues */
 } side;
 
 static int side_make(side *s, size_t n, rsd_profile_weight weight)
@@ -66,44 +57,25 @@ static void sum_squares(rsd_mat R, double mean, side *row, side *col, double *fo
     }
 }
 
-/* With sum = mean + f (sum - mean), sum_i (diagonal_i sum_i)^2 is constant + 2 linear f + square
- * f^2: both are added to. */
-static void expand(side *s, double *linear, double *square)
+/* sum_i (diagonal_i sum_i)^2 over the square of sum_i diagonal_i sum_i. */
+static double concentration_of(side *s)
 {
-    double total = 0, weight = 0;
+    double squares = 0;
+    s->total = 0;
     for (size_t i = 0; i < s->n; i++) {
-        total += s->diagonal[i] * s->sum[i];
-        weight += s->diagonal[i];
+        const double x = s->diagonal[i] * s->sum[i];
+        s->total += x;
+        squares += x * x;
     }
-    s->mean = weight > 0 ? total / weight : 0;
-    for (size_t i = 0; i < s->n; i++) {
-        const double d2 = s->diagonal[i] * s->diagonal[i], apart = s->sum[i] - s->mean;
-        *linear += d2 * s->mean * apart;
-        *square += d2 * apart * apart;
-    }
+    return squares / (s->total * s->total);
 }
 
-/* f in [0,1] with which the second moment is less by fourth. */
-static double share_of_scales(side *row, side *col, double fourth)
-{
-    double linear = 0, square = 0;
-    expand(row, &linear, &square);
-    expand(col, &linear, &square);
-    if (!(square > 0))
-        return 1;
-    const double root = linear * linear + square * (square + 2 * linear - fourth);
-    return fmin(1, fmax(0, (sqrt(fmax(0, root)) - linear) / square));
-}
-
-/* The sums without their noise, of mean 1, become the eigenvalues of
- * diag(sum)^1/2 (M + shift I)/level diag(sum)^1/2: n is their sum. */
-static int eigenvalues(side *s, double share)
+/* The sums become the eigenvalues of diag(sum)^1/2 (M + shift I)/level diag(sum)^1/2. */
+static int eigenvalues(side *s)
 {
     const size_t n = s->n;
     double *A = NULL, *root = NULL;
     int err = RSD_OK;
-    for (size_t i = 0; i < n; i++)
-        s->sum[i] = 1 + share * (s->sum[i] / s->mean - 1);
     if (!s->M)
         return RSD_OK;
     RSD_TRY_DONE(rsd_array_alloc(n, n, sizeof *A, &A));
@@ -116,12 +88,31 @@ static int eigenvalues(side *s, double share)
             A[j * n + i] = root[i] * root[j] * (s->M[j * n + i] / s->level);
     }
     RSD_TRY_DONE(rsd_eigen(A, n, 0, s->sum, NULL));
-    for (size_t i = 0; i < n; i++)
+    s->total = 0;
+    for (size_t i = 0; i < n; i++) {
         s->sum[i] = fmax(0, s->sum[i]); /* but for rounding they are */
+        s->diagonal[i] = 1;             /* the matrix is diagonal now */
+    }
 done:
     free(root);
     free(A);
     return err;
+}
+
+/* Both sides' eigenvalues.  Where G or H is not diagonal, crossed is taken as if the profile were a
+ * product, but for the terms on both diagonals, which are same. */
+static int solve_sides(rsd_mat R, double mean, side *row, side *col, rsd_pairings *p)
+{
+    double fourth;
+    sum_squares(R, mean, row, col, &fourth);
+    const double rows = concentration_of(row), cols = concentration_of(col);
+    p->same = fourth / (row->total * col->total);
+    RSD_TRY(eigenvalues(row));
+    RSD_TRY(eigenvalues(col));
+    const double g = concentration_of(row), h = concentration_of(col);
+    p->law = g + h;
+    p->crossed = p->same + fmax(0, g * h - rows * cols);
+    return RSD_OK;
 }
 
 int rsd_variance_profile_curves(rsd_mat R, rsd_profile_weight G, rsd_profile_weight H, double *s,
@@ -129,23 +120,19 @@ int rsd_variance_profile_curves(rsd_mat R, rsd_profile_weight G, rsd_profile_wei
 {
     const double mean = rsd_mat_sumsq(R) / ((double)R.m * (double)R.n);
     side row = { 0 }, col = { 0 };
+    rsd_pairings p = { 0 };
     int err = RSD_OK;
     RSD_TRY_DONE(side_make(&row, R.m, G));
     RSD_TRY_DONE(side_make(&col, R.n, H));
-    if (mean > 0) {
-        double fourth;
-        sum_squares(R, mean, &row, &col, &fourth);
-        const double share = share_of_scales(&row, &col, fourth);
-        if (row.mean > 0 && col.mean > 0) {
-            RSD_TRY_DONE(eigenvalues(&row, share));
-            RSD_TRY_DONE(eigenvalues(&col, share));
-        }
-    }
-    /* over the sum of all, E ||Y||^2 is mean level_G level_H sum_i diagonal_i sum_i */
-    const double all = mean * row.level * col.level * row.mean * (double)R.m;
+    RSD_TRY_DONE(rsd_mat_check_finite(R));
+    if (mean > 0)
+        RSD_TRY_DONE(solve_sides(R, mean, &row, &col, &p));
+    /* E ||Y||^2 is mean level_G level_H sum_i diagonal_i sum_i, of either side */
+    const double scale = col.total > 0 ? mean * row.level * col.level / col.total : 0;
     for (size_t i = 0; i < R.m; i++)
-        row.sum[i] *= all / ((double)R.m * (double)R.n);
-    err = rsd_separable_curves(row.sum, R.m, col.sum, R.n, s, sum, energy, total);
+        row.sum[i] *= scale;
+    RSD_TRY_DONE(rsd_separable_curves(row.sum, R.m, col.sum, R.n, s, sum, energy, total));
+    rsd_finite_size_correct(p, R.m < R.n ? R.m : R.n, s, sum, energy);
 done:
     free(row.sum);
     free(col.sum);
