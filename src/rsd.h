@@ -37,6 +37,7 @@
 
 /* W becomes W_q, and R = W - W_q. */
 #include "quantizers/calibration.h"
+#include "quantizers/expected_error.h"
 #include "quantizers/importance.h"
 #include "quantizers/label.h"
 #include "quantizers/packed.h"
@@ -54,6 +55,7 @@
 #include "linalg/triangular.h"
 
 /* What a spectrum says. */
+#include "spectra/a_priori.h"
 #include "spectra/allocate.h"
 #include "spectra/association.h"
 #include "spectra/claims.h"

@@ -2,6 +2,7 @@
 #ifndef RSD_TEST_RESULT_FILE_H
 #define RSD_TEST_RESULT_FILE_H
 
+#include "result/a_priori_group.h"
 #include "result/recovery_table.h"
 #include "result/result.h"
 #include "result/sensitivity_table.h"
@@ -69,6 +70,22 @@ static inline void put_null(result_file *f, const char *model, const char *tenso
         CHECK_OK(rsd_store_set_real(f->store, group, "energy", energy));
     free(group);
     free(path);
+}
+
+/* What is predicted of a square residual without it: a curve of energies of s[n]. */
+static inline void put_a_priori(result_file *f, const char *model, const char *tensor,
+                                const char *spec, double energy, const double *s, size_t n)
+{
+    double curve[64], total = 0;
+    for (size_t k = 0; k < n; k++)
+        total += s[k] * s[k];
+    rsd_cumulative_energy(s, n, total, curve);
+    const a_priori_curve c = { .place = { model, tensor, "q", 0, n, n },
+                               .spec = spec,
+                               .energy = energy,
+                               .n = n,
+                               .share = curve };
+    CHECK_OK(a_priori_write(f->store, &c));
 }
 
 /* A square residual with these singular values in one weighting. */

@@ -1,6 +1,7 @@
 /* Predictions joined with measurements that were made up, so that what must be said is known. */
 #include "compare/comparison_text.h"
 #include "compare/predicted.h"
+#include "compare/predictions.h"
 #include "result_file.h"
 #include "rng.h"
 
@@ -117,6 +118,57 @@ static void runs_are_predicted_from_their_layers(void **state)
     CHECK_OK(points_make(&e, POINTS_TRAINED, 0, &trained));
     assert_true(trained.count == 4 && trained.other_layers == 3 && trained.no_spectra == 1);
     points_free(&trained);
+    evidence_free(&e);
+}
+
+/* What was predicted without residuals fits runs by itself, and stands beside residuals. */
+static void runs_are_predicted_without_residuals(void **state)
+{
+    (void)state;
+    static const double predicted[] = { 3, 2, 2, 1 };
+    evidence e;
+    forecast p;
+    comparison c;
+    result_file *f = file_begin("ahead.h5");
+    put_model(f, "m", "aa", "folder");
+    for (int l = 0; l < 4; l++)
+        put_a_priori(f, "m", name_of(l), specs[0], 18, predicted, SIDE);
+    put_a_priori(f, "m", name_of(0), specs[1], 18, predicted, SIDE);
+    put_residual(f, "m", name_of(0), 0, specs[1], RSD_WEIGHTING_GH, steep, SIDE);
+    const size_t layer = SIDE * SIDE;
+    put_layers(f, put_run(f, "m", specs[0], "all", 1, 4 * layer, 0.5), 0, 4, 1, 0);
+    put_layers(f, put_run(f, "m", specs[1], "both", 1, layer, 0.5), 0, 1, 1, 0);
+    put_layers(f, put_run(f, "m", specs[2], "none", 1, layer, 0.5), 0, 1, 1, 0);
+    put_single(f, "m", name_of(1), 0, specs[0], 0.5);
+    file_end(f);
+    take(&e, "ahead.h5");
+
+    assert_int_equal(forecast_run(&e, 0, &p), FORECAST_FITS);
+    CHECK_CLOSE(p.remaining[PREDICTOR_A_PRIORI], 0.5, 1e-12);
+    assert_true(isnan(p.remaining[RSD_WEIGHTING_GH]));
+    assert_int_equal(forecast_run(&e, 1, &p), FORECAST_FITS);
+    CHECK_CLOSE(p.remaining[PREDICTOR_A_PRIORI], 0.5, 1e-12);
+    CHECK_CLOSE(p.remaining[RSD_WEIGHTING_GH], 6.0 / 22, 1e-12);
+    assert_int_equal(forecast_run(&e, 2, &p), FORECAST_NO_SPECTRA);
+
+    CHECK_OK(comparison_make(&e, 1, 0, &c));
+    const points *layers = &c.kind[POINTS_LAYERS];
+    assert_true(layers->count == 1 && layers->no_spectra == 0);
+    CHECK_CLOSE(layers->point[0].predicted[PREDICTOR_A_PRIORI], 9, 1e-12);
+    assert_true(isnan(layers->point[0].predicted[RSD_WEIGHTING_GH]));
+    assert_true(c.ahead.count == 2 && c.ahead.line[0].both == 0 && c.ahead.line[1].both == 1);
+    CHECK_CLOSE(c.ahead.line[0].loss, 4 * 9, 1e-12);
+    assert_true(isnan(c.ahead.line[0].held_of_R) && isnan(c.ahead.line[0].off));
+    CHECK_CLOSE(c.ahead.line[1].loss_of_R, 11, 1e-12);
+    CHECK_CLOSE(c.ahead.line[1].off, 16.0 / 22 - 0.5, 1e-12);
+    prediction_rows rows = { 0 };
+    size_t a_priori = 0;
+    CHECK_OK(predictions_make(&e, &rows));
+    for (size_t i = 0; i < rows.count; i++)
+        a_priori += strcmp(rows.row[i].metric, "a_priori") == 0;
+    assert_true(a_priori == 3 * (5 + 2) && rows.count == a_priori + 3 * 2); /* ranks 1, 2, 4 */
+    free(rows.row);
+    comparison_free(&c);
     evidence_free(&e);
 }
 
@@ -384,6 +436,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_are_predicted_from_their_layers),
+        cmocka_unit_test(runs_are_predicted_without_residuals),
         cmocka_unit_test(overlaps_are_told_by_start),
         cmocka_unit_test(few_runs),
         cmocka_unit_test(starts_are_paired),

@@ -156,6 +156,50 @@ static void nulls(void **state)
     }
 }
 
+/* Predictions without residuals: of the right model, taken once, the names as they were. */
+static void a_priori(void **state)
+{
+    (void)state;
+    static const char *const spec = "nf:bits=4,block=64";
+    evidence e = { 0 };
+    for (int i = 0; i < 2; i++) {
+        result_file *f = file_begin(i ? "two.h5" : "one.h5");
+        put_model(f, "m", i ? "bb" : "aa", "folder");
+        put_a_priori(f, "m", "a/b", spec, 7, s321, 3);
+        file_end(f);
+    }
+    take(&e, "one.h5");
+    take(&e, "one.h5");
+    take(&e, "two.h5");
+    assert_true(e.cases == 0 && e.a_priori_cases == 2);
+    assert_null(evidence_find(&e, "m", spec));
+    const evidence_case *c = evidence_find_a_priori(&e, "m", spec);
+    assert_true(c && c->layers == 1);
+    const evidence_layer *l = evidence_find_layer(c, "a/b");
+    assert_true(l && l->rows == 3);
+    CHECK_CLOSE(evidence_curve_of(l, PREDICTOR_A_PRIORI)->energy, 7, 1e-12);
+    CHECK_CLOSE(left(l, PREDICTOR_A_PRIORI, 1), 5.0 / 14, 1e-12);
+    assert_true(isnan(left(l, RSD_WEIGHTING_NONE, 1)));
+    assert_non_null(evidence_find_a_priori(&e, "m@bb", spec));
+    evidence_free(&e);
+}
+
+/* A curve that is longer than its matrix has ranks is none. */
+static void a_priori_that_lies(void **state)
+{
+    (void)state;
+    evidence e = { 0 };
+    rsd_store *s;
+    result_file *f = file_begin("lies.h5");
+    put_a_priori(f, "m", "a", "nf4", 7, s321, 3);
+    CHECK_OK(rsd_store_set_int(f->store, "/a_priori/m/a/nf4", "cols", 2));
+    file_end(f);
+    CHECK_OK(rsd_store_open(in_scratch("lies.h5"), RSD_STORE_READ, &s));
+    CHECK_FAILS(evidence_add(&e, s), RSD_EFORMAT, "3 ranks of a matrix that has 2");
+    CHECK_OK(rsd_store_close(s));
+    evidence_free(&e);
+}
+
 /* Blocks are what is independent where there are eight of them, matrices else. */
 static void units(void **state)
 {
@@ -191,6 +235,8 @@ int main(void)
         cmocka_unit_test(a_name_is_not_a_model),
         cmocka_unit_test(controls),
         cmocka_unit_test(nulls),
+        cmocka_unit_test(a_priori),
+        cmocka_unit_test(a_priori_that_lies),
         cmocka_unit_test(units),
     };
     return cmocka_run_group_tests_name("evidence", tests, scratch_make, scratch_remove);

@@ -21,6 +21,7 @@ typedef struct {
     numbers numbers;
     size_t control, memory;
     const char *calibration;
+    bool predict;
 } analyze_params;
 
 /* A model of the run and where its matrices stand. */
@@ -53,7 +54,8 @@ typedef struct {
     const result_model **named;  /* of inputs and checkpoints, for the terms */
     finished_terms terms;
     finished finished;
-    size_t failures; /* updated under omp atomic */
+    a_priori_models a_priori; /* where there is a calibration */
+    size_t failures;          /* updated under omp atomic */
 } analysis;
 
 /* Open the models on the command line and list their matrices. */
@@ -71,6 +73,9 @@ void analyze_close_inputs(analysis *r);
  * Errors: RSD_EUSAGE where what is finished was made with another calibration. */
 RSD_CHECK int analyze_plan(analysis *r);
 RSD_CHECK int analyze_compute(analysis *r);
+
+/* In place of both: what can be predicted without quantizing (predict.c). */
+RSD_CHECK int analyze_predict(analysis *r);
 size_t analyze_largest(const analysis *r); /* bytes of the largest matrix */
 
 #endif

@@ -64,6 +64,8 @@ static const rsd_opt options[] = {
       "every metric that R is seen in; permuted and marchenko_pastur, of R alone; or none" },
     { "calibration", 0, RSD_OPT_STRING, AT(calibration), 0, 0, "FILE.h5",
       "add R in the metrics of this file's H and G: RdH, RH, GR, GRH (from calibrate)" },
+    { "predict", 0, RSD_OPT_FLAG, AT(predict), 0, 0, NULL,
+      "quantize nothing: predict loss and recovery from the weights' sizes, H and G" },
     { "control", 0, RSD_OPT_SIZE, AT(control), 0, 64, "RANK",
       "add a true low-rank matrix of this rank as model `control`; 0: do not" },
     { "memory", 0, RSD_OPT_SIZE, AT(memory), 0, 1e9, "MB",
@@ -134,7 +136,7 @@ static void canonical(const analysis *r, char *out, size_t size)
 
 /* What makes --force start over: spectra of all models; what other commands wrote stays. */
 static const char *const written[] = { "/models/*/matrices/*/W", "/models/*/matrices/*/quantized",
-                                       "/spectra", NULL };
+                                       "/a_priori", "/spectra", NULL };
 static const parts_kind kind = {
     .command = "analyze", .prefix = "", .writes = written, .replaces_model = true
 };
@@ -210,6 +212,7 @@ static void close_analysis(analysis *r)
         free(r->task[i].path);
     }
     analyze_close_inputs(r);
+    a_priori_models_free(&r->a_priori);
     select_specs_free(&r->specs);
     finished_free(&r->finished);
     free(r->named);
@@ -219,14 +222,50 @@ static void close_analysis(analysis *r)
     free(r->task);
 }
 
+/* What is asked of W_q or of draws cannot be had without them. */
+static int check_predict(const analyze_params *p)
+{
+    const numbers *n = &p->numbers, *d = &defaults.numbers;
+    if (!p->calibration || !(p->specs.count + p->map.count))
+        return RSD_FAIL(RSD_EUSAGE, "--predict needs quantizers, -q SPEC or -q all, and "
+                                    "--calibration FILE.h5");
+    if (p->quantized.count || n->vectors != d->vectors || n->null_draws != d->null_draws ||
+        n->overlap != d->overlap || n->excess_rank != d->excess_rank ||
+        strcmp(n->nulls, d->nulls) != 0 || p->control != defaults.control)
+        return RSD_FAIL(RSD_EUSAGE, "--predict has no W_q and no draws: it goes with none of "
+                                    "--quantized, --vectors, --nulls, --null-draws, --overlap, "
+                                    "--excess-rank and --control");
+    return RSD_OK;
+}
+
+static int predict(analysis *r)
+{
+    const double start = console_seconds();
+    RSD_TRY(analyze_predict(r));
+    console_note("%s: %zu matrices in %.1f s%s", r->params->common.output, r->tasks,
+                 console_seconds() - start, stop_requested() ? ", stopped early" : "");
+    if (stop_requested())
+        return RSD_ESTOPPED;
+    return r->failures ? RSD_FAIL(RSD_EPARTIAL, "%zu of %zu matrices failed", r->failures, r->tasks)
+                       : RSD_OK;
+}
+
 static int analyze(analysis *r, const rsd_arguments *arguments)
 {
+    if (r->params->predict)
+        RSD_TRY(check_predict(r->params));
     RSD_TRY(read_options(r));
     RSD_TRY(analyze_open_inputs(r, &arguments->words));
     RSD_TRY(analyze_open_checkpoints(r));
     RSD_TRY(analyze_open_calibration(r));
+    if (r->params->predict)
+        return predict(r);
     RSD_TRY(open_file(r));
     RSD_TRY(analyze_add_control(r));
+    if (r->params->calibration) {
+        RSD_TRY(a_priori_models_make(&r->specs, true, &r->a_priori));
+        r->measure.a_priori = &r->a_priori;
+    }
     RSD_TRY(analyze_plan(r));
     const double start = console_seconds();
     RSD_TRY(analyze_compute(r));
@@ -258,7 +297,7 @@ static int run_analyze(const void *params, const rsd_arguments *arguments)
 extern const rsd_command rsd_command_analyze;
 const rsd_command rsd_command_analyze = {
     .name = "analyze",
-    .usage = "MODEL... [-q SPEC]... [--quantized MODEL]... -o FILE.h5",
+    .usage = "MODEL... [-q SPEC]... [--quantized MODEL]... [--predict] -o FILE.h5",
     .summary = "singular spectra of W, W_q and R = W - W_q for every layer",
     .details =
         "MODEL is a Hugging Face folder, a .safetensors, .gguf or .npy file, or\n"
@@ -267,7 +306,11 @@ const rsd_command rsd_command_analyze = {
         "names,\n"
         "are the W_q of `checkpoint:NAME`.  The same command again resumes where it was stopped, "
         "or\n"
-        "adds quantizers, checkpoints and models to the file.\n",
+        "adds quantizers, checkpoints and models to the file.  --predict quantizes nothing: what "
+        "a\n"
+        "quantizer makes of normal numbers, the sizes of the weights that share a scale, H and G\n"
+        "predict the loss that it will cost, and how much of it a correction of each rank wins\n"
+        "back (`kfac`); where rounding depends on more (gptq, awq), it says so.\n",
     .options = options,
     .common = RSD_TAKES_OUTPUT | RSD_TAKES_FORCE | RSD_TAKES_THREADS | RSD_TAKES_SEED,
     .min_words = 1,

@@ -21,8 +21,11 @@ size_t measure_bytes(const measure_item *item)
                                      .vectors = item->options->overlap,
                                      .tolerance = item->options->tolerance };
     const size_t moments = item->moments && item->origins ? 2 * moment_bytes(t->rows, t->cols) : 0;
+    const size_t a_priori =
+        moments && item->options->a_priori ? a_priori_bytes(t->rows, t->cols) : 0;
     /* W, R, and half a matrix for codes and packed bytes */
-    return 2 * matrix + matrix / 2 + moments + rsd_spectrum_bytes(t->rows, t->cols, &opts);
+    return 2 * matrix + matrix / 2 + moments + a_priori +
+           rsd_spectrum_bytes(t->rows, t->cols, &opts);
 }
 
 /* Subspaces of W and R are compared, of no others. */
@@ -226,6 +229,25 @@ static int measure_quantized(work *w, const wq_origin *origin, quantized *q)
     return RSD_OK;
 }
 
+/* What was to be expected of R in the loss's weighting, had it not been made. */
+static int predict(work *w, const wq_origin *origin, quantized *q)
+{
+    const measure_options *o = w->item->options;
+    const rsd_error_model *model = o->a_priori && w->roots.n && origin->spec
+                                       ? a_priori_model_of(o->a_priori, origin->spec)
+                                       : NULL;
+    if (!model)
+        return RSD_OK;
+    if (!w->layer.roots) {
+        rsd_spectrum_opts opts = spectrum_options(w, "", "GWH", 0);
+        opts.rounding = RSD_ROUNDING_F32;
+        RSD_TRY(a_priori_layer_make(w->W, &w->calibration.c, &w->roots, &opts, &w->layer));
+    }
+    q->a_priori =
+        (a_priori_curve){ .place = q->r.record.place, .spec = origin->text, .damping = o->damping };
+    return a_priori_layer_curve(&w->layer, model, &q->a_priori);
+}
+
 bool measure_is_absence(const work *w, size_t origin)
 {
     const int code = w->q[origin].code;
@@ -237,6 +259,8 @@ bool measure_is_absence(const work *w, size_t origin)
 static void measure_origin(work *w, const wq_origin *origin, quantized *q)
 {
     q->code = measure_quantized(w, origin, q);
+    if (!q->code)
+        q->code = predict(w, origin, q);
     if (q->code)
         snprintf(q->message, sizeof q->message, "%s", rsd_errmsg());
 }
@@ -298,6 +322,7 @@ int measure_matrix(const measure_item *item, parts *p)
         goto done;
     }
     err = measure_all(&w, p);
+    a_priori_layer_free(&w.layer);
     moment_roots_free(&w.roots);
     layer_calibration_free(&w.calibration);
     rsd_mat_free(&w.seen);
@@ -321,6 +346,7 @@ done:
         for (int n = 0; n < RSD_NULLS; n++)
             for (int k = 0; k < RSD_WEIGHTINGS; k++)
                 null_curves_free(&w.q[i].null[n][k]);
+        free(w.q[i].a_priori.share);
     }
     rsd_spectrum_free(&w.w.spectrum);
     free(w.q);

@@ -4,6 +4,7 @@
 #define RSD_MEASURE_H
 
 #include "analyze/finished.h"
+#include "analyze/measure_a_priori.h"
 #include "io/model.h"
 #include "quantizers/quantizer.h"
 #include "result/calibration_file.h"
@@ -22,7 +23,8 @@ typedef struct {
     size_t excess_rank;
     double damping; /* of H and G: a share of their mean eigenvalue */
     uint64_t seed;
-    const finished_terms *terms; /* written into every part */
+    const finished_terms *terms;     /* written into every part */
+    const a_priori_models *a_priori; /* of the run's quantizers; NULL: nothing is predicted */
 } measure_options;
 
 /* Where a W_q comes from: a quantizer, or a checkpoint that somebody quantized. */

@@ -122,6 +122,8 @@ int measure_fill(rsd_store *store, void *context)
             continue;
         RSD_TRY_DONE(put_measured(store, w, &q->wq, &rows));
         RSD_TRY_DONE(put_measured(store, w, &q->r, &rows));
+        if (q->a_priori.share)
+            RSD_TRY_DONE(a_priori_write(store, &q->a_priori));
         for (rsd_weighting_kind k = RSD_WEIGHTING_DIAG_H; w->roots.n && k < RSD_WEIGHTINGS; k++)
             RSD_TRY_DONE(put_seen(store, w, &q->seen[k], &rows));
         RSD_TRY_DONE(put_nulls(store, q));

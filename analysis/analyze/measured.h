@@ -4,6 +4,7 @@
 #define RSD_MEASURE_PRIVATE_H
 
 #include "analyze/measure.h"
+#include "analyze/measure_a_priori.h"
 #include "analyze/measure_moments.h"
 #include "analyze/measure_null.h"
 #include "result/result.h"
@@ -18,7 +19,8 @@ typedef struct {
     measured wq, r;
     measured seen[RSD_WEIGHTINGS]; /* R in each weighting but none, which is r */
     null_curves null[RSD_NULLS][RSD_WEIGHTINGS];
-    int code; /* why this W_q failed */
+    a_priori_curve a_priori; /* what was to be expected; without share: nothing */
+    int code;                /* why this W_q failed */
     char message[512];
 } quantized;
 
@@ -30,6 +32,7 @@ typedef struct {
     rsd_mat seen;  /* R in one of the weightings */
     moment_roots roots;
     layer_calibration calibration;
+    a_priori_layer layer;
     measured w;
     quantized *q;       /* [item->origins] */
     char message[1024]; /* why the matrix failed */

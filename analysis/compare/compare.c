@@ -3,16 +3,10 @@
 #include "cli/console.h"
 #include "compare/comparison_bytes.h"
 #include "compare/comparison_text.h"
-#include "compare/predicted.h"
-#include "mat.h"
+#include "compare/predictions.h"
 #include "result/parts.h"
-#include "result/prediction_table.h"
-#include "spectra/forecast.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct {
     rsd_common common;
@@ -35,66 +29,6 @@ static const rsd_opt options[] = {
 
 /* ---- /prediction ---- */
 
-typedef struct {
-    size_t count;
-    prediction_row *row; /* texts belong to the evidence */
-} predictions;
-
-/* Ranks 1, 2, 4, ... below the most that any layer has. */
-static size_t most_rank(const evidence_case *c)
-{
-    size_t most = 1;
-    for (size_t i = 0; i < c->layers; i++) {
-        const size_t full = evidence_full_rank(&c->layer[i]);
-        most = full > most ? full : most;
-    }
-    return most;
-}
-
-static void add(predictions *p, const evidence_case *c, const char *tensor, int k, size_t rank,
-                double remaining, double loss)
-{
-    if (isnan(remaining))
-        return;
-    p->row[p->count++] = (prediction_row){ .model = c->model,
-                                           .spec = c->spec,
-                                           .tensor = tensor,
-                                           .metric = predictor_name(k),
-                                           .rank = (int64_t)rank,
-                                           .remaining = remaining,
-                                           .recovered = 1 - remaining,
-                                           .loss = k == RSD_WEIGHTING_GH ? loss : NAN };
-}
-
-static void predict_case(predictions *p, const evidence_case *c)
-{
-    for (size_t rank = 1; rank <= most_rank(c); rank *= 2) {
-        forecast f;
-        forecast_at(c, rank, &f);
-        for (int k = 0; k < PREDICTORS; k++) {
-            add(p, c, "", k, rank, f.remaining[k], f.loss);
-            for (size_t i = 0; i < c->layers; i++) {
-                const evidence_layer *l = &c->layer[i];
-                const evidence_curve *curve = evidence_curve_of(l, k);
-                const double left = evidence_remaining(l, curve, rank);
-                add(p, c, l->tensor, k, rank, left, rsd_loss_of_energy(curve->energy * left));
-            }
-        }
-    }
-}
-
-static int predict(const evidence *e, predictions *p)
-{
-    size_t most = 0;
-    for (size_t i = 0; i < e->cases; i++)
-        for (size_t rank = 1; rank <= most_rank(&e->item[i]); rank *= 2)
-            most += (e->item[i].layers + 1) * PREDICTORS;
-    RSD_TRY(rsd_array_alloc(most + 1, 1, sizeof *p->row, &p->row));
-    for (size_t i = 0; i < e->cases; i++)
-        predict_case(p, &e->item[i]);
-    return RSD_OK;
-}
-
 /* The table is made anew of what its file holds when it is written. */
 static const char *const written[] = { "/prediction", NULL };
 static const parts_kind kind = {
@@ -104,13 +38,13 @@ static const parts_kind kind = {
 static int write_last(const rsd_store *old, rsd_store *part, bool *changes, void *context)
 {
     evidence own = { 0 };
-    predictions made = { 0 };
+    prediction_rows made = { 0 };
     int err = RSD_OK;
     (void)context;
     if (!old)
         return RSD_FAIL(RSD_ENOTFOUND, "the result file is gone");
     RSD_TRY_DONE(evidence_add(&own, old));
-    RSD_TRY_DONE(predict(&own, &made));
+    RSD_TRY_DONE(predictions_make(&own, &made));
     *changes = made.count > 0;
     if (made.count)
         err = rows_write(&prediction_schema, part, made.row, made.count);
@@ -148,7 +82,7 @@ static int report(const evidence *e, const comparison *c, bool json)
 {
     if (json)
         return comparison_print_json(e, c);
-    if (e->cases)
+    if (e->cases || e->a_priori_cases)
         comparison_print(e, c);
     else
         comparison_print_bytes(&c->bytes);
@@ -161,7 +95,7 @@ static int make(const compare_params *p, const rsd_list *files, evidence *e, com
     int err = RSD_OK;
     for (size_t i = 0; !err && i < files->count; i++)
         err = add_file(e, &bytes, files->item[i]);
-    if (!err && !e->cases && !bytes.count)
+    if (!err && !e->cases && !e->a_priori_cases && !bytes.count)
         err = RSD_FAIL(RSD_ENOTFOUND,
                        "%s holds no residual: residuum analyze MODEL -q SPEC "
                        "--calibration FILE.h5 -o FILE.h5",
@@ -200,7 +134,9 @@ const rsd_command rsd_command_compare = {
         "of the residual's energy within rank r is set against the share of the loss that came\n"
         "back: R the weights, RdH the inputs' sizes, RH the inputs, GR the gradients, GRH the "
         "loss\n"
-        "itself; null is a residual without structure, and a constant knows nothing at all.  Runs\n"
+        "itself; null is a residual without structure, a_priori what analyze predicts of GRH "
+        "from\n"
+        "weights' sizes, and a constant knows nothing at all.  Runs\n"
         "are told start by start, single layers quantizer by quantizer; what is pooled says so.\n"
         "Intervals hold 95 % of 2000 draws of what is independent: runs of one model, quantizer\n"
         "and start count as one, matrices of one block (of fewer than 8 blocks: each matrix) too,\n"

@@ -107,14 +107,21 @@ static size_t median_rank(const evidence *e)
     return n ? (size_t)(median + 0.5) : 8;
 }
 
-static size_t widest(const evidence *e)
+static size_t widest_of(const evidence_case *c, size_t count)
 {
     size_t most = 1;
-    for (size_t i = 0; i < e->cases; i++)
-        for (size_t k = 0; k < e->item[i].layers; k++)
-            if (evidence_full_rank(&e->item[i].layer[k]) > most)
-                most = evidence_full_rank(&e->item[i].layer[k]);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < c[i].layers; k++)
+            if (evidence_full_rank(&c[i].layer[k]) > most)
+                most = evidence_full_rank(&c[i].layer[k]);
     return most;
+}
+
+static size_t widest(const evidence *e)
+{
+    const size_t residuals = widest_of(e->item, e->cases);
+    const size_t predicted = widest_of(e->a_priori, e->a_priori_cases);
+    return residuals > predicted ? residuals : predicted;
 }
 
 /* What iid noise of the layer's shape holds.  mp: the law's curve for the shape of its last call.
@@ -207,6 +214,7 @@ int comparison_make(const evidence *e, size_t rank, uint64_t seed, comparison *o
         RSD_TRY(points_make(e, k, seed, &out->kind[k]));
     RSD_TRY(starts_make(e, seed, &out->starts));
     RSD_TRY(add_ranks(e, out));
+    RSD_TRY(ahead_make(e, out->rank, &out->ahead));
     return add_verdict(e, seed, out);
 }
 
@@ -215,6 +223,7 @@ void comparison_free(comparison *c)
     for (int k = 0; k < POINTS_KINDS; k++)
         points_free(&c->kind[k]);
     starts_free(&c->starts);
+    ahead_free(&c->ahead);
     free(c->by_case);
     same_bytes_free(&c->bytes);
     *c = (comparison){ 0 };

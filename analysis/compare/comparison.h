@@ -2,6 +2,7 @@
 #ifndef RSD_COMPARISON_H
 #define RSD_COMPARISON_H
 
+#include "compare/ahead.h"
 #include "compare/points.h"
 #include "compare/starts.h"
 #include "result/same_bytes.h"
@@ -15,6 +16,7 @@ typedef struct {
 typedef struct {
     points kind[POINTS_KINDS];
     starts starts;
+    ahead ahead;                      /* at the verdict's rank */
     comparison_rank W, R, H, G;       /* effective ranks; H and G: of their square roots */
     comparison_rank H_ratio, G_ratio; /* participation ratios of H and G */
     size_t rank;                      /* at which the verdict is reached */

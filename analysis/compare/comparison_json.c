@@ -221,6 +221,26 @@ static void put_nulls(json_out *j, const comparison *c)
     json_close(j);
 }
 
+static void put_ahead(json_out *j, const ahead *a)
+{
+    json_open_list(j, "a_priori");
+    for (size_t i = 0; i < a->count; i++) {
+        const ahead_line *l = &a->line[i];
+        json_open_object(j, NULL);
+        json_put_text(j, "model", l->model);
+        json_put_text(j, "spec", l->spec);
+        json_put_size(j, "layers", l->layers);
+        json_put_size(j, "quantized_layers", l->both);
+        json_put_real(j, "loss", l->loss);
+        json_put_real(j, "loss_quantized", l->loss_of_R);
+        json_put_real(j, "held", l->held);
+        json_put_real(j, "held_quantized", l->held_of_R);
+        json_put_real(j, "off", l->off);
+        json_close(j);
+    }
+    json_close(j);
+}
+
 static void put_cases(json_out *j, const evidence *e, const comparison *c)
 {
     json_open_list(j, "cases");
@@ -265,6 +285,7 @@ int comparison_print_json(const evidence *e, const comparison *c)
     json_put_size(&j, "rank", c->rank);
     put_shares(&j, &c->verdict);
     put_nulls(&j, c);
+    put_ahead(&j, &c->ahead);
     put_cases(&j, e, c);
     comparison_put_bytes(&j, &c->bytes);
     put_repeated(&j, e);

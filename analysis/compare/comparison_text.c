@@ -116,9 +116,9 @@ static void print_pooled(const points *p)
 static void put_correlation(const rsd_association *a)
 {
     if (rsd_association_counts(a))
-        printf("  %6.3f", a->spearman.value);
+        printf("  %8.3f", a->spearman.value);
     else
-        printf("  %6s", "-");
+        printf("  %8s", "-");
 }
 
 static void print_part_name(const points_part *p)
@@ -143,7 +143,7 @@ static void print_layers(const points *p)
     printf("  rank correlation within a quantizer\n    %-40s %4s", "", "n");
     for (int k = 0; k < PREDICTORS; k++)
         if (is_told(p, k))
-            printf("  %6s", predictor_name(k));
+            printf("  %8s", predictor_name(k));
     putchar('\n');
     for (size_t i = 0; i < p->parts; i++) {
         print_part_name(&p->part[i]);
@@ -223,6 +223,8 @@ static void print_rank(const char *what, comparison_rank r, const char *most)
 
 static void print_ranks(const comparison *c)
 {
+    if (isnan(c->W.rank) && isnan(c->R.rank) && !c->starts.starts)
+        return;
     printf("\neffective rank, median over layers\n");
     print_rank("W", c->W, "the most possible");
     print_rank("R", c->R, "the most possible");
@@ -256,7 +258,7 @@ static void put_points(const rsd_verdict *v, rsd_part part)
 static void print_case(const evidence_case *c, const rsd_verdict *v)
 {
     char *label = rsd_spec_label(c->spec);
-    printf("  %-14s %-12s %-4s %6.1f", c->model, label ? label : c->spec, rsd_weighting_name(v->in),
+    printf("  %-14s %-16s %-4s %6.1f", c->model, label ? label : c->spec, rsd_weighting_name(v->in),
            100 * v->part[RSD_PART_NOISE].value);
     for (rsd_part k = RSD_PART_SCALES; k < RSD_PARTS; k++)
         put_points(v, k);
@@ -280,12 +282,49 @@ static void print_cases(const evidence *e, const comparison *c)
         "\nwhat holds the energy in rank %zu, points of 100, mean over layers [95 %%]; * beyond a "
         "point (Holm, over this table)\n",
         c->rank);
-    printf("  %-14s %-12s %-4s %6s  %-19s  %-19s  %-19s  %-19s  %5s  %6s   %s\n", "model",
+    printf("  %-14s %-16s %-4s %6s  %-19s  %-19s  %-19s  %-19s  %5s  %6s   %s\n", "model",
            "quantizer", "of", "noise", "+scales", "+data", "+loss", "+own", "=held", "energy",
            "cause");
     for (size_t i = 0; i < e->cases; i++)
         if (c->by_case[i].layers)
             print_case(&e->item[i], &c->by_case[i]);
+}
+
+static void print_pair(double predicted, double found, const char *format)
+{
+    putchar(' ');
+    printf(format, predicted);
+    if (isnan(found))
+        printf(" %9s", "-");
+    else {
+        putchar(' ');
+        printf(format, found);
+    }
+}
+
+static void print_ahead(const comparison *c)
+{
+    if (c->ahead.count)
+        printf("\npredicted from weights' sizes, H and G without quantizing, and of the residuals: "
+               "loss "
+               "increase to second order, nat/token;\nshare of it that rank %zu holds, and how far "
+               "off "
+               "that is of single layers (rms)\n"
+               "  %-14s %-16s %9s %9s %9s %9s %9s\n",
+               c->rank, "model", "quantizer", "predicted", "residual", "predicted", "residual",
+               "off");
+    for (size_t i = 0; i < c->ahead.count; i++) {
+        const ahead_line *l = &c->ahead.line[i];
+        char *label = rsd_spec_label(l->spec);
+        printf("  %-14s %-16s", l->model, label ? label : l->spec);
+        print_pair(l->loss, l->loss_of_R, "%9.4f");
+        print_pair(l->held, l->held_of_R, "%9.3f");
+        if (isnan(l->off))
+            printf(" %9s\n", "-");
+        else
+            printf(" %9.3f\n", l->off);
+        free(label);
+    }
 }
 
 /* What was there and does not count. */
@@ -326,6 +365,7 @@ void comparison_print(const evidence *e, const comparison *c)
     print_layers(&c->kind[POINTS_LAYERS]);
     print_overlaps(&c->starts);
     print_ranks(c);
+    print_ahead(c);
     print_cases(e, c);
     comparison_print_bytes(&c->bytes);
     print_left_out(e, c);

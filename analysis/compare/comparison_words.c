@@ -242,7 +242,8 @@ char *comparison_verdict(const evidence *e, const comparison *c)
     if (c->verdict.layers)
         say_verdict(f, e, c);
     else
-        fprintf(f, "No verdict: no layer has its residual's null (analyze --nulls sign_flip).");
+        fprintf(f,
+                "No verdict: no layer has its residual's null (analyze --nulls variance_profile).");
     say_missing(f, c);
     say_predictions(f, "  What closed forms won back was predicted best", &c->kind[POINTS_CLOSED]);
     say_predictions(f, "  What training won back was predicted best", &c->kind[POINTS_TRAINED]);

@@ -2,6 +2,7 @@
 #include "compare/evidence.h"
 
 #include "alloc.h"
+#include "result/prediction_table.h"
 #include "rng.h"
 #include "spectra/curves.h"
 #include "spectra/dependent.h"
@@ -13,7 +14,9 @@
 
 const char *predictor_name(int predictor)
 {
-    return predictor == PREDICTOR_NULL ? "null" : rsd_weighting_name((rsd_weighting_kind)predictor);
+    static const char *const others[] = { "null", prediction_a_priori };
+    return predictor >= PREDICTOR_NULL ? others[predictor - PREDICTOR_NULL]
+                                       : rsd_weighting_name((rsd_weighting_kind)predictor);
 }
 
 /* ---- memory ---- */
@@ -43,6 +46,8 @@ void evidence_free(evidence *e)
     }
     for (size_t i = 0; i < e->cases; i++)
         free_case(&e->item[i]);
+    for (size_t i = 0; i < e->a_priori_cases; i++)
+        free_case(&e->a_priori[i]);
     for (size_t i = 0; i < e->matrices; i++) {
         free(e->matrix[i].model);
         free(e->matrix[i].tensor);
@@ -53,6 +58,7 @@ void evidence_free(evidence *e)
     }
     free(e->known);
     free(e->item);
+    free(e->a_priori);
     free(e->matrix);
     free(e->windows);
     free(e->layer_run);
@@ -75,12 +81,23 @@ bool evidence_counts(const recovery_row *run)
     return strcmp(run->status, "ok") == 0 && !run->control && keeps_factors(run);
 }
 
+static const evidence_case *find_among(const evidence_case *c, size_t count, const char *model,
+                                       const char *spec)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(c[i].model, model) == 0 && strcmp(c[i].spec, spec) == 0)
+            return &c[i];
+    return NULL;
+}
+
 const evidence_case *evidence_find(const evidence *e, const char *model, const char *spec)
 {
-    for (size_t i = 0; i < e->cases; i++)
-        if (strcmp(e->item[i].model, model) == 0 && strcmp(e->item[i].spec, spec) == 0)
-            return &e->item[i];
-    return NULL;
+    return find_among(e->item, e->cases, model, spec);
+}
+
+const evidence_case *evidence_find_a_priori(const evidence *e, const char *model, const char *spec)
+{
+    return find_among(e->a_priori, e->a_priori_cases, model, spec);
 }
 
 const evidence_layer *evidence_find_layer(const evidence_case *c, const char *tensor)
@@ -119,8 +136,9 @@ const evidence_curve *evidence_null(const evidence_layer *layer, rsd_weighting_k
 
 const evidence_curve *evidence_curve_of(const evidence_layer *layer, int predictor)
 {
-    return predictor == PREDICTOR_NULL ? evidence_null(layer, RSD_WEIGHTING_NONE)
-                                       : &layer->curve[predictor];
+    if (predictor == PREDICTOR_NULL)
+        return evidence_null(layer, RSD_WEIGHTING_NONE);
+    return &layer->curve[predictor == PREDICTOR_A_PRIORI ? RSD_WEIGHTING_GH : predictor];
 }
 
 double evidence_remaining(const evidence_layer *layer, const evidence_curve *curve, size_t rank)

@@ -9,9 +9,10 @@
 #include "spectra/nulls.h"
 #include "spectra/weighting.h"
 
-/* What predicts: R in a weighting (rsd_weighting_kind), or R's own null, its signs drawn. */
-enum { PREDICTOR_NULL = RSD_WEIGHTINGS, PREDICTORS };
-const char *predictor_name(int predictor); /* "R", "RdH", ... "GRH", "null" */
+/* What predicts: R in a weighting (rsd_weighting_kind), R's own null, its signs drawn, or what was
+ * predicted of GRH without R. */
+enum { PREDICTOR_NULL = RSD_WEIGHTINGS, PREDICTOR_A_PRIORI, PREDICTORS };
+const char *predictor_name(int predictor); /* "R", "RdH", ... "GRH", "null", "a_priori" */
 
 typedef struct {
     double energy; /* ||.||_F^2; NaN where the file does not have this weighting */
@@ -59,9 +60,11 @@ typedef struct {
 } evidence_model;
 
 typedef struct {
-    size_t files, models, cases, matrices, runs, run_layers, sensitivities;
+    size_t files, models, cases, a_priori_cases, matrices, runs, run_layers, sensitivities;
     evidence_model *known;
-    evidence_case *item;
+    evidence_case *item;     /* [cases] whose residuals are there */
+    evidence_case *a_priori; /* [a_priori_cases] what was predicted of residuals without them: curve
+                                GH alone */
     evidence_matrix *matrix;
     recovery_row *run;
     evidence_windows *windows; /* [runs] */
@@ -84,8 +87,10 @@ void evidence_free(evidence *e);
 /* A run that finished, of a quantized model, with factors of 16 bits. */
 bool evidence_counts(const recovery_row *run);
 
-/* The case of this model and quantizer, or NULL; the layer of this tensor, or NULL. */
+/* The case of this model and quantizer, or NULL: that of its residuals, and of what was predicted
+ * without them; the layer of this tensor, or NULL. */
 const evidence_case *evidence_find(const evidence *e, const char *model, const char *spec);
+const evidence_case *evidence_find_a_priori(const evidence *e, const char *model, const char *spec);
 const evidence_layer *evidence_find_layer(const evidence_case *c, const char *tensor);
 
 /* min(rows, cols). */
@@ -97,7 +102,8 @@ size_t evidence_full_rank(const evidence_layer *layer);
 rsd_null evidence_null_kind(const evidence_layer *layer);
 const evidence_curve *evidence_null(const evidence_layer *layer, rsd_weighting_kind kind);
 
-/* The curve that predicts; its energy is NaN where it is not known. */
+/* The curve that predicts, of a layer whose residual is there, for PREDICTOR_A_PRIORI of one that
+ * was predicted without it; its energy is NaN where it is not known. */
 const evidence_curve *evidence_curve_of(const evidence_layer *layer, int predictor);
 
 /* Share of the curve's energy that remains behind the first `rank` directions (rsd_remaining); NaN

@@ -1,6 +1,7 @@
 /* evidence_add: what one result file holds, taken into the evidence unless it is there already. */
 #include "alloc.h"
 #include "compare/evidence_parts.h"
+#include "result/a_priori_group.h"
 #include "result/control.h"
 #include "result/result.h"
 
@@ -8,44 +9,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int find_case(evidence *e, const rsd_store *store, const spectra_row *row,
-                     evidence_case **out)
+/* The case of this model and spec among *list, a new one at its end where there is none. */
+static int find_case(evidence *e, const rsd_store *store, evidence_case **list, size_t *count,
+                     const char *model, const char *spec, evidence_case **out)
 {
     const char *label;
-    RSD_TRY(evidence_label(e, store, row->model, &label));
-    for (size_t i = 0; i < e->cases; i++) {
-        *out = &e->item[i];
-        if (strcmp((*out)->model, label) == 0 && strcmp((*out)->spec, row->spec) == 0)
+    RSD_TRY(evidence_label(e, store, model, &label));
+    for (size_t i = 0; i < *count; i++) {
+        *out = &(*list)[i];
+        if (strcmp((*out)->model, label) == 0 && strcmp((*out)->spec, spec) == 0)
             return RSD_OK;
     }
-    RSD_TRY(rsd_room(&e->item, e->cases, 1, sizeof *e->item));
-    *out = &e->item[e->cases++];
+    RSD_TRY(rsd_room(list, *count, 1, sizeof **list));
+    *out = &(*list)[(*count)++];
     **out = (evidence_case){ 0 };
     RSD_TRY(rsd_copy_text(label, &(*out)->model));
-    RSD_TRY(rsd_copy_text(row->spec, &(*out)->spec));
-    (*out)->control = result_is_control(store, row->model);
+    RSD_TRY(rsd_copy_text(spec, &(*out)->spec));
+    (*out)->control = result_is_control(store, model);
     return RSD_OK;
 }
 
-static int find_layer(evidence_case *c, const spectra_row *row, evidence_layer **out)
+static int find_layer(evidence_case *c, const result_place *place, evidence_layer **out)
 {
     for (size_t i = 0; i < c->layers; i++) {
         *out = &c->layer[i];
-        if (strcmp((*out)->tensor, row->tensor) == 0)
+        if (strcmp((*out)->tensor, place->tensor) == 0)
             return RSD_OK;
     }
     RSD_TRY(rsd_room(&c->layer, c->layers, 1, sizeof *c->layer));
     *out = &c->layer[c->layers++];
-    **out = (evidence_layer){ .layer = row->layer,
-                              .rows = (size_t)row->rows,
-                              .cols = (size_t)row->cols };
+    **out = (evidence_layer){ .layer = place->layer, .rows = place->rows, .cols = place->cols };
     for (int k = 0; k < RSD_WEIGHTINGS; k++) {
         (*out)->curve[k].energy = NAN;
         for (int n = 0; n < RSD_NULLS; n++)
             (*out)->null[n][k].energy = NAN;
     }
-    RSD_TRY(rsd_copy_text(row->tensor, &(*out)->tensor));
-    return rsd_copy_text(row->role, &(*out)->role);
+    RSD_TRY(rsd_copy_text(place->tensor, &(*out)->tensor));
+    return rsd_copy_text(place->role, &(*out)->role);
 }
 
 static int read_curve(const rsd_store *store, const char *group, const char *name, double energy,
@@ -89,8 +89,10 @@ static int take_residual(evidence *e, const rsd_store *store, const spectra_row 
     const double energy = row->metrics.frobenius * row->metrics.frobenius;
     evidence_case *c;
     evidence_layer *l;
-    RSD_TRY(find_case(e, store, row, &c));
-    RSD_TRY(find_layer(c, row, &l));
+    const result_place place = { row->model,      row->tensor,       row->role,
+                                 (int)row->layer, (size_t)row->rows, (size_t)row->cols };
+    RSD_TRY(find_case(e, store, &e->item, &e->cases, row->model, row->spec, &c));
+    RSD_TRY(find_layer(c, &place, &l));
     if (!isnan(l->curve[kind].energy)) {
         e->other_spectra += !(fabs(energy - l->curve[kind].energy) <= 1e-9 * energy);
         return RSD_OK;
@@ -164,9 +166,39 @@ static int add_spectra(evidence *e, const rsd_store *store)
     return err;
 }
 
+/* The curve's array changes hands. */
+static int take_a_priori(evidence *e, const rsd_store *store, a_priori_curve *from)
+{
+    evidence_case *c;
+    evidence_layer *l;
+    RSD_TRY(
+        find_case(e, store, &e->a_priori, &e->a_priori_cases, from->place.model, from->spec, &c));
+    RSD_TRY(find_layer(c, &from->place, &l));
+    evidence_curve *curve = &l->curve[RSD_WEIGHTING_GH];
+    if (!isnan(curve->energy))
+        return RSD_OK;
+    *curve = (evidence_curve){ .energy = from->energy,
+                               .n = from->n,
+                               .share = from->share,
+                               .complete = from->n >= evidence_full_rank(l) };
+    from->share = NULL;
+    return RSD_OK;
+}
+
+static int add_a_priori(evidence *e, const rsd_store *store)
+{
+    a_priori_curves all;
+    int err = a_priori_read(store, &all);
+    for (size_t i = 0; i < all.count && !err; i++)
+        err = take_a_priori(e, store, &all.curve[i]);
+    a_priori_free(&all);
+    return err;
+}
+
 int evidence_add(evidence *e, const rsd_store *store)
 {
     RSD_TRY(add_spectra(e, store));
+    RSD_TRY(add_a_priori(e, store));
     RSD_TRY(evidence_add_runs(e, store));
     RSD_TRY(evidence_add_singles(e, store));
     e->files++;

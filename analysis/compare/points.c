@@ -76,18 +76,28 @@ static int add_runs(const evidence *e, bool closed, points *p)
 
 /* ---- layers ---- */
 
+/* Energy that a correction leaves; in the loss's weighting the loss itself. */
+static double cost_of(const evidence_layer *l, int k, size_t rank)
+{
+    const evidence_curve *curve = evidence_curve_of(l, k);
+    const double left = curve->energy * evidence_remaining(l, curve, rank);
+    return k == RSD_WEIGHTING_GH || k == PREDICTOR_A_PRIORI ? rsd_loss_of_energy(left) : left;
+}
+
 static int add_layers(const evidence *e, points *p)
 {
     RSD_TRY(rsd_zeroed(e->sensitivities, sizeof *p->point, &p->point));
     for (size_t i = 0; i < e->sensitivities; i++) {
         const sensitivity_row *s = &e->sensitivity[i];
         const evidence_case *c = evidence_find(e, s->model, s->spec);
+        const evidence_case *a_priori = evidence_find_a_priori(e, s->model, s->spec);
         const evidence_layer *l = c ? evidence_find_layer(c, s->tensor) : NULL;
+        const evidence_layer *ahead = a_priori ? evidence_find_layer(a_priori, s->tensor) : NULL;
         const points_part like = {
             .model = s->model, .spec = s->spec, .init = s->init, .rank = (size_t)s->rank
         };
-        p->no_spectra += !l;
-        if (!l)
+        p->no_spectra += !l && !ahead;
+        if (!l && !ahead)
             continue;
         point *at = &p->point[p->count++];
         *at = (point){ .sensitivity = s,
@@ -95,9 +105,8 @@ static int add_layers(const evidence *e, points *p)
                        .measured = s->increase,
                        .se = s->increase_se };
         for (int k = 0; k < PREDICTORS; k++) {
-            const evidence_curve *curve = evidence_curve_of(l, k);
-            const double left = curve->energy * evidence_remaining(l, curve, (size_t)s->rank);
-            at->predicted[k] = k == RSD_WEIGHTING_GH ? rsd_loss_of_energy(left) : left;
+            const evidence_layer *of = k == PREDICTOR_A_PRIORI ? ahead : l;
+            at->predicted[k] = of ? cost_of(of, k, (size_t)s->rank) : NAN;
         }
         RSD_TRY(find_part(p, &like, &at->part));
     }

@@ -6,13 +6,18 @@
 #include <math.h>
 #include <string.h>
 
+/* Sums of what predicts from `first` on, below `end`. */
 typedef struct {
+    int first, end;
     rsd_forecast of[PREDICTORS];
 } sums;
 
+static const sums of_residuals = { .end = PREDICTOR_A_PRIORI },
+                  of_a_priori = { .first = PREDICTOR_A_PRIORI, .end = PREDICTORS };
+
 static void add_layer(sums *s, const evidence_layer *l, size_t rank)
 {
-    for (int k = 0; k < PREDICTORS; k++) {
+    for (int k = s->first; k < s->end; k++) {
         const evidence_curve *curve = evidence_curve_of(l, k);
         rsd_forecast_add(&s->of[k], curve->energy, evidence_remaining(l, curve, rank));
     }
@@ -20,14 +25,22 @@ static void add_layer(sums *s, const evidence_layer *l, size_t rank)
 
 static void finish(const sums *s, forecast *out)
 {
-    for (int k = 0; k < PREDICTORS; k++)
+    for (int k = s->first; k < s->end; k++) {
         out->remaining[k] = rsd_forecast_remaining(&s->of[k]);
-    out->loss = rsd_forecast_loss(&s->of[RSD_WEIGHTING_GH]);
+        out->energy[k] = s->of[k].total;
+    }
 }
 
-void forecast_at(const evidence_case *c, size_t rank, forecast *out)
+static void forget(forecast *out)
 {
-    sums s = { 0 };
+    for (int k = 0; k < PREDICTORS; k++)
+        out->remaining[k] = out->energy[k] = NAN;
+}
+
+void forecast_at(const evidence_case *c, bool a_priori, size_t rank, forecast *out)
+{
+    sums s = a_priori ? of_a_priori : of_residuals;
+    forget(out);
     for (size_t i = 0; i < c->layers; i++)
         add_layer(&s, &c->layer[i], rank);
     finish(&s, out);
@@ -61,13 +74,11 @@ static bool adapted_weights(const evidence *e, size_t run, const evidence_case *
 
 /* Files say how many weights a run quantized (2 bytes each in bfloat16), and which layers had
  * adapters.  Those are the case's layers, or those with adapters, or neither is known to fit. */
-forecast_fit forecast_run(const evidence *e, size_t run, forecast *out)
+static forecast_fit fit_case(const evidence *e, size_t run, const evidence_case *c, sums s,
+                             forecast *out)
 {
-    const recovery_row *r = &e->run[run];
-    const evidence_case *c = evidence_find(e, r->model, r->spec);
-    const int64_t quantized = r->bf16_bytes / 2;
+    const int64_t quantized = e->run[run].bf16_bytes / 2;
     int64_t in_case = 0, adapted;
-    sums s = { 0 };
     if (!c)
         return FORECAST_NO_SPECTRA;
     for (size_t i = 0; i < c->layers; i++)
@@ -81,4 +92,15 @@ forecast_fit forecast_run(const evidence *e, size_t run, forecast *out)
     }
     finish(&s, out);
     return FORECAST_FITS;
+}
+
+forecast_fit forecast_run(const evidence *e, size_t run, forecast *out)
+{
+    const recovery_row *r = &e->run[run];
+    forget(out);
+    const forecast_fit known =
+        fit_case(e, run, evidence_find(e, r->model, r->spec), of_residuals, out);
+    const forecast_fit ahead =
+        fit_case(e, run, evidence_find_a_priori(e, r->model, r->spec), of_a_priori, out);
+    return ahead == FORECAST_FITS ? ahead : known;
 }

@@ -12,9 +12,13 @@ static const char *const columns[COLUMNS] = { "predicted", "closed form", "its e
                                               "its error" };
 
 static const char *const title_of[PREDICTORS] = {
-    [RSD_WEIGHTING_NONE] = "R: weights",  [RSD_WEIGHTING_DIAG_H] = "RdH: sizes of the inputs",
-    [RSD_WEIGHTING_H] = "RH: inputs",     [RSD_WEIGHTING_G] = "GR: gradients",
-    [RSD_WEIGHTING_GH] = "GRH: the loss", [PREDICTOR_NULL] = "null: noise alone",
+    [RSD_WEIGHTING_NONE] = "R: weights",
+    [RSD_WEIGHTING_DIAG_H] = "RdH: sizes of the inputs",
+    [RSD_WEIGHTING_H] = "RH: inputs",
+    [RSD_WEIGHTING_G] = "GR: gradients",
+    [RSD_WEIGHTING_GH] = "GRH: the loss",
+    [PREDICTOR_NULL] = "null: noise alone",
+    [PREDICTOR_A_PRIORI] = "a priori: before quantizing",
 };
 
 static bool has_points(const comparison *c, int k)

@@ -1,7 +1,9 @@
 /* /prediction, row by row. */
 #include "result/prediction_table.h"
 
+#include "alloc.h"
 #include "result/tables.h"
+#include "spectra/forecast.h"
 
 #include <math.h>
 
@@ -27,3 +29,17 @@ const table_kind prediction_table = {
     .summary = "what spectra predict to remain at each rank, per matrix and summed",
     .emit = table_emit_stored,
 };
+
+const char prediction_a_priori[] = "a_priori";
+
+int prediction_add(prediction_rows *rows, const prediction_row *row, double energy)
+{
+    if (isnan(row->remaining))
+        return RSD_OK;
+    RSD_TRY(rsd_grow(&rows->row, &rows->capacity, rows->count + 1, sizeof *rows->row));
+    prediction_row *to = &rows->row[rows->count++];
+    *to = *row;
+    to->recovered = 1 - row->remaining;
+    to->loss = isnan(energy) ? NAN : rsd_loss_of_energy(energy * row->remaining);
+    return RSD_OK;
+}

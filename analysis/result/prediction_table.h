@@ -9,14 +9,14 @@
     ENTRY(model, "name of the model in this file")                                                 \
     ENTRY(spec, "quantizer")                                                                       \
     ENTRY(tensor, "name of the matrix; empty: all of them, summed")                                \
-    ENTRY(metric, "in which the residual is seen: null, R, RdH, RH, GR, GRH")
+    ENTRY(metric, "in which the residual is seen: null, R, RdH, RH, GR, GRH; a_priori: GRH, before R is there")
 /* clang-format on */
 #define PREDICTION_INTEGERS(ENTRY) ENTRY(rank, "rank", "of the correction of every matrix")
 /* clang-format off */
 #define PREDICTION_REALS(ENTRY)                                                                    \
     ENTRY(remaining, "share", "of the residual's energy in this metric, behind the first r")       \
     ENTRY(recovered, "share", "1 - remaining")                                                     \
-    ENTRY(loss, "nat/token", "GRH: half the energy that remains, the loss to second order")
+    ENTRY(loss, "nat/token", "GRH, a_priori: half the energy that remains, the loss to second order")
 /* clang-format on */
 
 typedef struct {
@@ -32,5 +32,18 @@ typedef struct {
 } prediction_row;
 
 extern const rows_schema prediction_schema;
+
+/* The metric of what is predicted of residuals that are not there (a_priori_group.h). */
+extern const char prediction_a_priori[];
+
+/* Rows on their way; texts belong to others.  Free row. */
+typedef struct {
+    size_t count, capacity;
+    prediction_row *row;
+} prediction_rows;
+
+/* One more, unless what remains is not known; recovered and loss are filled in.  energy: of which
+ * it remains, of all that is nats twice; NaN: of none.  Errors: RSD_ENOMEM. */
+RSD_CHECK int prediction_add(prediction_rows *rows, const prediction_row *row, double energy);
 
 #endif

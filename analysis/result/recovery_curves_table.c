@@ -26,7 +26,8 @@ static int emit(const rsd_store *store, const char *name, const table_sink *sink
     (void)name;
     static const rsd_column columns[] = {
         { "run", "", "name of the run's group", RSD_COLUMN_TEXT },
-        { "what", "", "train_loss (the objective), eval_loss, held_loss or learning_rate", RSD_COLUMN_TEXT },
+        { "what", "", "train_loss (the objective), eval_loss, held_loss or learning_rate",
+          RSD_COLUMN_TEXT },
         { "step", "step", "steps done: after it, before the evaluation", RSD_COLUMN_INT },
         { "value", "nat, 1", "loss, or learning rate", RSD_COLUMN_REAL },
     };

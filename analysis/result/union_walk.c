@@ -15,6 +15,9 @@ const union_container union_containers[] = {
     { "/models/*/matrices/*/quantized/*", false, true },
     { "/recovery", false, false },
     { "/calibration", false, false },
+    { "/a_priori", false, false },
+    { "/a_priori/*", false, false },
+    { "/a_priori/*/*", false, false },
 };
 enum { CONTAINERS = sizeof union_containers / sizeof *union_containers };
 
@@ -90,7 +93,8 @@ static bool is_forgotten(const joining *j, const char *path)
 {
     for (size_t i = 0; i < j->models.count; i++)
         if (union_match("/models/@", path, j->models.name[i]) ||
-            union_match("/calibration/@", path, j->models.name[i]))
+            union_match("/calibration/@", path, j->models.name[i]) ||
+            union_match("/a_priori/@", path, j->models.name[i]))
             return true;
     return has_name(&j->gone, path) || writes(j, path);
 }

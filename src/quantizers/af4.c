@@ -18,6 +18,7 @@ const rsd_quantizer rsd_quantizer_af4 = {
     .defaults = &rsd_codebook_defaults,
     .params_size = sizeof(rsd_codebook_params),
     .idempotent = rsd_codebook_idempotent,
+    .scales = rsd_codebook_scales,
     .settle = rsd_codebook_settle,
     .data = &book,
     .pack = rsd_codebook_pack,

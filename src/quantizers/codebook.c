@@ -266,6 +266,12 @@ bool rsd_codebook_idempotent(const rsd_spec *spec)
     return !a->double_quant;
 }
 
+rsd_scale_runs rsd_codebook_scales(const rsd_spec *spec)
+{
+    const rsd_codebook_params *a = rsd_spec_params(spec);
+    return (rsd_scale_runs){ .over = RSD_RUNS_FLAT, .length = a->block };
+}
+
 int rsd_codebook_settle(void *p)
 {
     const size_t block = ((const rsd_codebook_params *)p)->block;

@@ -32,6 +32,9 @@ extern const rsd_codebook_params rsd_codebook_defaults;
 /* Unless absmaxima are rounded themselves. */
 bool rsd_codebook_idempotent(const rsd_spec *spec);
 
+/* Blocks of the flat matrix. */
+rsd_scale_runs rsd_codebook_scales(const rsd_spec *spec);
+
 /* Blocks must fill whole bytes of codes.  Errors: RSD_EUSAGE unless block is a multiple of 8. */
 RSD_CHECK int rsd_codebook_settle(void *params);
 

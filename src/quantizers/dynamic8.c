@@ -118,6 +118,12 @@ static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
     return RSD_OK;
 }
 
+static rsd_scale_runs scales(const rsd_spec *spec)
+{
+    const params *a = rsd_spec_params(spec);
+    return (rsd_scale_runs){ .over = RSD_RUNS_FLAT, .length = a->block };
+}
+
 const rsd_quantizer rsd_quantizer_dynamic8 = {
     .name = "dynamic8",
     .summary = "bitsandbytes' 8-bit blockwise quantization on a map of 256 levels",
@@ -127,6 +133,7 @@ const rsd_quantizer rsd_quantizer_dynamic8 = {
     .defaults = &defaults,
     .params_size = sizeof(params),
     .idempotent = idempotent,
+    .scales = scales,
     .pack = pack,
     .unpack = unpack,
 };

@@ -114,6 +114,13 @@ static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
     return RSD_OK;
 }
 
+/* A cast's error goes with the weight itself, but for the smallest ones of a scale. */
+static rsd_scale_runs scales(const rsd_spec *spec)
+{
+    (void)spec;
+    return (rsd_scale_runs){ .over = RSD_RUNS_OF_ROW, .length = 1 };
+}
+
 /* Idempotent: scaled too: both maxima are 7 times a power of two, and what int.c says of an odd K
  * holds. */
 const rsd_quantizer rsd_quantizer_float = {
@@ -125,6 +132,7 @@ const rsd_quantizer rsd_quantizer_float = {
     .params_size = sizeof(params),
     .aliases = aliases,
     .idempotent = rsd_idempotent_always,
+    .scales = scales,
     .settle = settle,
     .pack = pack,
     .unpack = unpack,

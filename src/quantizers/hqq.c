@@ -136,6 +136,15 @@ done:
     return err;
 }
 
+/* Along the other axis a group's members lie far apart. */
+static rsd_scale_runs scales(const rsd_spec *spec)
+{
+    const params *a = rsd_spec_params(spec);
+    return (rsd_scale_runs){ .over = a->axis == AXIS_ROWS ? RSD_RUNS_FLAT : RSD_RUNS_UNKNOWN,
+                             .size = RSD_SIZE_RANGE,
+                             .length = a->group };
+}
+
 const rsd_quantizer rsd_quantizer_hqq = {
     .name = "hqq",
     .summary = "half-quadratic quantization: even levels, a real zero that makes the error sparse",
@@ -146,6 +155,7 @@ const rsd_quantizer rsd_quantizer_hqq = {
     .defaults = &defaults,
     .params_size = sizeof(params),
     .aliases = aliases,
+    .scales = scales,
     .pack = pack,
     .unpack = unpack,
 };

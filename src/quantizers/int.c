@@ -53,6 +53,14 @@ static bool idempotent(const rsd_spec *spec)
     return ((const params *)rsd_spec_params(spec))->scheme == SYMMETRIC;
 }
 
+static rsd_scale_runs scales(const rsd_spec *spec)
+{
+    const params *a = rsd_spec_params(spec);
+    return (rsd_scale_runs){ .over = a->group == group_tensor ? RSD_RUNS_OF_ROWS : RSD_RUNS_OF_ROW,
+                             .size = a->scheme == SYMMETRIC ? RSD_SIZE_LARGEST : RSD_SIZE_RANGE,
+                             .length = a->group };
+}
+
 /* Where the groups of an m x n matrix lie. */
 typedef struct {
     size_t length, per_row, count;
@@ -262,6 +270,7 @@ const rsd_quantizer rsd_quantizer_int = {
     .params_size = sizeof(params),
     .aliases = aliases,
     .idempotent = idempotent,
+    .scales = scales,
     .pack = pack,
     .unpack = unpack,
 };

@@ -43,6 +43,12 @@ static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
     return RSD_OK;
 }
 
+static rsd_scale_runs scales(const rsd_spec *spec)
+{
+    (void)spec;
+    return (rsd_scale_runs){ .over = RSD_RUNS_OF_ROW, .length = SIZE_MAX };
+}
+
 /* Idempotent: 127 steps of absmax/127, rounded once, are absmax; the others lie within a step's
  * 1e-5. */
 const rsd_quantizer rsd_quantizer_int8vec = {
@@ -50,6 +56,7 @@ const rsd_quantizer rsd_quantizer_int8vec = {
     .summary = "bitsandbytes' vectorwise int8: one float32 absmax per row",
     .reference = "Dettmers et al., LLM.int8(), NeurIPS 2022; bitsandbytes 95f9af30",
     .idempotent = rsd_idempotent_always,
+    .scales = scales,
     .pack = pack,
     .unpack = unpack,
 };

@@ -83,3 +83,10 @@ int rsd_microscale_unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq
     free(row_codes);
     return RSD_OK;
 }
+
+rsd_scale_runs rsd_microscale_scales(const rsd_spec *spec)
+{
+    const rsd_microscale_elements *elements = spec->quantizer->data;
+    return (rsd_scale_runs){ .over = RSD_RUNS_OF_ROW,
+                             .length = elements->layout(spec->params).block };
+}

@@ -33,6 +33,9 @@ typedef struct {
     void (*decode)(const void *params, const uint8_t *codes, size_t n, float *x);
 } rsd_microscale_elements;
 
+/* Their blocks. */
+rsd_scale_runs rsd_microscale_scales(const rsd_spec *spec);
+
 /* Sections: codes, `bits` each, rows starting at a byte; E8M0 scales U8[rows][ceil(columns/block)].
  * Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_microscale_pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c,

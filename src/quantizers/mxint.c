@@ -70,6 +70,7 @@ const rsd_quantizer rsd_quantizer_mxint = {
     .aliases = aliases,
     .data = &elements,
     .idempotent = rsd_idempotent_always,
+    .scales = rsd_microscale_scales,
     .pack = rsd_microscale_pack,
     .unpack = rsd_microscale_unpack,
 };

@@ -56,6 +56,7 @@ const rsd_quantizer rsd_quantizer_nf = {
     .aliases = aliases,
     .data = books,
     .idempotent = rsd_codebook_idempotent,
+    .scales = rsd_codebook_scales,
     .settle = rsd_codebook_settle,
     .pack = rsd_codebook_pack,
     .unpack = rsd_codebook_unpack,

@@ -197,6 +197,12 @@ static int unpack(const rsd_spec *spec, const rsd_packed *in, rsd_mat Wq)
     return a->scale == SCALE_TENSOR ? unpack_scaled(in, Wq) : unpack_blocks(in, Wq);
 }
 
+static rsd_scale_runs scales(const rsd_spec *spec)
+{
+    (void)spec;
+    return (rsd_scale_runs){ .over = RSD_RUNS_OF_ROW, .length = SUB };
+}
+
 const rsd_quantizer rsd_quantizer_nvfp4 = {
     .name = "nvfp4",
     .summary = "blocks of 16 E2M1 numbers with scales in E4M3",
@@ -204,6 +210,7 @@ const rsd_quantizer rsd_quantizer_nvfp4 = {
     .options = options,
     .defaults = &defaults,
     .params_size = sizeof(params),
+    .scales = scales,
     .pack = pack,
     .unpack = unpack,
 };

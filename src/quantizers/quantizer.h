@@ -11,6 +11,26 @@
 
 typedef struct rsd_spec rsd_spec; /* a quantizer with its parameters, below */
 
+/* Weights that share a scale. */
+typedef enum {
+    RSD_RUNS_UNKNOWN,
+    RSD_RUNS_OF_ROW, /* `length` of a row, one after the other; a row's last run may be shorter */
+    RSD_RUNS_FLAT,   /* the same of the flat row-major matrix, rows' ends crossed */
+    RSD_RUNS_OF_ROWS /* all of `length` rows */
+} rsd_runs_over;
+
+/* The size of a run that its error goes with. */
+typedef enum {
+    RSD_SIZE_LARGEST, /* magnitude */
+    RSD_SIZE_RANGE    /* largest less smallest, 0 among them */
+} rsd_run_size;
+
+typedef struct {
+    rsd_runs_over over;
+    rsd_run_size size;
+    size_t length; /* > 0; SIZE_MAX: all of a row, or of the matrix */
+} rsd_scale_runs;
+
 typedef struct {
     const char *name;
     const char *summary;      /* one line, for `residuum list` */
@@ -25,6 +45,11 @@ typedef struct {
     /* Is a dequantized matrix left as it is when it is quantized again, without calibration where
      * that can be?  (Scales that are subnormal in float32 aside.)  NULL: never. */
     bool (*idempotent)(const rsd_spec *spec);
+
+    /* Which weights share a scale, where the error that it makes depends on their sizes alone and
+     * not on other weights or data: then it can be foreseen (expected_error.h).  NULL: it does, or
+     * is not known. */
+    rsd_scale_runs (*scales)(const rsd_spec *spec);
 
     /* After parsing: refuse what no table row can refuse alone, and replace "auto" by what it
      * stands for.  Settling twice changes nothing.  NULL: nothing to do.  Errors: RSD_EUSAGE. */

@@ -66,6 +66,16 @@ static void load_row(const float *restrict from, size_t n, size_t padded, float 
     memset(x + n, 0, (padded - n) * sizeof *x);
 }
 
+rsd_scale_runs rsd_ggml_scales(const rsd_spec *spec)
+{
+    const rsd_ggml_format *f = spec->quantizer->data;
+    const rsd_ggml_type *t = rsd_ggml_type_by_name(f->type);
+    assert(t);
+    return (rsd_scale_runs){ .over = RSD_RUNS_OF_ROW,
+                             .size = f->affine ? RSD_SIZE_RANGE : RSD_SIZE_LARGEST,
+                             .length = f->sub ? f->sub : t->block };
+}
+
 int rsd_ggml_pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c, rsd_packed *out)
 {
     const rsd_ggml_format *f = spec->quantizer->data;

@@ -16,6 +16,8 @@
 #include "ggml/type.h"
 #include "quantizers/quantizer.h"
 
+#include <stdbool.h>
+
 /* What these quantizers' .data is.  One of the two encoders is there: of one block, or of a row of
  * x[n] in whole blocks.  weight: as x, or NULL. */
 typedef struct {
@@ -24,6 +26,8 @@ typedef struct {
     void (*encode_block)(const float *x, const float *weight, void *block);
     void (*encode)(const rsd_spec *spec, const float *x, const float *weight, size_t n,
                    void *blocks);
+    size_t sub;      /* weights of a row that share a scale; 0: a block's */
+    bool affine;     /* and a minimum */
     const void *how; /* what types that share an encode differ in */
 } rsd_ggml_format;
 
@@ -42,6 +46,9 @@ extern const rsd_ggml_params rsd_ggml_defaults;
       "inputs that it never saw weigh as their neighbours do, or nothing, as in ggml" }
 /* clang-format on */
 extern const rsd_opt rsd_ggml_options[];
+
+/* Their blocks, or the sub-blocks of these. */
+rsd_scale_runs rsd_ggml_scales(const rsd_spec *spec);
 
 /* Errors: RSD_EDOM for an importance that is negative or not finite, RSD_ENOMEM. */
 RSD_CHECK int rsd_ggml_pack(const rsd_spec *spec, rsd_mat W, const rsd_calibration *c,

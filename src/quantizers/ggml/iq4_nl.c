@@ -79,6 +79,7 @@ const rsd_quantizer rsd_quantizer_iq4_nl = {
     .calibration = RSD_CALIBRATION_TAKES,
     .idempotent = idempotent,
     .data = &format,
+    .scales = rsd_ggml_scales,
     .pack = rsd_ggml_pack,
     .unpack = rsd_ggml_unpack,
 };

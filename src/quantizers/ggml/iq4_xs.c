@@ -40,9 +40,9 @@ static void encode_block(const float *x, const float *weight, void *block)
     rsd_fields_put(code, RSD_GGML_SUPER, 0, 4, 16, out->q);
 }
 
-static const rsd_ggml_format format = { .type = "iq4_xs",
-                                        .limit = 0x1p32f,
-                                        .encode_block = encode_block };
+static const rsd_ggml_format format = {
+    .type = "iq4_xs", .limit = 0x1p32f, .encode_block = encode_block, .sub = 32
+};
 
 const rsd_quantizer rsd_quantizer_iq4_xs = {
     .name = "iq4_xs",
@@ -53,6 +53,7 @@ const rsd_quantizer rsd_quantizer_iq4_xs = {
     .params_size = sizeof(rsd_ggml_params),
     .calibration = RSD_CALIBRATION_TAKES,
     .data = &format,
+    .scales = rsd_ggml_scales,
     .pack = rsd_ggml_pack,
     .unpack = rsd_ggml_unpack,
 };

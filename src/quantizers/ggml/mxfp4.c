@@ -53,6 +53,7 @@ const rsd_quantizer rsd_quantizer_mxfp4 = {
     .reference = "ggml d99724f; OCP Microscaling Formats 1.0",
     .idempotent = rsd_idempotent_always,
     .data = &format,
+    .scales = rsd_ggml_scales,
     .pack = rsd_ggml_pack,
     .unpack = rsd_ggml_unpack,
 };

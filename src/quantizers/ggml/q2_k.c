@@ -20,9 +20,9 @@ static void encode_block(const float *x, const float *weight, void *block)
     rsd_fields_put(s.code, RSD_GGML_SUPER, 0, 2, 32, out->q);
 }
 
-static const rsd_ggml_format format = { .type = "q2_K",
-                                        .limit = 0x1p32f,
-                                        .encode_block = encode_block };
+static const rsd_ggml_format format = {
+    .type = "q2_K", .limit = 0x1p32f, .encode_block = encode_block, .sub = 16, .affine = true
+};
 
 const rsd_quantizer rsd_quantizer_q2_k = {
     .name = "q2_k",
@@ -34,6 +34,7 @@ const rsd_quantizer rsd_quantizer_q2_k = {
     .params_size = sizeof(rsd_ggml_params),
     .calibration = RSD_CALIBRATION_TAKES,
     .data = &format,
+    .scales = rsd_ggml_scales,
     .pack = rsd_ggml_pack,
     .unpack = rsd_ggml_unpack,
 };

@@ -61,9 +61,9 @@ static void encode_block(const float *x, const float *weight, void *block)
     rsd_fields_put(code, RSD_GGML_SUPER, 2, 1, 32, out->high);
 }
 
-static const rsd_ggml_format format = { .type = "q3_K",
-                                        .limit = 0x1p32f,
-                                        .encode_block = encode_block };
+static const rsd_ggml_format format = {
+    .type = "q3_K", .limit = 0x1p32f, .encode_block = encode_block, .sub = 16
+};
 
 const rsd_quantizer rsd_quantizer_q3_k = {
     .name = "q3_k",
@@ -74,6 +74,7 @@ const rsd_quantizer rsd_quantizer_q3_k = {
     .params_size = sizeof(rsd_ggml_params),
     .calibration = RSD_CALIBRATION_TAKES,
     .data = &format,
+    .scales = rsd_ggml_scales,
     .pack = rsd_ggml_pack,
     .unpack = rsd_ggml_unpack,
 };

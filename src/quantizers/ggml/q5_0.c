@@ -19,6 +19,7 @@ const rsd_quantizer rsd_quantizer_q5_0 = {
     .calibration = RSD_CALIBRATION_TAKES,
     .idempotent = rsd_idempotent_always,
     .data = &format,
+    .scales = rsd_ggml_scales,
     .pack = rsd_ggml_pack,
     .unpack = rsd_ggml_unpack,
 };

@@ -3,9 +3,11 @@
 #include "quantizers/ggml/ggml_blocks.h"
 
 static const rsd_ggml_blocks blocks = { .bits = 5, .affine = true };
-static const rsd_ggml_format format = {
-    .type = "q5_1", .limit = 0x1p32f, .encode = rsd_ggml_encode_blocks, .how = &blocks
-};
+static const rsd_ggml_format format = { .type = "q5_1",
+                                        .limit = 0x1p32f,
+                                        .encode = rsd_ggml_encode_blocks,
+                                        .affine = true,
+                                        .how = &blocks };
 
 /* Idempotent without importance weights: the first and the last code are always taken.  Only where
  * a block's range is some 10^4 times smaller than its minimum, and that beyond 10, may the rounding
@@ -20,6 +22,7 @@ const rsd_quantizer rsd_quantizer_q5_1 = {
     .calibration = RSD_CALIBRATION_TAKES,
     .idempotent = rsd_idempotent_always,
     .data = &format,
+    .scales = rsd_ggml_scales,
     .pack = rsd_ggml_pack,
     .unpack = rsd_ggml_unpack,
 };

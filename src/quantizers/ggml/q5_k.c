@@ -20,9 +20,9 @@ static void encode_block(const float *x, const float *weight, void *block)
     rsd_fields_put(s.code, RSD_GGML_SUPER, 4, 1, 32, out->high);
 }
 
-static const rsd_ggml_format format = { .type = "q5_K",
-                                        .limit = 0x1p32f,
-                                        .encode_block = encode_block };
+static const rsd_ggml_format format = {
+    .type = "q5_K", .limit = 0x1p32f, .encode_block = encode_block, .sub = 32, .affine = true
+};
 
 const rsd_quantizer rsd_quantizer_q5_k = {
     .name = "q5_k",
@@ -34,6 +34,7 @@ const rsd_quantizer rsd_quantizer_q5_k = {
     .params_size = sizeof(rsd_ggml_params),
     .calibration = RSD_CALIBRATION_TAKES,
     .data = &format,
+    .scales = rsd_ggml_scales,
     .pack = rsd_ggml_pack,
     .unpack = rsd_ggml_unpack,
 };

@@ -48,6 +48,7 @@ const rsd_quantizer rsd_quantizer_q8_0 = {
     .reference = "ggml d99724f",
     .idempotent = rsd_idempotent_always,
     .data = &format,
+    .scales = rsd_ggml_scales,
     .pack = rsd_ggml_pack,
     .unpack = rsd_ggml_unpack,
 };

@@ -33,6 +33,7 @@ const rsd_quantizer rsd_quantizer_tq2_0 = {
     .reference = "ggml d99724f",
     .idempotent = rsd_idempotent_always,
     .data = &format,
+    .scales = rsd_ggml_scales,
     .pack = rsd_ggml_pack,
     .unpack = rsd_ggml_unpack,
 };
