@@ -27,7 +27,8 @@ typedef struct {
     axis_range y;       /* of the group's panels */
     axis_range control; /* of the control's, whose scale is its own */
     bool banded;        /* the null has a band */
-    bool drawable;      /* a panel of the group's own has a number in it */
+    bool known;         /* a panel has a number of W, W_q or R in it: a null alone says nothing */
+    bool drawable;      /* and one of the group's own has */
 } sheet;
 
 static int read_null(const sheet *s, const view_matrix *m, const char *suffix, view_array *out)
@@ -66,6 +67,7 @@ static void put_rows(sheet *s, const view_array x[COLUMNS], double edge, axis_ra
         for (int c = W; c < EDGE; c++) {
             row[c] = k < x[c].n && (s->f->share || x[c].x[k] > 0) ? x[c].x[k] : NAN;
             axis_take(y, row[c]);
+            s->known |= c <= R && isfinite(row[c]);
         }
         row[EDGE] = edge;
         page_row(&s->page, row);
@@ -108,7 +110,7 @@ static int put_panels(sheet *s, size_t shown)
         view_matrix_label(s->g, m, title, sizeof title);
         RSD_TRY(put_panel(s, m, title, &s->y));
     }
-    s->drawable = s->y.any;
+    s->drawable = s->known;
     s->top = s->longest; /* the control may be larger: the page ends where the model does */
     return s->v->control ? put_control(s) : RSD_OK;
 }

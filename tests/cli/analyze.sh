@@ -37,7 +37,7 @@ result $? 'exactly four singular values above 1e-12 of the largest'
 
 noise=synthetic:rows=128,cols=256,noise=1
 shows 'noise, four quantizers and all nulls' $RESIDUUM analyze noise=$noise -q nf4 -q nf2 \
-    -q int4:group=64 -q int3 --nulls sign_flip,permuted,marchenko_pastur -o noise.h5
+    -q int4:group=64 -q int3 --nulls variance_profile,sign_flip,permuted,marchenko_pastur -o noise.h5
 $RESIDUUM export noise.h5 spectra >table.csv
 awk -F, 'NR > 1' table.csv | wc -l >count
 [ "$(cat count)" -eq 18 ]; result $? 'W, and W_q and R of four quantizers, of the matrix and the control'
@@ -46,7 +46,7 @@ result $? 'the residual of nf4 on noise has no excess over its sign-flip null'
 awk -v x="$(field stable_rank W '' noise)" 'BEGIN { exit !(x > 30 && x < 80) }'
 result $? 'noise has a high stable rank'
 $RESIDUUM export noise.h5 nulls >nulls.csv
-for null in sign_flip permuted marchenko_pastur; do
+for null in variance_profile sign_flip permuted marchenko_pastur; do
     grep -q ",$null," nulls.csv; result $? "null $null is exported"
 done
 ok 'JSON' $RESIDUUM export noise.h5 matrices --format json
