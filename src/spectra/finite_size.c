@@ -31,20 +31,37 @@ static double find_bend(const double *energy, size_t d, double wanted)
     return (low + high) / 2;
 }
 
-static void bend_values(double bend, size_t d, double *s, double *sum, double *energy)
+/* s as the shares of energy become; those are not bent yet. */
+static void bend_values(double bend, size_t d, const double *energy, double *s)
 {
-    double before = 0, total = 0, values = 0;
+    double before = 0, total = 0;
     for (size_t k = 0; k < d; k++) {
         const double p = fmax(0, energy[k] - before);
         before = energy[k];
         s[k] *= p > 0 ? pow(p, -bend / 2) : 0;
+        total += pow(p, 1 - bend);
+    }
+    for (size_t k = 0; k < d; k++)
+        s[k] /= sqrt(total);
+}
+
+static void bend_energy(double bend, size_t d, double *energy)
+{
+    double before = 0, total = 0;
+    for (size_t k = 0; k < d; k++) {
+        const double p = fmax(0, energy[k] - before);
+        before = energy[k];
         energy[k] = total += pow(p, 1 - bend);
     }
-    for (size_t k = 0; k < d; k++) {
+    for (size_t k = 0; k < d; k++)
         energy[k] /= total;
-        s[k] /= sqrt(total);
+}
+
+static void add_up(const double *s, size_t d, double *sum)
+{
+    double values = 0;
+    for (size_t k = 0; k < d; k++)
         sum[k] = values += s[k];
-    }
     for (size_t k = 0; k < d; k++)
         sum[k] /= values;
 }
@@ -70,8 +87,12 @@ void rsd_finite_size_correct(rsd_pairings p, size_t d, double *s, double *sum, d
     if (!(energy[0] > 0) || !(energy[0] < 1))
         return; /* nothing, or one value */
     const double bend = find_bend(energy, d, p.law - p.crossed);
+    if (bend > 0 && s)
+        bend_values(bend, d, energy, s);
+    if (bend > 0 && s && sum)
+        add_up(s, d, sum);
     if (bend > 0)
-        bend_values(bend, d, s, sum, energy);
+        bend_energy(bend, d, energy);
     if (p.crossed > p.same)
         share_of_own(2 * (p.crossed - p.same), d, energy);
 }

@@ -18,7 +18,8 @@ typedef struct {
     double law, crossed, same;
 } rsd_pairings;
 
-/* Correct what rsd_separable_curves gave, in place: s[d], sum[d], energy[d].
+/* Correct what rsd_separable_curves gave, in place: energy[d], and s[d] and sum[d], of
+ * which both may be NULL, or sum.
  *
  * Energies become powers of themselves, the exponent being such that the sum of their squares is
  * right; none is changed where it is not too large.  Then energy[r-1] is from a share of the

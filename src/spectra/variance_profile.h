@@ -27,7 +27,8 @@ typedef struct {
  *
  *   in   R        m x n, finite
  *        G, H     of order m and n
- *   out  s[d]     mean singular values;  sum[d]: shares of their sum
+ *   out  s[d]     mean singular values, or NULL
+ *        sum[d]   shares of their sum, or NULL, as it must be without s
  *        energy[d] the expected shares of a draw's own energy
  *        *total    E ||Y||_F^2
  *
