@@ -118,7 +118,8 @@ static rsd_recover_options options_of(student *s)
 int training_identity(const sweep *s, const recover_run *run, char identity[65])
 {
     char *text;
-    RSD_TRY(rsd_format(&text, "%s %s %s %s", run->name, s->entry.sha256, s->options, s->inputs));
+    RSD_TRY(rsd_format(&text, "%.*s %s %s %s", (int)run->training, run->name, s->entry.sha256,
+                       s->options, s->inputs));
     rsd_sha256(text, strlen(text), identity);
     free(text);
     return RSD_OK;
