@@ -1,3 +1,4 @@
+/* Layers side by side, and how each of them ended. */
 #include "recover/each_layer.h"
 
 #include "alloc.h"

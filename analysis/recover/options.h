@@ -64,6 +64,8 @@ typedef struct {
     const recover_base *base; /* while that base is made; NULL: as spec and rules say */
     size_t set_against;       /* index of the run that is its control; SIZE_MAX: none */
     char *name; /* of its group: model_spec_rRANK_init_variant_sSEED, other factors behind it */
+    size_t training; /* characters of it that name the training, which runs share that differ in */
+                     /* the storage of factors alone */
 } recover_run;
 
 typedef struct {

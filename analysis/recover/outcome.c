@@ -155,9 +155,14 @@ static int fill(rsd_store *store, void *context)
     return write_layer_rows(store, &e->o->layers);
 }
 
-static int run_digits(const recover_run *run, char **out)
+/* What a name's files are called by, of its first `length` characters. */
+static int name_digits(const char *name, size_t length, char **out)
 {
-    return rsd_format(out, "%016llx", (unsigned long long)rsd_seed(0, run->name));
+    char *text;
+    RSD_TRY(rsd_format(&text, "%.*s", (int)length, name));
+    const int err = rsd_format(out, "%016llx", (unsigned long long)rsd_seed(0, text));
+    free(text);
+    return err;
 }
 
 int outcome_state(const parts *p, const recover_run *run, char **path)
@@ -166,7 +171,7 @@ int outcome_state(const parts *p, const recover_run *run, char **path)
     *path = NULL;
     if (!p)
         return RSD_OK;
-    RSD_TRY(run_digits(run, &digits));
+    RSD_TRY(name_digits(run->name, run->training, &digits));
     const int err = rsd_format(path, "%s/%s%s", parts_folder(p), kind.prefix, digits);
     free(digits);
     return err;
@@ -182,16 +187,28 @@ static int forget_state(const parts *p, const recover_run *run)
     return RSD_OK;
 }
 
-int outcome_put(const sweep *s, parts *p, const recover_run *run, outcome *o)
+bool outcome_shares_state(const sweep *s, const outcome *outcomes, size_t i)
+{
+    const recover_run *r = &s->plan.run[i];
+    for (size_t k = 0; k < s->plan.runs; k++) {
+        const recover_run *other = &s->plan.run[k];
+        if (k != i && !other->same_bytes && !outcomes[k].row.run &&
+            other->training == r->training && strncmp(other->name, r->name, r->training) == 0)
+            return true;
+    }
+    return false;
+}
+
+int outcome_put(const sweep *s, parts *p, const recover_run *run, bool keep_state, outcome *o)
 {
     char *digits;
     ended e = { s, o };
     if (!p)
         return RSD_OK;
-    RSD_TRY(run_digits(run, &digits));
+    RSD_TRY(name_digits(run->name, strlen(run->name), &digits));
     const int err = parts_put(p, digits, fill, &e);
     free(digits);
-    return err ? err : forget_state(p, run);
+    return err || keep_state || run->same_bytes ? err : forget_state(p, run);
 }
 
 /* ---- what is there ---- */
@@ -301,7 +318,11 @@ int outcomes_open(const sweep *s, parts **out, outcome *outcomes)
     RSD_TRY(parts_open(&kind, common->output, &s->entry, common->force, out));
     for (size_t i = 0; i < s->plan.runs && common->force; i++)
         RSD_TRY(forget_state(*out, &s->plan.run[i]));
-    return parts_each(*out, read_runs, &r);
+    RSD_TRY(parts_each(*out, read_runs, &r));
+    for (size_t i = 0; i < s->plan.runs; i++) /* kept for runs that are no longer asked for */
+        if (outcomes[i].done && !outcome_shares_state(s, outcomes, i))
+            RSD_TRY(forget_state(*out, &s->plan.run[i]));
+    return RSD_OK;
 }
 
 /* ---- into the file ---- */

@@ -27,8 +27,12 @@ RSD_CHECK int outcomes_open(const sweep *s, parts **out, outcome *outcomes);
 /* Where a run's state is kept, without suffix; *path NULL where nothing is kept.  Caller frees. */
 RSD_CHECK int outcome_state(const parts *p, const recover_run *run, char **path);
 
-/* Keep a run that has ended, one way or the other. */
-RSD_CHECK int outcome_put(const sweep *s, parts *p, const recover_run *run, outcome *o);
+/* Is run i trained as another one that is still to come, so that the state of it should stay? */
+bool outcome_shares_state(const sweep *s, const outcome *outcomes, size_t i);
+
+/* Keep a run that has ended, one way or the other; its state only where that is said. */
+RSD_CHECK int outcome_put(const sweep *s, parts *p, const recover_run *run, bool keep_state,
+                          outcome *o);
 
 /* Everything into F.h5, unless nothing is new. */
 RSD_CHECK int outcomes_publish(const sweep *s, parts *p, const outcome *outcomes);

@@ -134,6 +134,8 @@ static int name_run(const recover_plan *plan, recover_run *r, const char *model)
     else if (!err)
         err = rsd_format(&r->name, "%s_%s_r%zu_%s_%s_s%zu%s", model, quantizer, r->rank,
                          r->init->text, rsd_variant_name(r->variant), r->seed, factors);
+    if (!err)
+        r->training = strlen(r->name) - strlen(factors);
     free(factors);
     free(label);
     return err;
@@ -170,6 +172,7 @@ static int add_control(recover_plan *plan, recover_run r, const char *model)
     RSD_TRY(rsd_format(&name, "%s_original", added->name));
     free(added->name);
     added->name = name;
+    added->training = strlen(name);
     return RSD_OK;
 }
 

@@ -168,7 +168,8 @@ static void drop_unfinished(outcome *o)
 }
 
 /* Record what came of it; only what concerns the whole sweep is an error. */
-static int finish_one(const sweep *s, parts *kept, const recover_run *run, int err, outcome *o)
+static int finish_one(const sweep *s, parts *kept, const recover_run *run, int err, bool keep_state,
+                      outcome *o)
 {
     if (err == RSD_ESTOPPED) {
         outcome_free(o);
@@ -193,7 +194,7 @@ static int finish_one(const sweep *s, parts *kept, const recover_run *run, int e
         console_detail("%s: loss %.5f -> %.5f -> %.5f, %.1f s, %.0f tokens/s", run->name,
                        run->control ? o->row.loss_fp : o->row.loss_q, o->row.loss_init,
                        o->row.loss_trained, o->row.seconds, o->row.tokens_per_s);
-    return outcome_put(s, kept, run, o);
+    return outcome_put(s, kept, run, keep_state, o);
 }
 
 static size_t count_done(const sweep *s, const outcome *o)
@@ -228,7 +229,7 @@ static int run_kind(sweep *s, references *refs, parts *kept, bool bases, outcome
             err = finish_one(s, kept, run,
                              bases ? base_run(s, refs, run, o, &o[i])
                                    : run_one(s, refs, kept, run, &o[i]),
-                             &o[i]);
+                             outcome_shares_state(s, o, i), &o[i]);
     }
     return err;
 }

@@ -205,9 +205,10 @@ rsd_recover_options training_options(student *s, size_t steps, double rate)
 static int identify(training *t)
 {
     const sweep *s = t->s->sweep;
+    const recover_run *run = t->s->run;
     char *text;
-    RSD_TRY(rsd_format(&text, "%s %s %s %s rate=%.17g", t->s->run->name, s->entry.sha256,
-                       s->options, s->inputs, t->s->rate));
+    RSD_TRY(rsd_format(&text, "%.*s %s %s %s rate=%.17g", (int)run->training, run->name,
+                       s->entry.sha256, s->options, s->inputs, t->s->rate));
     rsd_sha256(text, strlen(text), t->identity);
     free(text);
     return RSD_OK;
