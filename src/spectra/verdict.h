@@ -84,7 +84,7 @@ RSD_CHECK int rsd_verdict_measure(const rsd_capture_shares *layer, const size_t 
  * large a part must be to be a part.  Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_verdict_decide(rsd_verdict *v, size_t count, double least);
 
-/* Both, of one verdict that stands alone. */
+/* Both, of one verdict that stands alone.  Errors: RSD_ENOMEM. */
 RSD_CHECK int rsd_verdict_reach(const rsd_capture_shares *layer, const size_t *cluster,
                                 size_t count, double least, uint64_t seed, rsd_verdict *out);
 
