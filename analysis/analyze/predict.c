@@ -1,41 +1,17 @@
 /* analyze --predict: what quantizers will cost and corrections win back, without quantizing. */
+#include "analyze/predict.h"
+
 #include "alloc.h"
-#include "analyze/analysis.h"
-#include "analyze/measure_a_priori.h"
 #include "cli/console.h"
 #include "cli/stop.h"
 #include "par.h"
-#include "quantizers/label.h"
-#include "result/prediction_table.h"
-#include "result/provenance.h"
-#include "spectra/curves.h"
-#include "spectra/forecast.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* One matrix: a curve for each of its specs, without share where the spec cannot be foreseen. */
-typedef struct {
-    const task *task;
-    size_t specs;
-    const rsd_spec *spec;
-    a_priori_curve *curve; /* [specs] */
-    int code;
-} layer;
-
-typedef struct {
-    analysis *r;
-    size_t layers;
-    layer *layer;
-    prediction_rows rows;
-} prediction;
 
 /* ---- a matrix ---- */
 
-static int predict_specs(const prediction *p, layer *l, rsd_mat W, const rsd_calibration *c,
-                         const moment_roots *roots)
+static int predict_specs(const prediction *p, prediction_layer *l, rsd_mat W,
+                         const rsd_calibration *c, const moment_roots *roots)
 {
     const measure_options *o = l->task->item.options;
     const size_t least = W.m < W.n ? W.m : W.n;
@@ -55,7 +31,7 @@ static int predict_specs(const prediction *p, layer *l, rsd_mat W, const rsd_cal
     return err;
 }
 
-static int predict_layer(prediction *p, layer *l)
+static int predict_layer(prediction *p, prediction_layer *l)
 {
     const measure_item *item = &l->task->item;
     const rsd_tensor *t = item->tensor;
@@ -83,7 +59,7 @@ done:
 static void run_layer(void *context, size_t i)
 {
     prediction *p = context;
-    layer *l = &p->layer[i];
+    prediction_layer *l = &p->layer[i];
     l->code = predict_layer(p, l);
     if (l->code) {
         console_error("%s %s: %s", l->task->item.entry->name, l->task->item.tensor->name,
@@ -112,9 +88,9 @@ static bool should_stop(void *context)
 
 static int add_layer(prediction *p, const task *k)
 {
-    layer *l = &p->layer[p->layers];
+    prediction_layer *l = &p->layer[p->layers];
     const rsd_tensor *t = k->item.tensor;
-    *l = (layer){ .task = k };
+    *l = (prediction_layer){ .task = k };
     l->spec = select_specs_for(&p->r->specs, t->name, &l->specs);
     RSD_TRY(rsd_zeroed(l->specs, sizeof *l->curve, &l->curve));
     p->layers++;
@@ -161,103 +137,6 @@ static int compute(prediction *p)
     return err;
 }
 
-/* ---- what they say together ---- */
-
-static bool is_of(const a_priori_curve *c, const char *model, const char *spec)
-{
-    return c->share && strcmp(c->place.model, model) == 0 && strcmp(c->spec, spec) == 0;
-}
-
-static size_t full_rank(const a_priori_curve *c)
-{
-    return c->place.rows < c->place.cols ? c->place.rows : c->place.cols;
-}
-
-/* All layers of a model under one quantizer, each corrected at `rank`; returns how many. */
-static size_t sum_layers(const prediction *p, const char *model, const char *spec, size_t rank,
-                         rsd_forecast *out)
-{
-    size_t count = 0;
-    *out = (rsd_forecast){ 0 };
-    for (size_t i = 0; i < p->layers; i++)
-        for (size_t k = 0; k < p->layer[i].specs; k++) {
-            const a_priori_curve *c = &p->layer[i].curve[k];
-            if (!is_of(c, model, spec))
-                continue;
-            rsd_forecast_add(out, c->energy, rsd_remaining(c->share, c->n, full_rank(c), rank));
-            count++;
-        }
-    return count;
-}
-
-/* Is the curve the first of its model and spec? */
-static bool is_first(const prediction *p, const a_priori_curve *curve)
-{
-    for (size_t i = 0; i < p->layers; i++)
-        for (size_t k = 0; k < p->layer[i].specs; k++)
-            if (is_of(&p->layer[i].curve[k], curve->place.model, curve->spec))
-                return &p->layer[i].curve[k] == curve;
-    return false;
-}
-
-static size_t most_rank(const prediction *p, const char *model)
-{
-    size_t most = 1;
-    for (size_t i = 0; i < p->layers; i++) {
-        const a_priori_curve *c = p->layer[i].curve;
-        if (p->layer[i].specs && strcmp(c->place.model, model) == 0 && full_rank(c) > most)
-            most = full_rank(c);
-    }
-    return most;
-}
-
-static int add_rows(prediction *p, const a_priori_curve *c)
-{
-    for (size_t rank = 1; rank <= full_rank(c); rank *= 2)
-        RSD_TRY(prediction_add(&p->rows,
-                               &(prediction_row){
-                                   .model = c->place.model,
-                                   .spec = c->spec,
-                                   .tensor = c->place.tensor,
-                                   .metric = prediction_a_priori,
-                                   .rank = (int64_t)rank,
-                                   .remaining = rsd_remaining(c->share, c->n, full_rank(c), rank),
-                               },
-                               c->energy));
-    return RSD_OK;
-}
-
-static int add_sums(prediction *p, const a_priori_curve *c)
-{
-    rsd_forecast f;
-    for (size_t rank = 1; rank <= most_rank(p, c->place.model); rank *= 2) {
-        sum_layers(p, c->place.model, c->spec, rank, &f);
-        RSD_TRY(prediction_add(&p->rows,
-                               &(prediction_row){ .model = c->place.model,
-                                                  .spec = c->spec,
-                                                  .tensor = "",
-                                                  .metric = prediction_a_priori,
-                                                  .rank = (int64_t)rank,
-                                                  .remaining = rsd_forecast_remaining(&f) },
-                               f.total));
-    }
-    return RSD_OK;
-}
-
-static int make_rows(prediction *p)
-{
-    for (size_t i = 0; i < p->layers; i++)
-        for (size_t k = 0; k < p->layer[i].specs; k++) {
-            const a_priori_curve *c = &p->layer[i].curve[k];
-            if (!c->share)
-                continue;
-            if (is_first(p, c))
-                RSD_TRY(add_sums(p, c));
-            RSD_TRY(add_rows(p, c));
-        }
-    return RSD_OK;
-}
-
 /* ---- the file ---- */
 
 static const char *const written[] = { "/a_priori", NULL };
@@ -277,57 +156,6 @@ static int write_last(const rsd_store *old, rsd_store *part, bool *changes, void
             if (p->layer[i].curve[k].share)
                 RSD_TRY(a_priori_write(part, &p->layer[i].curve[k]));
     return rows_write(&prediction_schema, part, p->rows.row, p->rows.count);
-}
-
-/* ---- the table ---- */
-
-static const size_t ranks[] = { 2, 4, 8, 16, 32 };
-enum { RANKS = sizeof ranks / sizeof *ranks };
-
-static void print_line(const prediction *p, const char *model, const rsd_spec *spec)
-{
-    const rsd_error_model *m = a_priori_model_of(&p->r->a_priori, spec);
-    char *label = rsd_spec_label(spec->text);
-    rsd_forecast f;
-    printf("  %-14s %-18s", model, label ? label : spec->text);
-    free(label);
-    if (!m) {
-        printf(" not predicted: its error depends on more than the weights' sizes\n");
-        return;
-    }
-    sum_layers(p, model, spec->text, 0, &f);
-    printf(" %7.3f %10.4f ", m->bits_per_weight, rsd_forecast_loss(&f));
-    for (size_t i = 0; i < RANKS; i++) {
-        sum_layers(p, model, spec->text, ranks[i], &f);
-        printf(" %6.1f", 100 * (1 - rsd_forecast_remaining(&f)));
-    }
-    putchar('\n');
-}
-
-static void print_model(const prediction *p, const char *model)
-{
-    const select_specs *s = &p->r->specs;
-    rsd_forecast f;
-    for (size_t i = 0; i < s->specs; i++)
-        if (!a_priori_model_of(&p->r->a_priori, &s->spec[i]) ||
-            sum_layers(p, model, s->spec[i].text, 0, &f))
-            print_line(p, model, &s->spec[i]);
-    for (size_t i = 0; i < s->rules; i++)
-        if (sum_layers(p, model, s->rule[i].spec.text, 0, &f))
-            print_line(p, model, &s->rule[i].spec);
-}
-
-static void print_table(const prediction *p)
-{
-    printf("predicted from weights' sizes, H and G; nothing was quantized\n"
-           "  %-14s %-18s %7s %10s   %% won back by a correction of rank\n"
-           "  %-14s %-18s %7s %10s ",
-           "", "", "", "loss +", "model", "quantizer", "bits", "nat/token");
-    for (size_t i = 0; i < RANKS; i++)
-        printf(" %6zu", ranks[i]);
-    putchar('\n');
-    for (size_t i = 0; i < p->r->inputs; i++)
-        print_model(p, p->r->input[i].name);
 }
 
 /* ---- the mode ---- */
@@ -356,10 +184,12 @@ int analyze_predict(analysis *r)
     RSD_TRY_DONE(find_layers(&p));
     RSD_TRY_DONE(a_priori_models_make(&r->specs, true, &r->a_priori));
     RSD_TRY_DONE(compute(&p));
-    RSD_TRY_DONE(make_rows(&p));
+    if (stop_requested())
+        goto done; /* sums over some of the layers would say something else */
+    RSD_TRY_DONE(prediction_make_rows(&p));
     RSD_TRY_DONE(parts_publish(r->parts, &publication));
     if (!r->params->common.quiet)
-        print_table(&p);
+        prediction_print(&p);
 done:
     prediction_free(&p);
     return err;

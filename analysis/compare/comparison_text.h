@@ -7,6 +7,10 @@
 /* On standard output: tables, then the verdict. */
 void comparison_print(const evidence *e, const comparison *c);
 
+/* Of these tables those that go by case: ranks, predictions without quantizing, the verdict's parts
+ * (comparison_cases.c). */
+void comparison_print_cases(const evidence *e, const comparison *c);
+
 /* The same as JSON (comparison_json.c).  Errors: RSD_ENOMEM, RSD_EIO. */
 RSD_CHECK int comparison_print_json(const evidence *e, const comparison *c);
 
