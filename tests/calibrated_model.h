@@ -16,12 +16,13 @@ typedef struct {
     rsd_moment *memory; /* [layers][RSD_LINEARS][2]: H, G */
 } calibrated;
 
-/* Path of a file of the model beside the checkout, in static storage; NULL where it is missing. */
+/* Path of a file of the model beside the checkout, in static storage; NULL where it is missing, and
+ * under sanitizers. */
 static inline const char *model_file(const char *model, const char *name)
 {
     char relative[256];
     snprintf(relative, sizeof relative, "models/%s/%s", model, name);
-    return shared_file(relative);
+    return sanitized() ? NULL : shared_file(relative);
 }
 
 static inline void calibrated_open(const char *model, calibrated *c)

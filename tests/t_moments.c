@@ -505,7 +505,7 @@ static void predicts_the_loss(void **state)
     } cases[] = { { "nf4", .0817 }, { "int4:group=64", .1251 } };
     char folder[4096], tokens[4112];
     const char *file = shared_file("models/stories260k/config.json");
-    if (!file)
+    if (!file || sanitized())
         skip();
     snprintf(folder, sizeof folder, "%.*s", (int)(strlen(file) - strlen("/config.json")), file);
     snprintf(tokens, sizeof tokens, "%s/eval.tokens.u16", folder);

@@ -59,10 +59,12 @@ static layer make_layer(pattern *unseen, double left)
         l.mean_abs[j] = 0.8 * size;
         l.max_abs[j] = 3 * size;
     }
-    for (size_t i = 0; i < N; i++)
-        for (size_t j = 0; j < N; j++)
-            l.H[i * N + j] =
-                sqrt(l.square[i] * l.square[j]) * pow(0.6, fabs((double)i - (double)j));
+    for (size_t d = 0; d < N; d++) {
+        const double correlation = pow(0.6, (double)d);
+        for (size_t i = 0; i + d < N; i++)
+            l.H[i * N + i + d] = l.H[(i + d) * N + i] =
+                sqrt(l.square[i] * l.square[i + d]) * correlation;
+    }
     for (size_t i = 0; i < M; i++)
         l.G[i * (M + 1)] = 1 + (double)i / M;
     l.c = (rsd_calibration){ M, N, l.H, l.G, l.square, l.mean_abs, l.max_abs, 1000 };

@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,14 @@ static inline const char *fixture(const char *name)
     const char *dir = getenv("srcdir");
     snprintf(path, sizeof path, "%s/tests/golden/%s", dir ? dir : ".", name);
     return path;
+}
+
+/* Is this a build under sanitizers?  Numbers that take long are then left to the plain one, where
+ * small cases run the same code: the test calls skip(). */
+static inline bool sanitized(void)
+{
+    const char *flags = getenv("RSD_SANITIZED");
+    return flags && *flags;
 }
 
 /* Path below the folder of real models and reference answers, or NULL where it is missing: then

@@ -78,7 +78,7 @@ ok 'the empirical Fisher matrix' $run $tiny/llama --tokens t.u16 --context 8 --m
 ok 'in bfloat16' $run $tiny/llama --tokens t.u16 --context 8 --max-tokens 81 --precision bf16 -o half.h5
 shows 'fewer tokens than channels' $run $tiny/llama --tokens t.u16 --context 8 --max-tokens 9 -o few.h5
 
-if [ -n "${RSD_SANITIZED-}" ]; then
+if sanitized; then
     skip 'peak memory' 'sanitizers keep shadow memory'
 else
     ok 'many tokens' $run $tiny/llama --tokens t.u16 --context 16 -o small.h5 -v

@@ -74,6 +74,9 @@ field() {
         sed -n "s/.*\"$3\":\"\{0,1\}\([^,\"}]*\).*/\1/p"
 }
 
+# sanitized: is the program?  Numbers that take long are then left to the plain build.
+sanitized() { [ -n "${RSD_SANITIZED-}" ]; }
+
 # await COMMAND...: until it succeeds, or the process $pid has ended, or five minutes have passed.
 # What a test waits for is an event, never a time: a busy machine is only slower.
 await() {
