@@ -23,7 +23,7 @@ import pandas as pd
 
 RESIDUALS = ("Wq", "R", "RdH", "RH", "GR", "GRH")
 MOMENTS = ("H", "G")
-NULLS = ("sign_flip", "permuted", "marchenko_pastur")
+NULLS = ("variance_profile", "sign_flip", "permuted", "marchenko_pastur")
 
 
 # ---- the program ----
@@ -249,7 +249,8 @@ class Result:
         """Cumulative curves of every matrix, one row per rank up to `top`.
 
         what   W, Wq, R; RdH, RH, GR, GRH with a calibration; H, G: square roots of the moments;
-               sign_flip, permuted, marchenko_pastur: nulls of R, with their bands
+               variance_profile, sign_flip, permuted, marchenko_pastur: nulls of R, the drawn
+               ones with their bands
         spec   canonical or short; None: all
         columns: model, tensor, role, layer, spec, what, r, singular_value, cumulative_sum,
         cumulative_energy"""

@@ -3,7 +3,7 @@
 . "$srcdir/tests/cli/lib.sh"
 m=$srcdir/tests/golden/transformers/llama
 # of a verdict its words, not its points nor who is ahead by a hair
-mask="s/[-+]\{0,1\}[0-9]* points/# points/g; s/[-+][0-9][0-9]*/#/g; s/by [a-zA-Z ]*, off by/by X, off by/g
+mask="s/[-+]\{0,1\}[0-9]* points/# points/g; s/[-+][0-9][0-9]*\(\.[0-9]*\)\{0,1\}/#/g; s/by [a-zA-Z ]*, off by/by X, off by/g
     s/mean over 1, .*/mean over 1, .../; s/[0-9]* %/# %/g; $numbers; $machine"
 
 tokens 1216 t.u16
