@@ -243,7 +243,7 @@ static void test_spectra_columns(void **state)
     for (size_t c = 0; c < sizeof first / sizeof *first; c++)
         assert_string_equal(spectra_schema.field[c].column.name, first[c]);
     assert_string_equal(spectra_schema.field[spectra_schema.fields - 1].column.name,
-                        "excess_marchenko_pastur");
+                        "null_energy_ratio");
 }
 
 static void test_names(void **state)

@@ -4,7 +4,7 @@
 demo=$srcdir/data/demo
 data="--tokens $demo/train.tokens.u16 --eval-tokens $demo/eval.tokens.u16 --max-eval-tokens 513"
 common="$demo $data --context 32 --batch 2 --threads 1 --precision f32"
-run="$RESIDUUM recover $common --steps 8 -q nf2 --rank 2"
+run="$RESIDUUM recover $common --steps 8 -q nf2 --rank 2 --no-same-bytes"
 ok 'calibrated' $RESIDUUM calibrate $demo --tokens $demo/train.tokens.u16 --max-tokens 1025 --context 32 --threads 1 --quiet -o cal.h5
 
 # What must agree: everything but time and memory.
@@ -48,7 +48,7 @@ for v in dora adalora; do
     near "$(value displacement)" 0.04 0.0005; result $? 'has a rate'
 done
 [ "$(value rank_sum)" = 16 ] && [ "$(value kept_step)" -ge 6 ]; result $? 'adalora keeps a step with its final ranks'
-ok 'qalora' $RESIDUUM recover $common --steps 8 -q int:bits=3,group=32,scheme=affine_real --rank 2 --variant qalora --init lorc --calibration cal.h5 --no-control --json
+ok 'qalora' $RESIDUUM recover $common --steps 8 -q int:bits=3,group=32,scheme=affine_real --rank 2 --variant qalora --init lorc --calibration cal.h5 --no-control --no-same-bytes --json
 near "$(value displacement)" 0.04 0.0005; result $? 'has one, too'
 fails 2 'lr=fast is neither a number nor one of auto' 'another word' $run --lr fast
 fails 2 'at least 0' 'a rate below 0' $run --lr=-1
@@ -58,7 +58,8 @@ harm="$run --init lorc --lr 0.3 --eval-every 2 --no-control"
 ok 'a rate that does harm' $harm -o harm.h5
 says 'trained is the step with the least loss on' 'it is said what trained means'
 [ "$(field harm.h5 lorc kept_step)" = 0 ]; result $? 'ends where it began'
-[ "$(field harm.h5 lorc loss_trained)" = "$(field harm.h5 lorc loss_init)" ]; result $? 'with the loss of the start'
+near "$(field harm.h5 lorc loss_trained)" "$(field harm.h5 lorc loss_init)" 1e-3
+result $? 'with the loss of the start, but for what storing the factors rounds'
 [ "$(field harm.h5 lorc loss_held)" = "$(field harm.h5 lorc loss_held_init)" ]; result $? 'and its loss on what is held out'
 $RESIDUUM export harm.h5 recovery/layers --format json >layers
 [ "$(grep -c '"change":0[,.]' layers)" = 16 ]; result $? 'and its factors' layers
@@ -71,8 +72,8 @@ ok 'one that does none' $run --init lorc --lr 0.01 --steps 16 --eval-every 4 --n
 [ "$(field good.h5 lorc kept_step)" -gt 0 ]; result $? 'ends later'
 calc "$(field good.h5 lorc loss_held) < $(field good.h5 lorc loss_held_init)" 'with less loss on what is held out'
 kept=$(field good.h5 lorc kept_step)
-near "$($RESIDUUM export good.h5 recovery/curves | grep eval_loss | grep ",$kept," | sed 's/.*,//')" "$(field good.h5 lorc loss_trained)" 1e-12
-result $? 'its loss is the evaluation of that step'
+near "$($RESIDUUM export good.h5 recovery/curves | grep eval_loss | grep ",$kept," | sed 's/.*,//')" "$(field good.h5 lorc loss_trained)" 1e-3
+result $? 'its loss is the evaluation of that step, but for that rounding'
 near "$($RESIDUUM export good.h5 recovery/curves | grep held_loss | grep ",$kept," | sed 's/.*,//')" "$(field good.h5 lorc loss_held)" 1e-12
 result $? 'and the held-out loss is that look'
 head -c 1026 $demo/train.tokens.u16 >few.u16
@@ -85,7 +86,7 @@ ok 'rates are tried' $run --init lorc --lr 0.3 --lr-probe 4 --no-control -v -o p
 [ "$(grep -c '8 steps at' err)" = 4 ]; result $? 'four, of as many steps as there are'
 rate=$(sed -n 's/.* steps at \([0-9.e-]*\): loss \([0-9.]*\) on.*/\2 \1/p' err | sort -g | head -n 1 | sed 's/.* //')
 near "$(field probe.h5 lorc learning_rate)" "$rate" 1e-6; result $? 'the one of the least loss is trained with'
-calc "$rate < 0.1 && $(field probe.h5 lorc loss_trained) <= $(field probe.h5 lorc loss_init)" 'which does no harm'
+calc "$rate < 0.1 && $(field probe.h5 lorc loss_trained) <= $(field probe.h5 lorc loss_init) + 1e-3" 'which does no harm'
 near "$($RESIDUUM export probe.h5 recovery/curves | grep learning_rate | sed 's/.*,//' | sort -g | tail -n 1)" "$rate" 1e-6
 result $? 'from the start, to its peak'
 ok 'without trying' $run --init lorc --lr "$(field probe.h5 lorc learning_rate)" --no-control -o alone.h5
@@ -93,7 +94,7 @@ ok 'without trying' $run --init lorc --lr "$(field probe.h5 lorc learning_rate)"
 
 # --- a killed run ---
 for kind in "--lr 0.1 --lr-probe 2" "--lr 0.1" "--lr auto --calibration cal.h5 --init kfac --variant dora"; do
-    long="$RESIDUUM recover $common -q nf2 --rank 2 --init lorc $kind --steps 24 --eval-every 2 --checkpoint-every 1 --no-control --quiet"
+    long="$RESIDUUM recover $common --no-same-bytes -q nf2 --rank 2 --init lorc $kind --steps 24 --eval-every 2 --checkpoint-every 1 --no-control --quiet"
     rm -rf killed.h5* steady.h5
     ok "uninterrupted: $kind" $long -o steady.h5
     for kill in 1 2 3; do
