@@ -80,7 +80,8 @@ static int draw_page(const comparison *c, const page_sink *sink)
     range = axis_linear(range);
     page_range(&p, 'x', range.low, range.high);
     page_number(&p, "x_step", axis_step(range.low, range.high, 5));
-    RSD_TRY_DONE(page_finish(&p, (page_shape){ .width = 2.7, .height = 2.5, .cols = 3 }));
+    RSD_TRY_DONE(
+        page_finish(&p, (page_shape){ .width = 2.7, .height = 2.5, .cols = p.panels > 6 ? 4 : 3 }));
     if (p.panels)
         err = sink->draw(sink->context, &p);
 done:
